@@ -1,0 +1,7 @@
+"""How much languages share: overlap of neurons. (Similarity of sentences: `polyprobe.alignment.similarity`.)"""
+
+from polyprobe.alignment.hypergeometric import overlap_test
+from polyprobe.alignment.multiplicity import CORRECTIONS
+from polyprobe.alignment.pairwise import Pair, pairwise_overlap
+
+__all__ = ["CORRECTIONS", "Pair", "overlap_test", "pairwise_overlap"]

@@ -1,0 +1,74 @@
+"""Neurons that the probes of two languages share (section 3.1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+from jaxtyping import Int
+
+from polyprobe.alignment.hypergeometric import overlap_test
+from polyprobe.alignment.multiplicity import CORRECTIONS
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two languages, or one language under two seeds (the noise ceiling)."""
+
+    language_a: str
+    language_b: str
+    k: int
+    shared: float
+    """Neurons in both sets, averaged over pairs of seeds."""
+    overlap: float
+    """shared / k."""
+    expected: float
+    """k / dimensions, the overlap of random sets."""
+    corrected: float
+    """(overlap - expected) / (1 - expected): 0 by chance, 1 for equal sets."""
+    p: float | None
+    """Of the first seed's sets; None for the noise ceiling."""
+    p_adjusted: float | None
+    significant: bool
+
+
+def pairwise_overlap(
+    neurons: Mapping[str, Int[np.ndarray, "seed rank"]],
+    k: int,
+    dimensions: int,
+    correction: str = "holm",
+    alpha: float = 0.05,
+) -> list[Pair]:
+    """Compares every two languages, and each language with itself under two seeds where it has them.
+
+    Args:
+        neurons: per language and seed, neurons in the order in which they were found, at least k.
+        k: the neurons of a set: the first k.
+        dimensions: neurons of the layer.
+        correction: a key of `CORRECTIONS`, over all pairs of two languages.
+        alpha: level of `significant`.
+
+    Returns:
+        The languages' pairs in the order of `neurons`, each language's ceiling before its pairs.
+
+    Raises:
+        ValueError: fewer than k neurons, or k is the number of all (nothing is chosen then).
+    """
+    if k >= dimensions or any(found.shape[1] < k for found in neurons.values()):
+        raise ValueError(f"expected at least {k} neurons of each language, out of more than {k}, got {dimensions}")
+    sets = {name: [frozenset(one[:k].tolist()) for one in found] for name, found in neurons.items()}
+    two = list(combinations(sets, 2))
+    p = np.array([overlap_test(len(sets[a][0] & sets[b][0]), k, dimensions) for a, b in two], dtype=np.float64)
+    tests = dict(zip(two, zip(p.tolist(), CORRECTIONS[correction](p).tolist(), strict=True), strict=True))
+    pairs = []
+    for index, a in enumerate(sets):
+        for b in list(sets)[index:]:
+            pairings = list(combinations(sets[a], 2) if a == b else product(sets[a], sets[b]))
+            if pairings:
+                shared = float(np.mean([len(first & second) for first, second in pairings]))
+                raw, adjusted = tests.get((a, b), (None, None))
+                chance = k / dimensions
+                corrected = (shared / k - chance) / (1 - chance)
+                significant = adjusted is not None and adjusted <= alpha
+                pairs.append(Pair(a, b, k, shared, shared / k, chance, corrected, raw, adjusted, significant))
+    return pairs

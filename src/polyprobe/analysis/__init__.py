@@ -1,0 +1,29 @@
+"""Overlap of neurons against zero-shot transfer: the points, the correlation table, and the study's summary."""
+
+from polyprobe.analysis.at_chance import at_chance
+from polyprobe.analysis.cluster_bootstrap import cluster_bootstrap
+from polyprobe.analysis.correlation_table import correlation_table
+from polyprobe.analysis.pearson import pearson
+from polyprobe.analysis.permutation import permutation_test
+from polyprobe.analysis.points import Part, choose_overlap, points, points_of_parts
+from polyprobe.analysis.spearman import spearman
+from polyprobe.analysis.summary import summary
+from polyprobe.analysis.transfer_table import transfer_table
+from polyprobe.analysis.within import within_checkpoints, within_languages
+
+__all__ = [
+    "Part",
+    "at_chance",
+    "choose_overlap",
+    "cluster_bootstrap",
+    "correlation_table",
+    "pearson",
+    "permutation_test",
+    "points",
+    "points_of_parts",
+    "spearman",
+    "summary",
+    "transfer_table",
+    "within_checkpoints",
+    "within_languages",
+]

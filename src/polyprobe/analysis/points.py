@@ -1,0 +1,200 @@
+"""The points of Figures 3 and 4: overlap of neurons beside zero-shot transfer.
+
+*average*: one point per checkpoint, overlap averaged over language pairs, layers and categories, against the mean
+score over target languages. *pairwise*: one point per checkpoint and target language, overlap of the source language
+and that language averaged over layers and the categories that both have, against that language's score.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pandas as pd
+
+from polyprobe.artefacts.correlation import AGGREGATIONS, POINTS_SCHEMA
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.artefacts.scores import MAIN_METRIC
+from polyprobe.running.errors import BadInputError
+
+ALL_LANGUAGES: Final = "all"
+"""Stands for the target languages together in an average point."""
+
+
+def choose_overlap(
+    pairs: pd.DataFrame,
+    manifests: Sequence[Manifest],
+    layers: Mapping[str, Sequence[int]],
+    categories: Sequence[str],
+) -> pd.DataFrame:
+    """The rows of `plots/overlap/pairs.csv` that correlations are taken over.
+
+    Pairs of two different languages, probes on true labels, the given categories and each checkpoint's given layers.
+
+    Raises:
+        BadInputError: a layer or a category is probed at some of a model's checkpoints only.
+    """
+    rows = pairs[(pairs["control"] == "none") & (pairs["language_a"] != pairs["language_b"])]
+    chosen = pd.concat(
+        [
+            rows[
+                (rows["checkpoint"] == manifest.checkpoint)
+                & rows["layer"].isin(layers[manifest.checkpoint])
+                & rows["category"].isin(categories)
+            ]
+            for manifest in manifests
+        ],
+        ignore_index=True,
+    )
+    for model, of_model in _by_model(manifests).items():
+        of_checkpoints = {
+            manifest.checkpoint: {
+                (category, layer)
+                for category, layer in chosen.loc[
+                    chosen["checkpoint"] == manifest.checkpoint, ["category", "layer"]
+                ].itertuples(index=False)
+            }
+            for manifest in of_model
+        }
+        everywhere = set[tuple[str, int]]().union(*of_checkpoints.values())
+        if not everywhere:
+            raise BadInputError(f"params.yaml: correlate: no overlap is known for the chosen layers, model {model}")
+        for checkpoint, there in of_checkpoints.items():
+            if missing := sorted(everywhere - there):
+                category, layer = missing[0]
+                raise BadInputError(
+                    f"params.yaml: correlate: {category} at layer {layer} is not probed at checkpoint {checkpoint}, "
+                    "expected layers and categories that every checkpoint of a model has"
+                )
+    return chosen
+
+
+@dataclass(frozen=True)
+class Part:
+    """The points of the whole study, or those of one category at one layer."""
+
+    category: str | None
+    layer: int | None
+    points: pd.DataFrame
+    """`artefacts.correlation.POINTS_SCHEMA`."""
+
+
+def points_of_parts(
+    overlap: pd.DataFrame,
+    transfer: pd.DataFrame,
+    manifests: Sequence[Manifest],
+    *,
+    source_language: str,
+    pairs: Literal["all", "with_source"],
+    include_converged: Mapping[tuple[str, str], bool],
+) -> list[Part]:
+    """The points of the total, then those of each category and layer; arguments as for `points`."""
+    places = list(dict.fromkeys(zip(overlap["category"], overlap["layer"], strict=True)))
+    parts: list[tuple[str | None, int | None, pd.DataFrame]] = [(None, None, overlap)]
+    parts += [
+        (category, int(layer), overlap[(overlap["category"] == category) & (overlap["layer"] == layer)])
+        for category, layer in places
+    ]
+    return [
+        Part(
+            category,
+            layer,
+            points(
+                rows,
+                transfer,
+                manifests,
+                source_language=source_language,
+                pairs=pairs,
+                include_converged=include_converged,
+            ),
+        )
+        for category, layer, rows in parts
+    ]
+
+
+def points(
+    overlap: pd.DataFrame,
+    transfer: pd.DataFrame,
+    manifests: Sequence[Manifest],
+    *,
+    source_language: str,
+    pairs: Literal["all", "with_source"],
+    include_converged: Mapping[tuple[str, str], bool],
+) -> pd.DataFrame:
+    """The points of every model, task and aggregation (`artefacts.correlation.POINTS_SCHEMA`).
+
+    Args:
+        overlap: the chosen rows of `plots/overlap/pairs.csv`.
+        transfer: `plots/transfer.csv`; only each task's main metric is looked at.
+        manifests: the checkpoints, in the order of the points.
+        source_language: left out of the target languages.
+        pairs: the language pairs that an average point's overlap is taken over.
+        include_converged: per (task, aggregation), whether a converged model is used.
+    """
+    targets = target_scores(transfer, source_language)[["task", "checkpoint", "language", "score"]]
+    means = targets.groupby(["task", "checkpoint"], sort=False, as_index=False)["score"].mean()
+    joined = {
+        "average": means.assign(language=ALL_LANGUAGES).merge(
+            _overlap_of_checkpoints(overlap, source_language, pairs), on=["checkpoint", "language"]
+        ),
+        "pairwise": targets.merge(_overlap_with_source(overlap, source_language), on=["checkpoint", "language"]),
+    }
+    table = pd.concat([joined[name].assign(aggregation=name) for name in AGGREGATIONS], ignore_index=True)
+    table = table.merge(_described(manifests), on="checkpoint")
+    table["used"] = [
+        not converged or include_converged[task, aggregation]
+        for converged, task, aggregation in zip(table["converged"], table["task"], table["aggregation"], strict=True)
+    ]
+    # Stable: within a checkpoint the languages keep the order of the scores, the study's.
+    order = {"task": list(MAIN_METRIC), "aggregation": list(AGGREGATIONS)}
+    table["task_place"], table["aggregation_place"] = (table[name].map(names.index) for name, names in order.items())
+    table = table.sort_values(["model_place", "task_place", "aggregation_place", "place"], kind="stable")
+    found: pd.DataFrame = table[list(POINTS_SCHEMA.names)].reset_index(drop=True)
+    return found
+
+
+def target_scores(transfer: pd.DataFrame, source_language: str) -> pd.DataFrame:
+    """The rows of `plots/transfer.csv` for each task's main metric and the target languages."""
+    main = transfer["metric"] == transfer["task"].map(MAIN_METRIC)
+    targets: pd.DataFrame = transfer[main & (transfer["language"] != source_language)]
+    return targets
+
+
+def _overlap_of_checkpoints(
+    overlap: pd.DataFrame, source_language: str, pairs: Literal["all", "with_source"]
+) -> pd.DataFrame:
+    if pairs == "with_source":
+        overlap = overlap[(overlap["language_a"] == source_language) | (overlap["language_b"] == source_language)]
+    # Each category and layer counts the same, however many pairs of languages have the category.
+    per_cell = overlap.groupby(["checkpoint", "category", "layer"], sort=False)[["overlap", "corrected"]].mean()
+    means = per_cell.groupby("checkpoint", sort=False).mean().reset_index()
+    return means.assign(language=ALL_LANGUAGES)
+
+
+def _overlap_with_source(overlap: pd.DataFrame, source_language: str) -> pd.DataFrame:
+    first = overlap["language_a"] == source_language
+    second = overlap["language_b"] == source_language
+    with_source = overlap[first | second].assign(language=overlap["language_b"].where(first, overlap["language_a"]))
+    grouped = with_source.groupby(["checkpoint", "language"], sort=False, as_index=False)
+    means: pd.DataFrame = grouped[["overlap", "corrected"]].mean()
+    return means
+
+
+def _described(manifests: Sequence[Manifest]) -> pd.DataFrame:
+    """checkpoint, model, step, tokens_seen, converged, and the places of model and checkpoint in the points' order."""
+    rows = [
+        (found.checkpoint, model, found.step, found.tokens_seen, found.converged, model_place, place)
+        for model_place, (model, of_model) in enumerate(_by_model(manifests).items())
+        for place, found in enumerate(of_model)
+    ]
+    columns = ["checkpoint", "model", "step", "tokens_seen", "converged", "model_place", "place"]
+    return pd.DataFrame(rows, columns=columns).astype({"tokens_seen": "Int64"})
+
+
+def _by_model(manifests: Sequence[Manifest]) -> dict[str, list[Manifest]]:
+    models: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        models.setdefault(manifest.model, []).append(manifest)
+    return {
+        model: sorted(of_model, key=lambda manifest: (manifest.converged, manifest.step))
+        for model, of_model in models.items()
+    }

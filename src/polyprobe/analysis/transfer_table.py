@@ -1,0 +1,38 @@
+"""`plots/transfer.csv`: the scores of all checkpoints, averaged over fine-tuning seeds."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.artefacts.scores import PLOT_SCHEMA
+
+
+def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languages: Sequence[str]) -> pd.DataFrame:
+    """The scores as one table (`artefacts.scores.PLOT_SCHEMA`), in the order given.
+
+    Args:
+        scores: checkpoint, task and the scores of that checkpoint fine-tuned for that task.
+        languages: the order of the languages.
+
+    The standard error is the mean over seeds: the seeds share their test items.
+    """
+    frames = []
+    for manifest, task, frame in scores:
+        averaged = frame.groupby(["metric", "language"], as_index=False, observed=True).agg(
+            score=("score", "mean"),
+            standard_error=("standard_error", "mean"),
+            majority=("majority", "mean"),
+            untrained=("untrained", "mean"),
+            items=("items", "first"),
+        )
+        averaged = averaged.astype({"metric": "str", "language": "str"})
+        averaged["place"] = averaged["language"].map({code: place for place, code in enumerate(languages)})
+        averaged = averaged.sort_values(["metric", "place"], kind="stable").drop(columns="place")
+        averaged.insert(0, "checkpoint", manifest.checkpoint)
+        averaged["model"] = manifest.model
+        averaged["step"] = manifest.step
+        averaged["tokens_seen"] = pd.array([manifest.tokens_seen] * len(averaged), dtype="Int64")
+        averaged["task"] = task
+        frames.append(averaged)
+    return pd.concat(frames, ignore_index=True)[list(PLOT_SCHEMA.names)]

@@ -1,0 +1,79 @@
+"""`metrics/correlation.json` and `plots/overlap_vs_transfer.csv`: overlap against transfer (Table 1, Figures 3 and 4).
+
+`correlation.json` is a list of objects, one per model × task × aggregation × category × layer (category and layer null
+for the total): score (the metric), n, checkpoints, converged_included, at_chance, then r, p, spearman, interval [low,
+high], permutation_p, smallest_p, within_language, within_checkpoint, each null where it cannot be had or is withheld,
+and note, which says why.
+
+`metrics/summary.json` is a flat dict of the study's few numbers, the only file that `dvc metrics` shows.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+
+from polyprobe.artefacts._tables import CATEGORY, read_csv, schema, write_csv
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import write_json
+
+PATH: Final = Path("metrics/correlation.json")
+SUMMARY: Final = Path("metrics/summary.json")
+POINTS: Final = Path("plots/overlap_vs_transfer.csv")
+AGGREGATIONS: Final = ("average", "pairwise")
+
+POINTS_SCHEMA: Final = schema(
+    model=CATEGORY,
+    task=CATEGORY,
+    aggregation=CATEGORY,
+    checkpoint=CATEGORY,
+    step=pa.int64(),
+    tokens_seen_=pa.int64(),
+    language=CATEGORY,
+    overlap=pa.float64(),
+    corrected=pa.float64(),
+    score=pa.float64(),
+    used=pa.bool_(),
+)
+"""One point per checkpoint (average; language is `all`) or per checkpoint and target language (pairwise). used:
+whether it is among the n points that r is taken over (the converged model may not be)."""
+
+Cell = dict[str, Any]
+
+
+def write(file: Path, cells: list[Cell]) -> None:
+    """Writes the table's cells in their order."""
+    write_json(file, cells)
+
+
+def read(file: Path = PATH) -> list[Cell]:
+    """Reads the table's cells."""
+    if not file.exists():
+        raise BadInputError(f"{file}: no such file; has correlate been run?")
+    cells: list[Cell] = json.loads(file.read_text(encoding="utf-8"))
+    return cells
+
+
+def write_points(file: Path, frame: pd.DataFrame) -> None:
+    """Writes the points."""
+    write_csv(file, frame, POINTS_SCHEMA)
+
+
+def read_points(file: Path = POINTS) -> pd.DataFrame:
+    """Reads the points."""
+    return read_csv(file, POINTS_SCHEMA)
+
+
+def write_summary(file: Path, numbers: dict[str, float | None]) -> None:
+    """Writes the study's few numbers."""
+    write_json(file, numbers)
+
+
+def read_summary(file: Path = SUMMARY) -> dict[str, float | None]:
+    """Reads the study's few numbers."""
+    if not file.exists():
+        raise BadInputError(f"{file}: no such file; has correlate been run?")
+    numbers: dict[str, float | None] = json.loads(file.read_text(encoding="utf-8"))
+    return numbers

@@ -1,0 +1,66 @@
+"""`data/checkpoints/<ckpt>.json`: what a checkpoint is, by the hash of its weights.
+
+`data/verified/<ckpt>.json` is the same file once `verify_checkpoints` has compared all of them.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import write_json
+
+FOLDER: Final = Path("data/checkpoints")
+VERIFIED: Final = Path("data/verified")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One checkpoint."""
+
+    checkpoint: str
+    """Its key in params.yaml."""
+    model: str
+    repository: str | None
+    """The hub's repository; None for a folder."""
+    commit: str | None
+    folder: str | None
+    """The folder of the weights, relative to the study; None for the hub."""
+    weights_sha256: str
+    """Hash of the tensors (names, shapes, types, bytes in name order), not of the files."""
+    tokenizer_sha256: str
+    parameters: int
+    layers: int
+    """The embedding output counted: blocks + 1."""
+    width: int
+    dtype: str
+    step: int
+    tokens_seen: int | None
+    converged: bool
+    dropped: bool = False
+    """A duplicate that verify_checkpoints took out of the study."""
+
+
+def path(checkpoint: str, folder: Path = VERIFIED) -> Path:
+    """Where a checkpoint's manifest lies."""
+    return folder / f"{checkpoint}.json"
+
+
+def write(file: Path, manifest: Manifest) -> None:
+    """Writes a manifest."""
+    write_json(file, asdict(manifest))
+
+
+def read(file: Path) -> Manifest:
+    """Reads a manifest.
+
+    Raises:
+        BadInputError: there is no such file, or it is none.
+    """
+    try:
+        return Manifest(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise BadInputError(f"{file}: no such manifest; has resolve been run?") from None
+    except (TypeError, ValueError) as error:
+        raise BadInputError(f"{file}: no manifest of a checkpoint: {error}") from None

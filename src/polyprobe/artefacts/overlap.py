@@ -1,0 +1,101 @@
+"""`plots/overlap/*.csv`: overlap of neurons, per pair of languages and averaged over pairs."""
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+
+from polyprobe.artefacts._tables import CATEGORY, read_csv, schema, write_csv
+
+FOLDER: Final = Path("plots/overlap")
+PAIRS: Final = FOLDER / "pairs.csv"
+MEANS: Final = FOLDER / "means.csv"
+LAYERS: Final = FOLDER / "layers.csv"
+HEATMAP: Final = FOLDER / "heatmap.csv"
+
+_WHERE: Final = {
+    "checkpoint": CATEGORY,
+    "model": CATEGORY,
+    "step": pa.int64(),
+    "tokens_seen_": pa.int64(),
+    "layer": pa.int32(),
+    "depth": pa.float64(),
+    "studied": pa.bool_(),
+    "category": CATEGORY,
+    "control": CATEGORY,
+}
+
+PAIRS_SCHEMA: Final = schema(
+    **_WHERE,
+    language_a=CATEGORY,
+    language_b=CATEGORY,
+    k=pa.int32(),
+    shared=pa.float64(),
+    overlap=pa.float64(),
+    expected=pa.float64(),
+    corrected=pa.float64(),
+    p_=pa.float64(),
+    p_adjusted_=pa.float64(),
+    significant=pa.bool_(),
+)
+"""One row per checkpoint × layer × category × control × unordered pair. depth: (layer - 1) / blocks; studied: whether
+layer and category are among the study's own (others are there for the layer scan); shared: mean over seed pairings;
+overlap: shared / k; expected: k / d; corrected: (overlap - expected) / (1 - expected). p: exact hypergeometric tail of
+the first seed's probes. On the diagonal (language_a = language_b) stands the noise ceiling, the overlap of two seeds'
+probes, without p."""
+
+MEANS_SCHEMA: Final = schema(
+    **_WHERE,
+    k=pa.int32(),
+    pairs=pa.int32(),
+    overlap=pa.float64(),
+    corrected=pa.float64(),
+    standard_error_=pa.float64(),
+    expected=pa.float64(),
+    ceiling_=pa.float64(),
+    significant=pa.float64(),
+)
+"""One row per checkpoint × layer × category × control: means over pairs. standard_error: of the mean of `corrected`,
+by the jackknife over languages (pairs share languages); ceiling: mean of the diagonal; significant: share of pairs."""
+
+HEATMAP_SCHEMA: Final = schema(
+    **_WHERE,
+    language_x=CATEGORY,
+    language_y=CATEGORY,
+    overlap=pa.float64(),
+    corrected=pa.float64(),
+    significant=pa.bool_(),
+)
+"""Both triangles and the diagonal, for the last checkpoint at the study's layers and categories, controls left
+out."""
+
+
+def write_pairs(file: Path, frame: pd.DataFrame) -> None:
+    """Writes the overlap per pair."""
+    write_csv(file, frame, PAIRS_SCHEMA)
+
+
+def read_pairs(file: Path = PAIRS) -> pd.DataFrame:
+    """Reads the overlap per pair."""
+    return read_csv(file, PAIRS_SCHEMA)
+
+
+def write_means(file: Path, frame: pd.DataFrame) -> None:
+    """Writes means over pairs."""
+    write_csv(file, frame, MEANS_SCHEMA)
+
+
+def read_means(file: Path = MEANS) -> pd.DataFrame:
+    """Reads means over pairs."""
+    return read_csv(file, MEANS_SCHEMA)
+
+
+def write_heatmap(file: Path, frame: pd.DataFrame) -> None:
+    """Writes the heat map's cells."""
+    write_csv(file, frame, HEATMAP_SCHEMA)
+
+
+def read_heatmap(file: Path = HEATMAP) -> pd.DataFrame:
+    """Reads the heat map's cells."""
+    return read_csv(file, HEATMAP_SCHEMA)

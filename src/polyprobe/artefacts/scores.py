@@ -1,0 +1,73 @@
+"""`data/transfer/<task>/<ckpt>/scores.parquet`: zero-shot scores of one checkpoint fine-tuned for one task."""
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+
+from polyprobe.artefacts._tables import CATEGORY, read_csv, read_table, schema, write_csv, write_table
+
+FOLDER: Final = Path("data/transfer")
+NAME: Final = "scores.parquet"
+TASKS: Final = ("xnli", "pos")
+MAIN_METRIC: Final = {"xnli": "accuracy", "pos": "f1"}
+"""The score that is correlated with overlap, per task."""
+
+PLOT: Final = Path("plots/transfer.csv")
+
+SCHEMA: Final = schema(
+    language=CATEGORY,
+    metric=CATEGORY,
+    seed=pa.int32(),
+    score=pa.float64(),
+    standard_error=pa.float64(),
+    majority=pa.float64(),
+    untrained=pa.float64(),
+    items=pa.int32(),
+    best_step=pa.int32(),
+)
+"""score in [0, 1]; standard_error: binomial for xnli accuracy, of the mean over sentences for pos; majority: the same
+metric for the most frequent train label; untrained: for the frozen model with its head as initialised; items: test
+pairs (xnli) or words (pos); best_step: the optimiser step whose adapter was kept."""
+
+PLOT_SCHEMA: Final = schema(
+    checkpoint=CATEGORY,
+    model=CATEGORY,
+    step=pa.int64(),
+    tokens_seen_=pa.int64(),
+    task=CATEGORY,
+    language=CATEGORY,
+    metric=CATEGORY,
+    score=pa.float64(),
+    standard_error=pa.float64(),
+    majority=pa.float64(),
+    untrained=pa.float64(),
+    items=pa.int32(),
+)
+"""The same over all checkpoints, averaged over seeds."""
+
+
+def folder(task: str, checkpoint: str, root: Path = Path()) -> Path:
+    """Where one checkpoint's adapter and scores for a task lie."""
+    return root / FOLDER / task / checkpoint
+
+
+def write(file: Path, frame: pd.DataFrame) -> None:
+    """Writes one checkpoint's scores."""
+    write_table(file, frame, SCHEMA)
+
+
+def read(file: Path) -> pd.DataFrame:
+    """Reads one checkpoint's scores."""
+    return read_table(file, SCHEMA)
+
+
+def write_plot(file: Path, frame: pd.DataFrame) -> None:
+    """Writes the scores of all checkpoints."""
+    write_csv(file, frame, PLOT_SCHEMA)
+
+
+def read_plot(file: Path = PLOT) -> pd.DataFrame:
+    """Reads the scores of all checkpoints."""
+    return read_csv(file, PLOT_SCHEMA)

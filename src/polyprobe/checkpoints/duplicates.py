@@ -1,0 +1,37 @@
+"""Checkpoints that hold the same weights under different names (footnote 3 of the paper)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.running.errors import BadInputError
+from polyprobe.study import PARAMS
+
+
+def apply_duplicates_policy(
+    manifests: Sequence[Manifest], policy: Literal["fail", "drop_both", "keep_first"]
+) -> list[Manifest]:
+    """The manifests in their order, those that the study leaves out marked as dropped.
+
+    Args:
+        manifests: in the order of params.yaml.
+        policy: fail: duplicates are an error; drop_both: every checkpoint that has a duplicate goes; keep_first: the
+            first one of each set stays.
+
+    Raises:
+        BadInputError: there are duplicates and the policy is `fail`.
+    """
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for manifest in manifests:
+        groups[manifest.weights_sha256].append(manifest.checkpoint)
+    duplicates = [group for group in groups.values() if len(group) > 1]
+    if duplicates and policy == "fail":
+        sets = "; ".join(" and ".join(group) for group in duplicates)
+        raise BadInputError(
+            f"{PARAMS}: checkpoints: {sets} hold the same weights; give other weights, take a key out, or set "
+            "checkpoints_duplicates to drop_both or keep_first"
+        )
+    dropped = {key for group in duplicates for key in (group if policy == "drop_both" else group[1:])}
+    return [replace(manifest, dropped=manifest.checkpoint in dropped) for manifest in manifests]

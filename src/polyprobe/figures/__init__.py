@@ -1,0 +1,31 @@
+"""Every figure of the study, each as tidy data and as a matplotlib drawing.
+
+A figure is a module with NAME, TITLE, READING (how to read it), `data(tables)` (tidy rows, none where the study has
+nothing to draw) and `draw(data, tables)`.
+"""
+
+from types import ModuleType
+from typing import Final
+
+from polyprobe.figures import (
+    overlap_against_transfer,
+    overlap_and_transfer_over_steps,
+    overlap_over_steps,
+    overlap_per_layer,
+    pairwise_heatmap,
+    transfer_over_steps,
+)
+from polyprobe.figures.saving import save
+from polyprobe.figures.tables import Tables, read_tables
+
+FIGURES: Final[tuple[ModuleType, ...]] = (
+    overlap_over_steps,
+    overlap_per_layer,
+    overlap_and_transfer_over_steps,
+    overlap_against_transfer,
+    transfer_over_steps,
+    pairwise_heatmap,
+)
+"""In the paper's order: Figures 1 to 5, then Appendix B.1."""
+
+__all__ = ["FIGURES", "Tables", "read_tables", "save"]

@@ -1,0 +1,82 @@
+"""Figure 4: overlap with the source language against zero-shot transfer, coloured by target language."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from polyprobe.artefacts.correlation import Cell
+from polyprobe.artefacts.scores import MAIN_METRIC
+from polyprobe.figures.style import REFERENCE_COLOUR, language_marks, legend_beside, panels, score_name, styled
+from polyprobe.figures.tables import Tables
+
+NAME: Final = "overlap_against_transfer"
+TITLE: Final = "Overlap against zero-shot transfer"
+READING: Final = (
+    "Each point is one checkpoint and one target language: its overlap with the source language against its zero-shot "
+    "score. Colour and marker tell the language; hollow points are not among the n that r is taken over. The line is "
+    "the least-squares fit. Points of one language, or of one checkpoint, are not independent: read r with its "
+    "interval and the permutation p in the table."
+)
+
+
+def data(tables: Tables) -> pd.DataFrame:
+    """The pairwise points: model, task, checkpoint, step, language, overlap, score, used."""
+    points = tables.points[tables.points["aggregation"] == "pairwise"]
+    columns = ["model", "task", "checkpoint", "step", "language", "overlap", "score", "used"]
+    return points[columns].reset_index(drop=True)
+
+
+def draw(data: pd.DataFrame, tables: Tables) -> Figure:
+    """One row per model, one column per task."""
+    with styled():
+        models, tasks = (list(dict.fromkeys(data[name])) for name in ("model", "task"))
+        figure, axes = panels(len(models), len(tasks), legend_width=0.8)
+        for model, row in zip(models, axes, strict=True):
+            for task, panel in zip(tasks, row, strict=True):
+                rows = data[(data["task"] == task) & (data["model"] == model)]
+                for code, mark in language_marks(tables.languages, tables.source_language).items():
+                    of_language = rows[rows["language"] == code]
+                    for used in (True, False):
+                        shown = of_language[of_language["used"] == used]
+                        if len(shown):
+                            panel.plot(
+                                shown["overlap"],
+                                shown["score"],
+                                color=mark.colour,
+                                marker=mark.marker,
+                                linestyle="",
+                                markersize=4,
+                                label=code,
+                                fillstyle="full" if used else "none",
+                            )
+                cell = _cell(tables, model, task)
+                if cell is not None and cell["r"] is not None:
+                    _regression(panel, rows[rows["used"]])
+                panel.set_title(f"{model}, {task.upper()}: {_caption(cell)}")
+                panel.set_xlabel(f"overlap rate with {tables.source_language}")
+                panel.set_ylabel(f"{task.upper()} {score_name(MAIN_METRIC[task])}")
+        legend_beside(figure, tables.languages)
+        return figure
+
+
+def _cell(tables: Tables, model: str, task: str) -> Cell | None:
+    wanted = (model, task, "pairwise", None, None)
+    keys = ("model", "task", "aggregation", "category", "layer")
+    return next((cell for cell in tables.cells if tuple(cell[key] for key in keys) == wanted), None)
+
+
+def _caption(cell: Cell | None) -> str:
+    if cell is None:
+        return "no points"
+    if cell["at_chance"]:
+        return "transfer at chance"
+    return f"n = {cell['n']}" if cell["r"] is None else f"r = {cell['r']:.2f}, n = {cell['n']}"
+
+
+def _regression(panel: Axes, used: pd.DataFrame) -> None:
+    slope, intercept = np.polyfit(used["overlap"], used["score"], 1)
+    ends = np.array([used["overlap"].min(), used["overlap"].max()])
+    panel.plot(ends, slope * ends + intercept, color=REFERENCE_COLOUR, linewidth=1)

@@ -1,0 +1,159 @@
+"""The look that all figures share: fonts, colours, markers, the axis of training steps.
+
+Every distinction is drawn twice, by colour and by marker or line style, so that figures read in grey and for readers
+who do not see all colours.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+SOURCE_COLOUR: Final = "#000000"
+SOURCE_MARKER: Final = "*"
+COLOURS: Final = (
+    "#0072b2",
+    "#e69f00",
+    "#117733",
+    "#cc6677",
+    "#882255",
+    "#56b4e9",
+    "#999933",
+    "#aa4499",
+    "#44aa99",
+    "#d55e00",
+    "#332288",
+    "#8c8c8c",
+)
+"""Okabe and Ito's and Tol's colour-blind safe colours; the same order as in `.dvc/plots`."""
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
+DASHES: Final = ("-", (0.0, (5.0, 1.5)), (0.0, (1.2, 1.2)), (0.0, (4.0, 1.2, 1.0, 1.2)))
+REFERENCE_COLOUR: Final = "#555555"
+PANEL_WIDTH: Final = 3.1
+PANEL_HEIGHT: Final = 2.5
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How one thing is drawn wherever it appears."""
+
+    colour: str
+    marker: str
+    dashes: str | tuple[float, tuple[float, ...]]
+
+    def line(self) -> dict[str, Any]:
+        """Arguments of `Axes.plot`."""
+        size = 6 if self.marker == SOURCE_MARKER else 4
+        return {
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": self.dashes,
+            "markersize": size,
+            "linewidth": 1.3,
+        }
+
+
+def marks(things: Sequence[str]) -> dict[str, Mark]:
+    """A mark for each thing, by its place; distinct in marker and colour up to twelve."""
+    return {
+        thing: Mark(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+        for place, thing in enumerate(things)
+    }
+
+
+def language_marks(languages: Sequence[str], source_language: str) -> dict[str, Mark]:
+    """The mark of each language of a study: the source black with a star, the others by their place."""
+    targets = [code for code in languages if code != source_language]
+    return {source_language: Mark(SOURCE_COLOUR, SOURCE_MARKER, "-")} | marks(targets)
+
+
+@contextmanager
+def styled(hash_salt: str = "polyprobe") -> Iterator[None]:
+    """Drawing and saving in the project's style."""
+    with rc_context(
+        {
+            "font.family": "DejaVu Sans",
+            "font.size": 8,
+            "axes.titlesize": 8.5,
+            "axes.labelsize": 8,
+            "legend.fontsize": 7,
+            "legend.frameon": False,
+            "xtick.labelsize": 7,
+            "ytick.labelsize": 7,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#e4e4e4",
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "svg.fonttype": "none",
+            "svg.hashsalt": hash_salt,
+            "pdf.fonttype": 42,
+            "figure.constrained_layout.use": True,
+        }
+    ):
+        yield
+
+
+def panels(
+    rows: int, columns: int, *, width: float = PANEL_WIDTH, height: float = PANEL_HEIGHT, legend_width: float = 0.0
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of rows × columns panels (inches), with room for a legend at its right."""
+    figure = Figure(figsize=(columns * width + legend_width, rows * height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, [list(row) for row in axes]
+
+
+def step_axis(axes: Axes, steps: Sequence[int]) -> None:
+    """An axis of training steps: logarithmic where they span more than a decade, with step 0 drawn."""
+    shown = sorted(set(steps))
+    positive = [step for step in shown if step > 0]
+    if positive and positive[-1] > 10 * positive[0]:
+        if shown[0] > 0:
+            axes.set_xscale("log")
+        else:
+            axes.set_xscale("symlog", linthresh=positive[0])
+        axes.minorticks_off()
+    places = axes.transScale.transform([(step, axes.get_ylim()[1]) for step in shown])[:, 0]
+    kept = _apart(list(zip(shown, places, strict=True)))
+    axes.set_xticks(kept, labels=[short_number(step) for step in kept])
+    axes.set_xlabel("training step")
+
+
+def _apart(placed: Sequence[tuple[int, float]], share: float = 0.13) -> list[int]:
+    """The steps whose labels do not run into each other: the last, then each that is far enough from the one after."""
+    least = share * (placed[-1][1] - placed[0][1])
+    kept = [placed[-1]]
+    for step, place in placed[-2::-1]:
+        if kept[-1][1] - place >= least:
+            kept.append((step, place))
+    return [step for step, _ in reversed(kept)]
+
+
+def short_number(number: int) -> str:
+    """1500 as 1.5k, 300000 as 300k."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return str(number)
+
+
+def score_name(metric: str) -> str:
+    """A metric's name on an axis."""
+    return metric.replace("f1", "F1").replace("_", " ")
+
+
+def legend_beside(figure: Figure, first: Sequence[str], title: str = "") -> None:
+    """One legend for the whole figure, to its right: the labels in `first` in that order, then all others."""
+    handles: dict[str, Artist] = {}
+    for panel in figure.axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    labels = [label for label in first if label in handles]
+    labels += [label for label in handles if label not in labels]
+    figure.legend([handles[label] for label in labels], labels, loc="outside right upper", title=title or None)

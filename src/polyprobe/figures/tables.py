@@ -1,0 +1,48 @@
+"""The tables that figures are drawn from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from polyprobe.artefacts import correlation, overlap, scores
+from polyprobe.artefacts.correlation import Cell
+
+
+@dataclass(frozen=True)
+class Tables:
+    """One study's tables and the order of its languages."""
+
+    languages: Sequence[str]
+    source_language: str
+    means: pd.DataFrame
+    """`plots/overlap/means.csv`."""
+    layers: pd.DataFrame
+    """`plots/overlap/layers.csv`."""
+    heatmap: pd.DataFrame
+    """`plots/overlap/heatmap.csv`."""
+    transfer: pd.DataFrame
+    """`plots/transfer.csv`."""
+    points: pd.DataFrame
+    """`plots/overlap_vs_transfer.csv`."""
+    cells: Sequence[Cell]
+    """`metrics/correlation.json`."""
+
+
+def read_tables(languages: Sequence[str], source_language: str, root: Path = Path()) -> Tables:
+    """Reads the tables of the study in `root`.
+
+    Raises:
+        BadInputError: a table is missing or is not what its schema says.
+    """
+    return Tables(
+        languages=languages,
+        source_language=source_language,
+        means=overlap.read_means(root / overlap.MEANS),
+        layers=overlap.read_means(root / overlap.LAYERS),
+        heatmap=overlap.read_heatmap(root / overlap.HEATMAP),
+        transfer=scores.read_plot(root / scores.PLOT),
+        points=correlation.read_points(root / correlation.POINTS),
+        cells=correlation.read(root / correlation.PATH),
+    )

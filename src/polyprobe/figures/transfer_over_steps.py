@@ -1,0 +1,69 @@
+"""Figure 5: zero-shot transfer over training steps, per language."""
+
+from typing import Final
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from polyprobe.artefacts.scores import MAIN_METRIC
+from polyprobe.figures.style import (
+    REFERENCE_COLOUR,
+    language_marks,
+    legend_beside,
+    panels,
+    score_name,
+    step_axis,
+    styled,
+)
+from polyprobe.figures.tables import Tables
+
+NAME: Final = "transfer_over_steps"
+TITLE: Final = "Zero-shot transfer over training, per language"
+READING: Final = (
+    "Each line is one language's test score after fine-tuning that checkpoint on the source language, which is black "
+    "with stars: the distance to it is what transfer loses. The dotted line is the baseline (the better of the "
+    "majority class and the untrained head, averaged over languages)."
+)
+
+
+def data(tables: Tables) -> pd.DataFrame:
+    """model, task, metric, language, step, score, standard_error, baseline."""
+    rows = tables.transfer[tables.transfer["metric"] == tables.transfer["task"].map(MAIN_METRIC)]
+    rows = rows.assign(baseline=rows[["majority", "untrained"]].max(axis=1))
+    columns = ["model", "task", "metric", "language", "step", "score", "standard_error", "baseline"]
+    return rows[columns].reset_index(drop=True)
+
+
+def draw(data: pd.DataFrame, tables: Tables) -> Figure:
+    """One row per model, one column per task."""
+    with styled():
+        models, tasks = (list(dict.fromkeys(data[name])) for name in ("model", "task"))
+        figure, axes = panels(len(models), len(tasks), legend_width=0.9)
+        labels = [_label(code, tables.source_language) for code in tables.languages]
+        for model, row in zip(models, axes, strict=True):
+            for task, panel in zip(tasks, row, strict=True):
+                rows = data[(data["task"] == task) & (data["model"] == model)]
+                for code, mark in language_marks(tables.languages, tables.source_language).items():
+                    line = rows[rows["language"] == code].sort_values("step")
+                    if len(line):
+                        panel.errorbar(
+                            line["step"],
+                            line["score"],
+                            yerr=line["standard_error"],
+                            label=_label(code, tables.source_language),
+                            elinewidth=0.7,
+                            **mark.line(),
+                        )
+                baseline = rows.groupby("step")["baseline"].mean()
+                panel.plot(
+                    baseline.index, baseline, color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label="baseline"
+                )
+                step_axis(panel, rows["step"].tolist())
+                panel.set_title(f"{model}, {task.upper()}")
+                panel.set_ylabel(score_name(data.loc[data["task"] == task, "metric"].iloc[0]))
+        legend_beside(figure, labels)
+        return figure
+
+
+def _label(code: str, source_language: str) -> str:
+    return f"{code} (source)" if code == source_language else code

@@ -1,0 +1,189 @@
+"""A page of a finished study's results: `python -m polyprobe.ops.results PAGE.md`.
+
+Writes the page, and beside it `results/STUDY/` with what it shows: the study's metrics, plot tables and figures
+(numbers only, no text of a treebank).
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from polyprobe.running import BadInputError, new_file, new_folder
+from polyprobe.study import Study, load_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FIGURES: Final = Path("data/report/figures")
+_INTRODUCTIONS: Final = {
+    "Overlap per step and category": "Chance-corrected overlap of neurons, mean over language pairs and the study's "
+    "layers (0: chance, 1: equal sets). `null`: the same for probes trained on shuffled labels; `ceiling`: raw overlap "
+    "of two seeds of one language; `chance`: raw overlap of random sets.",
+    "Pairs that share most": "The ten highest overlaps of two languages at the last checkpoint, at the study's layers "
+    "and categories, averaged over pairs of seeds; p: exact hypergeometric, of the first seed's probes, "
+    "adjusted over the pairs of its heat map.",
+    "XNLI": "Accuracy per language and step, zero-shot but for the source language. `majority`: the most frequent "
+    "label; `untrained`: the last checkpoint with its head as initialised; `error`: standard error at the last step.",
+    "POS": "F1 per language and step, zero-shot but for the source language; columns as for XNLI.",
+    "Correlation of overlap and transfer": "Table 1 of the paper. n: points; p: Pearson's, which takes the points as "
+    "independent; permutation p: checkpoints permuted, for all languages at once, with the smallest that can be had; "
+    "interval: bootstrap over checkpoints.",
+}
+
+
+def write_results(page: Path, study: Study) -> None:
+    """Writes the page and its folder for the study in the current folder.
+
+    Raises:
+        BadInputError: the study has not been run to its end.
+    """
+    if not _FIGURES.exists():
+        raise BadInputError(f"{_FIGURES}: not there; run `dvc repro` first")
+    text = _page(study, page)
+    with new_folder(page.parent / _folder(study)) as folder:
+        for kept in ("metrics", "plots"):
+            shutil.copytree(kept, folder / kept, ignore=shutil.ignore_patterns(".gitignore"))
+        (folder / "figures").mkdir()
+        for figure in sorted(_FIGURES.glob("*.svg")):
+            shutil.copy(figure, folder / "figures")
+    with new_file(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _page(study: Study, page: Path) -> str:
+    parts = [f"# Results of the study `{study.study}`", _head(study, page)]
+    tables: dict[str, Callable[[Study], pd.DataFrame]] = {
+        "Overlap per step and category": _overlap,
+        "Pairs that share most": _closest,
+        "XNLI": lambda study: _transfer(study, "xnli"),
+        "POS": lambda study: _transfer(study, "pos"),
+        "Correlation of overlap and transfer": _correlation,
+    }
+    for title, table in tables.items():
+        parts += [f"## {title}", _INTRODUCTIONS[title], _markdown(table(study))]
+    parts.append("## Figures")
+    for figure in sorted(_FIGURES.glob("*.svg")):
+        path = _folder(study) / "figures" / figure.name
+        parts.append(f"![{figure.stem.replace('_', ' ').capitalize()}]({path.as_posix()})")
+    return "\n\n".join(parts) + "\n"
+
+
+def _folder(study: Study) -> Path:
+    """Where the tables and figures lie, beside the page."""
+    return Path("results") / study.study
+
+
+def _head(study: Study, page: Path) -> str:
+    from polyprobe.artefacts import corpus
+
+    probed = [entry for entry in corpus.read() if entry["probed"]]
+    words = f"{study.extract.max_words.train:,} / {study.extract.max_words.dev:,} / {study.extract.max_words.test:,}" \
+        if study.extract.max_words else "all"  # fmt: skip
+    by_category: dict[str, list[str]] = {}
+    for entry in probed:
+        by_category.setdefault(entry["category"], []).append(entry["language"])
+    offered = "; ".join(f"{category}: {' '.join(codes)}" for category, codes in sorted(by_category.items()))
+    return (
+        f"Made by `python -m polyprobe.ops.study use {study.study} && dvc repro && "
+        f"python -m polyprobe.ops.results {page}`; the tables behind it are in "
+        f"[{_folder(study)}/]({_folder(study)}/).\n\n"
+        f"Languages: {' '.join(study.languages)} (source: {study.source_language}). k = {study.overlap.k}; probes per "
+        f"language, category and layer: {study.probe.seeds}; words per language at most (train / dev / test): "
+        f"{words}.\n\n"
+        f"Languages whose treebanks allow a category to be probed: {offered}."
+    )
+
+
+def _overlap(study: Study) -> "pd.DataFrame":
+    import pandas as pd
+
+    from polyprobe.artefacts import overlap
+
+    means = overlap.read_means()
+    means = means[means["studied"]]
+    proper, null = (means[means["control"] == control] for control in ("none", "shuffled_labels"))
+    table = proper.pivot_table(index="step", columns="category", values="corrected", observed=True)
+    table = table[[name for name in study.categories if name in table]]
+    steps = proper.groupby("step")
+    table["mean"] = steps["corrected"].mean()
+    table["null"] = null.groupby("step")["corrected"].mean() if len(null) else pd.Series(dtype=float)
+    table["raw"] = steps["overlap"].mean()
+    table["chance"] = steps["expected"].mean()
+    table["ceiling"] = steps["ceiling"].mean()
+    return table.reset_index()
+
+
+def _closest(study: Study) -> "pd.DataFrame":
+    import pandas as pd
+
+    from polyprobe.artefacts import overlap
+
+    pairs = overlap.read_pairs()
+    pairs = pairs[pairs["studied"] & (pairs["control"] == "none") & (pairs["language_a"] != pairs["language_b"])]
+    last = pairs[pairs["step"] == pairs["step"].max()]
+    # Ties in the order of the table, whatever sorts them.
+    top = last.sort_values("corrected", ascending=False, kind="stable").head(10)
+    columns = ["language_a", "language_b", "category", "layer", "overlap", "corrected", "p_adjusted"]
+    shown: pd.DataFrame = top[columns].rename(columns={"p_adjusted": "p"})
+    return shown
+
+
+def _transfer(study: Study, task: str) -> "pd.DataFrame":
+    from polyprobe.artefacts import scores
+
+    table = scores.read_plot()
+    table = table[(table["task"] == task) & (table["metric"] == scores.MAIN_METRIC[task])]
+    shown = table.pivot_table(index="language", columns="step", values="score", observed=True)
+    last = table[table["step"] == table["step"].max()].set_index("language")
+    shown[["error", "majority", "untrained"]] = last[["standard_error", "majority", "untrained"]]
+    order = [code for code in study.languages if code in shown.index]
+    return shown.loc[order].reset_index()
+
+
+def _correlation(study: Study) -> "pd.DataFrame":
+    import pandas as pd
+
+    from polyprobe.artefacts import correlation
+
+    rows = []
+    for cell in correlation.read():
+        if cell["category"] is None and cell["layer"] is None:
+            interval = cell["interval"]
+            rows.append(
+                {name: cell[name] for name in ("model", "task", "aggregation", "n", "r", "p", "spearman")}
+                | {
+                    "interval": f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else None,
+                    "permutation p": cell["permutation_p"],
+                    "smallest p": cell["smallest_p"],
+                    "note": cell["note"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _markdown(table: "pd.DataFrame") -> str:
+    def text(value: object) -> str:
+        if value is None or value != value:
+            return "–"
+        return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+    lines = [[str(name) for name in table.columns], ["---"] * len(table.columns)]
+    lines += [[text(value) for value in row] for row in table.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m polyprobe.ops.results", description=__doc__)
+    parser.add_argument("page", type=Path, help="the Markdown file to write")
+    try:
+        write_results(parser.parse_args().page, load_study())
+    except BadInputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""The words of each mini-language: a stem and a gender per concept, and every inflected form.
+
+Lexicons are drawn in the fixed order of the six codes, each leaving alone every form of those before it, so that no two
+languages share a word whichever of them a study uses.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from random import Random
+from typing import Final
+
+from polyprobe.pocket.concepts import inventory
+from polyprobe.pocket.morphology import Morphology, draw_morphology
+from polyprobe.pocket.phonology import PHONOLOGIES, Phonology
+from polyprobe.pocket.typology import TYPOLOGIES, Typology
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.seeds import derive_seed
+
+NUMBERS: Final = ("Sing", "Plur")
+PERSONS: Final = "123"
+DETERMINERS: Final = {"definite": "Art", "indefinite": "Art", "this": "Dem", "that": "Dem"}
+"""Determiners and their PronType."""
+PARTICLES: Final = {"of": "ADP", "yes": "INTJ", "no": "INTJ", "perhaps": "ADV", "not": "PART"}
+"""Words without inflection beside adverbs, adpositions, conjunctions and numerals, and their part of speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One form with what CoNLL-U says of it."""
+
+    form: str
+    lemma: str
+    upos: str
+    feats: str = "_"
+    """In UD's notation, sorted."""
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The words of one language. Concepts go in, words come out."""
+
+    code: str
+    typology: Typology
+    morphology: Morphology
+    stems: dict[tuple[str, str], str]
+    """(part of speech, concept) to stem."""
+    genders: dict[str, str]
+    """Noun or proper name to gender; empty where the language has none."""
+    _words: dict[tuple[object, ...], Word] = field(default_factory=dict)
+
+    def noun(self, concept: str, number: str, case: str | None) -> Word:
+        """A form of a noun."""
+        key = ("NOUN", concept, number, case)
+        if key not in self._words:
+            stem, gender = self.stems["NOUN", concept], self.genders.get(concept)
+            self._words[key] = Word(
+                self.morphology.nominal_form(stem, gender, number, case),
+                self.morphology.nominal_form(stem, gender, "Sing", self.typology.subject_case),
+                "NOUN",
+                _feats(Case=case, Gender=gender, Number=number),
+            )
+        return self._words[key]
+
+    def adjective(self, concept: str, gender: str | None, number: str, case: str | None) -> Word:
+        """A form of an adjective that stands with such a noun."""
+        key = ("ADJ", concept, gender, number, case)
+        if key not in self._words:
+            stem, agrees = self.stems["ADJ", concept], self.typology.adjective_agreement
+            self._words[key] = Word(
+                self.morphology.nominal_form(stem, gender, number, case) if agrees else stem,
+                self._citation(stem) if agrees else stem,
+                "ADJ",
+                _feats(Case=case, Gender=gender, Number=number) if agrees else "_",
+            )
+        return self._words[key]
+
+    def determiner(self, concept: str, gender: str | None, number: str, case: str | None) -> Word | None:
+        """A form of a determiner; None for an article that the language does without."""
+        key = ("DET", concept, gender, number, case)
+        if key not in self._words:
+            stem, agrees = self.stems["DET", concept], self.typology.adjective_agreement
+            definite = {"definite": "Def", "indefinite": "Ind"}.get(concept)
+            kind = DETERMINERS[concept]
+            values = _feats(Case=case, Definite=definite, Gender=gender, Number=number, PronType=kind)
+            self._words[key] = Word(
+                self.morphology.nominal_form(stem, gender, number, case) if agrees else stem,
+                self._citation(stem) if agrees else stem,
+                "DET",
+                values if agrees else _feats(Definite=definite, PronType=kind),
+            )
+        missing = {"both": (), "definite": ("indefinite",), "none": ("definite", "indefinite")}
+        return None if concept in missing[self.typology.articles] else self._words[key]
+
+    def pronoun(self, person: str, gender: str | None, number: str, case: str | None) -> Word:
+        """A form of a personal pronoun; only the third person has gender."""
+        shown = gender if person == "3" else None
+        key = ("PRON", person, shown, number, case)
+        if key not in self._words:
+            stem = self.stems["PRON", person + number]
+            self._words[key] = Word(
+                self.morphology.nominal_form(stem, shown or self._first_gender, number, case),
+                self.morphology.nominal_form(stem, self._first_gender, number, self.typology.subject_case),
+                "PRON",
+                _feats(Case=case, Gender=shown, Number=number, Person=person, PronType="Prs"),
+            )
+        return self._words[key]
+
+    def finite(self, concept: str, tense: str, person: str, number: str, *, negative: bool, upos: str = "VERB") -> Word:
+        """A finite verb form; `negative` counts only where negation is an affix."""
+        negative = negative and self.typology.negation == "affix"
+        tense = tense if tense in self.typology.tenses else "Pres"
+        key = (upos, concept, tense, person, number, negative)
+        if key not in self._words:
+            stem, agrees = self.stems[upos, concept], self.typology.agreement == "person"
+            self._words[key] = Word(
+                self.morphology.verbal_form(stem, tense, person, number, negative=negative),
+                self.morphology.infinitive(stem),
+                upos,
+                _feats(
+                    Mood="Ind",
+                    Number=number if agrees else None,
+                    Person=person if agrees else None,
+                    Polarity="Neg" if negative else None,
+                    Tense=tense,
+                    VerbForm="Fin",
+                ),
+            )
+        return self._words[key]
+
+    def infinitive(self, concept: str) -> Word:
+        """The infinitive."""
+        form = self.morphology.infinitive(self.stems["VERB", concept])
+        return Word(form, form, "VERB", _feats(VerbForm="Inf"))
+
+    def name(self, name: str) -> Word:
+        """A proper name: the same form in every language and case."""
+        return Word(name, name, "PROPN", _feats(Gender=self.genders.get(name), Number="Sing"))
+
+    def particle(self, concept: str, upos: str) -> Word:
+        """A word without inflection."""
+        stem = self.stems[upos, concept]
+        polarity = {"not": "Neg"}.get(concept)
+        return Word(stem, stem, upos, _feats(NumType="Card" if upos == "NUM" else None, Polarity=polarity))
+
+    def citation(self, upos: str, concept: str) -> str:
+        """The lemma of a word of the language's own."""
+        stem = self.stems[upos, concept]
+        if upos == "NOUN":
+            return self.noun(concept, "Sing", self.typology.subject_case).lemma
+        if upos in ("VERB", "AUX"):
+            return self.morphology.infinitive(stem)
+        if upos == "PRON":
+            return self.pronoun(concept[0], None, concept[1:], self.typology.subject_case).lemma
+        return self._citation(stem) if upos in ("ADJ", "DET") and self.typology.adjective_agreement else stem
+
+    @property
+    def _first_gender(self) -> str | None:
+        return self.typology.genders[0] if self.typology.genders else None
+
+    def _citation(self, stem: str) -> str:
+        return self.morphology.nominal_form(stem, self._first_gender, "Sing", self.typology.subject_case)
+
+    def forms(self) -> set[str]:
+        """Every form of every word of the language's own, so without proper names."""
+        return {form for (upos, concept), stem in self.stems.items() for form in self.forms_of(upos, concept, stem)}
+
+    def forms_of(self, upos: str, concept: str, stem: str) -> set[str]:
+        """Every form that this word would have with this stem."""
+        if upos in ("VERB", "AUX"):
+            return set(_verb_forms(self.typology, self.morphology, stem))
+        if upos == "NOUN":
+            return set(_nominal_forms(self.typology, self.morphology, stem, (self.genders.get(concept),)))
+        if upos == "PRON" or (upos in ("ADJ", "DET") and self.typology.adjective_agreement):
+            return set(_nominal_forms(self.typology, self.morphology, stem, self.typology.genders or (None,)))
+        return {stem}
+
+
+def _feats(**values: str | None) -> str:
+    return "|".join(f"{name}={value}" for name, value in values.items() if value) or "_"
+
+
+def _nominal_forms(
+    typology: Typology, morphology: Morphology, stem: str, genders: tuple[str | None, ...]
+) -> Iterator[str]:
+    for gender in genders:
+        for number in NUMBERS:
+            for case in typology.cases:
+                yield morphology.nominal_form(stem, gender, number, case)
+
+
+def _verb_forms(typology: Typology, morphology: Morphology, stem: str) -> Iterator[str]:
+    yield morphology.infinitive(stem)
+    for tense in typology.tenses:
+        for number in NUMBERS:
+            for person in PERSONS:
+                for negative in (False, True) if typology.negation == "affix" else (False,):
+                    yield morphology.verbal_form(stem, tense, person, number, negative=negative)
+
+
+@cache
+def lexicon(code: str, seed: int) -> Lexicon:
+    """The lexicon of one language. It depends on the code and the seed only.
+
+    Raises:
+        BadInputError: no mini-language has this code.
+    """
+    if code not in TYPOLOGIES:
+        raise BadInputError(f"pocket: no mini-language has the code {code!r}, expected {', '.join(TYPOLOGIES)}")
+    typology, phonology = TYPOLOGIES[code], PHONOLOGIES[code]
+    codes = list(TYPOLOGIES)
+    earlier = codes[: codes.index(code)]
+    taken = {name.lower() for name in inventory().names}.union(*(lexicon(other, seed).forms() for other in earlier))
+    random = Random(derive_seed(seed, "pocket lexicon", code))
+    morphology = draw_morphology(typology, phonology, random)
+    drawn = Lexicon(code, typology, morphology, {}, _genders(code, typology, seed))
+    for upos, concept in _entries():
+        stem, forms = _free_stem(drawn, phonology, upos, concept, taken, random)
+        drawn.stems[upos, concept] = stem
+        taken |= forms
+    return drawn
+
+
+def _free_stem(
+    drawn: Lexicon, phonology: Phonology, upos: str, concept: str, taken: set[str], random: Random
+) -> tuple[str, set[str]]:
+    closed = upos in ("DET", "PRON", "AUX", "ADP", "CCONJ", "SCONJ", "PART", "INTJ", "NUM")
+    common = closed or inventory().weights.get(concept, 0.0) > 0.2
+    for attempt in range(10_000):
+        stem = phonology.stem(random, (1 if common or random.random() < 0.3 else 2) + attempt // 40)
+        forms = drawn.forms_of(upos, concept, stem)
+        if taken.isdisjoint(forms):
+            return stem, forms
+    raise RuntimeError(f"{drawn.code}: no free stem for {upos} {concept}")
+
+
+def _entries() -> Iterator[tuple[str, str]]:
+    known = inventory()
+    yield "AUX", "be"
+    for concept in DETERMINERS:
+        yield "DET", concept
+    for person in PERSONS:
+        for number in NUMBERS:
+            yield "PRON", person + number
+    for concept, upos in PARTICLES.items():
+        yield upos, concept
+    groups = {
+        "ADP": known.adpositions,
+        "CCONJ": known.coordinators,
+        "SCONJ": known.subordinators,
+        "NUM": known.numerals,
+        "NOUN": known.nouns,
+        "VERB": [*known.verbs, *known.modals],
+        "ADJ": known.adjectives,
+        "ADV": [*known.scene_adverbs, *known.manner_adverbs],
+    }
+    for upos, concepts in groups.items():
+        for concept in concepts:
+            yield upos, concept
+
+
+def _genders(code: str, typology: Typology, seed: int) -> dict[str, str]:
+    """Natural gender where there is one; else a gender that most languages agree on, redrawn here for some nouns."""
+    if not typology.genders:
+        return {}
+    shared, own = Random(derive_seed(seed, "pocket gender")), Random(derive_seed(seed, "pocket gender", code))
+    genders = dict(inventory().names)
+    for noun in inventory().nouns.values():
+        common = shared.choice(("Masc", "Fem"))
+        redraw, other = own.random(), own.choice(typology.genders)
+        neuter = "Neut" in typology.genders and noun.top not in ("person", "animal") and own.random() < 0.5
+        genders[noun.name] = noun.gender or ("Neut" if neuter else other if redraw < 0.3 else common)
+    return genders

@@ -1,0 +1,325 @@
+"""A BLOOM trained from scratch on treebank text: tokenizer, batches, training that can be killed and gone on with."""
+
+import hashlib
+import json
+import math
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, cycle
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import new_file, new_folder, write_json
+from polyprobe.running.knobs import knobs
+from polyprobe.running.progress import progress
+from polyprobe.running.scratch import scratch_folder
+from polyprobe.running.seeds import derive_seed
+from polyprobe.study import Pretrain
+
+Texts = Mapping[str, Sequence[Sequence[str]]]
+"""Per language its documents, each a list of its sentences' texts."""
+
+SPECIAL_TOKENS: Final = ("<unk>", "<s>", "</s>", "<pad>")
+"""In the order of their ids, as in BLOOM."""
+
+END: Final = SPECIAL_TOKENS.index("</s>")
+PADDING: Final = SPECIAL_TOKENS.index("<pad>")
+
+_WORD_PATTERN: Final = " ?[^(\\s|[.,!?…。，、।۔،])]+"
+"""How BLOOM's tokenizer splits text before it looks for sub-words."""
+
+_TOKENIZER_CHARACTERS: Final = 1_000_000
+_FINAL_RATE: Final = 0.1
+_MAX_GRADIENT_NORM: Final = 1.0
+_STATE: Final = "state.safetensors"
+
+
+def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, save_state_every: float = 60.0) -> None:
+    """Trains a tokenizer and a model and writes a folder in transformers' layout for each step of `save_at`.
+
+    A run that was killed is gone on with from its last state and ends with the same bytes as an unbroken one.
+
+    Args:
+        texts: the training text.
+        settings: the section of params.yaml.
+        folder: takes `step-N/` with weights, config, tokenizer and `training.json` (step, tokens_seen).
+        curve: the training curve, a table with the columns step and loss (nats per sub-word, before the
+            step's update).
+        save_state_every: seconds between the states that a killed run goes on from.
+
+    Raises:
+        BadInputError: a language has no text, or the vocabulary is too small.
+    """
+    machine = knobs()
+    device = torch.device(machine.torch_device())
+    torch.set_num_threads(machine.threads)
+    scratch = scratch_folder(
+        f"pretrain-{folder.name}",
+        {
+            "settings": settings.model_dump(),
+            "texts": _digest(texts),
+            "device": device.type,
+            "threads": machine.threads,
+            "bfloat16": has_native_bfloat16(device),
+        },
+    )
+    tokenizer = _tokenizer(texts, settings, scratch)
+    streams = Streams({language: encode(tokenizer, documents) for language, documents in texts.items()}, settings)
+    _train(settings, tokenizer, streams, device, scratch, save_state_every)
+    with new_folder(folder) as finished:
+        for step in settings.save_at:
+            shutil.copytree(scratch / f"step-{step}", finished / f"step-{step}")
+    with new_file(curve) as temporary:
+        shutil.copyfile(scratch / "dvclive" / "plots" / "metrics" / "loss.tsv", temporary)
+    shutil.rmtree(scratch)
+
+
+def train_tokenizer(texts: Texts, vocabulary: int, model_max_length: int) -> Any:
+    """A fast tokenizer with byte-level sub-words (BPE), special sub-words and splitting as in BLOOM.
+
+    Every language has the same say: its text is cut or repeated to the same length.
+
+    Raises:
+        BadInputError: a language has no text, or the vocabulary has no room for 256 bytes and the special sub-words.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer
+    from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
+    from tokenizers.processors import ByteLevel as ByteLevelProcessor
+    from tokenizers.trainers import BpeTrainer
+    from transformers import PreTrainedTokenizerFast
+
+    smallest = 256 + len(SPECIAL_TOKENS)
+    if vocabulary < smallest:
+        raise BadInputError(f"vocabulary: expected at least {smallest} (bytes and special sub-words), got {vocabulary}")
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = Sequence(
+        [Split(Regex(_WORD_PATTERN), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.post_processor = ByteLevelProcessor(add_prefix_space=False, trim_offsets=False)
+    tokenizer.decoder = ByteLevelDecoder()
+    trainer = BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[AddedToken(token, special=True) for token in SPECIAL_TOKENS],
+        initial_alphabet=sorted(ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_equal_shares(texts), trainer)
+    unknown, begin, end, padding = SPECIAL_TOKENS
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token=unknown, bos_token=begin, eos_token=end, pad_token=padding,
+        padding_side="right", model_max_length=model_max_length, clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+def encode(tokenizer: Any, documents: Sequence[Sequence[str]]) -> Int64[np.ndarray, " subword"]:
+    """One language's text as one stream: sentences of a document joined by a space, `</s>` after each document."""
+    joined = [" ".join(sentences) for sentences in documents if sentences]
+    encodings = tokenizer.backend_tokenizer.encode_batch_fast(joined, add_special_tokens=False)
+    return np.fromiter(chain.from_iterable([*encoding.ids, END] for encoding in encodings), dtype=np.int64)
+
+
+class Streams:
+    """The training sequences as a function of (seed, step): nothing has to be remembered to go on.
+
+    Each language's stream is cut into sequences; sequence number g of the whole training is of language g modulo the
+    number of languages, so that each language has the same share of each batch, within one sequence. A language goes
+    through its sequences in a new random order each time round: small ones come round more often.
+    """
+
+    def __init__(self, streams: Mapping[str, Int64[np.ndarray, " subword"]], settings: Pretrain) -> None:
+        length = settings.sequence_length
+        self._languages = list(streams)
+        self._sequences = [np.resize(stream, (max(1, len(stream) // length), length)) for stream in streams.values()]
+        self._batch_size = settings.batch_size
+        self._seed = settings.seed
+
+    def batch(self, step: int) -> Int64[Tensor, "sequence subword"]:
+        """The sequences that the step after `step` steps trains on."""
+        first = step * self._batch_size
+        return torch.from_numpy(np.stack([self._sequence(number) for number in range(first, first + self._batch_size)]))
+
+    def _sequence(self, number: int) -> Int64[np.ndarray, " subword"]:
+        turn, language = divmod(number, len(self._languages))
+        sequences = self._sequences[language]
+        time_round, place = divmod(turn, len(sequences))
+        sequence: Int64[np.ndarray, " subword"] = sequences[self._order(language, time_round)[place]]
+        return sequence
+
+    def _order(self, language: int, time_round: int) -> NDArray[np.int64]:
+        seed = derive_seed(self._seed, "order", self._languages[language], time_round)
+        return np.random.default_rng(seed).permutation(len(self._sequences[language]))
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 products are fast here: on a GPU, and on CPUs with instructions for them."""
+    if device.type != "cpu":
+        return True
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16"))
+
+
+def learning_rate(step: int, settings: Pretrain) -> float:
+    """Linear warm-up, then half a cosine down to a tenth, for the update after `step` updates."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    done = (step - settings.warmup_steps) / max(1, settings.save_at[-1] - settings.warmup_steps)
+    return settings.learning_rate * (_FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _train(
+    settings: Pretrain, tokenizer: Any, streams: Streams, device: torch.device, scratch: Path, save_state_every: float
+) -> None:
+    """Trains to the last step of `save_at`; leaves the checkpoints and the training curve in `scratch`."""
+    from dvclive import Live
+
+    model = _new_model(settings, len(tokenizer)).to(device)
+    optimiser = _optimiser(model, settings)
+    losses = _load_state(scratch / _STATE, model, optimiser)
+    precision = torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))
+    saved = time.monotonic()
+    with (
+        Live(str(scratch / "dvclive"), save_dvc_exp=False, dvcyaml=None, report=None) as live,
+        progress(range(settings.save_at[-1]), description="pretrain", unit="step") as bar,
+    ):
+        _log(live, losses, 0)
+        bar.update(len(losses))
+        while True:
+            step = len(losses)
+            if step in settings.save_at:
+                _save_checkpoint(scratch / f"step-{step}", step, model, tokenizer, settings)
+            if step == settings.save_at[-1]:
+                return
+            if step in settings.save_at or time.monotonic() - saved > save_state_every:
+                _save_state(scratch / _STATE, model, optimiser, losses)
+                saved = time.monotonic()
+            batch = streams.batch(step).to(device)
+            with precision:
+                loss = model(input_ids=batch, labels=batch).loss
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(step, settings)
+            optimiser.step()
+            optimiser.zero_grad()
+            losses.append(loss.item())
+            _log(live, losses, step)
+            bar.update()
+            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+
+
+def _new_model(settings: Pretrain, vocabulary: int) -> Any:
+    from transformers.models.bloom.configuration_bloom import BloomConfig
+    from transformers.models.bloom.modeling_bloom import BloomForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # ours tells more
+    torch.manual_seed(derive_seed(settings.seed, "weights"))
+    config = BloomConfig(
+        vocab_size=vocabulary, hidden_size=settings.width, n_layer=settings.blocks, n_head=settings.heads,
+        seq_length=settings.sequence_length, hidden_dropout=0.0, attention_dropout=0.0, use_cache=False,
+        unk_token_id=0, bos_token_id=1, eos_token_id=END, pad_token_id=PADDING,
+    )  # fmt: skip
+    model = BloomForCausalLM(config)
+    for block in model.transformer.h:
+        # The same function as transformers' own, in one fused kernel: a third less time per step.
+        block.mlp.gelu_impl = nn.GELU(approximate="tanh")
+    return model.train()
+
+
+def _optimiser(model: nn.Module, settings: Pretrain) -> torch.optim.AdamW:
+    """AdamW; biases and layer norms do not decay."""
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [weight for weight in parameters if weight.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [weight for weight in parameters if weight.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.95), fused=True)
+
+
+def _save_checkpoint(folder: Path, step: int, model: Any, tokenizer: Any, settings: Pretrain) -> None:
+    with new_folder(folder) as fresh:
+        model.save_pretrained(fresh)
+        tokenizer.save_pretrained(fresh)
+        tokens = step * settings.batch_size * settings.sequence_length
+        write_json(fresh / "training.json", {"step": step, "tokens_seen": tokens})
+
+
+def _save_state(file: Path, model: nn.Module, optimiser: torch.optim.AdamW, losses: list[float]) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {"losses": torch.tensor(losses, dtype=torch.float64)}
+    for name, weight in model.named_parameters():
+        tensors[f"weight.{name}"] = weight.detach()
+        for part, value in optimiser.state.get(weight, {}).items():
+            tensors[f"optimiser.{part}.{name}"] = value
+    with new_file(file) as temporary:
+        save_file(tensors, temporary)
+
+
+def _load_state(file: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> list[float]:
+    """Brings model and optimiser to the state in `file`, where there is one, and returns the losses so far."""
+    from safetensors.torch import load_file
+
+    if not file.exists():
+        return []
+    tensors = load_file(file)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(tensors[f"weight.{name}"])
+            for part in ("step", "exp_avg", "exp_avg_sq"):
+                if (value := tensors.get(f"optimiser.{part}.{name}")) is not None:
+                    optimiser.state[weight][part] = value.to(weight.device)
+    losses: list[float] = tensors["losses"].tolist()
+    return losses
+
+
+def _tokenizer(texts: Texts, settings: Pretrain, scratch: Path) -> Any:
+    """The tokenizer, trained once per scratch folder."""
+    from transformers import PreTrainedTokenizerFast
+
+    folder = scratch / "tokenizer"
+    if not folder.exists():
+        with new_folder(folder) as fresh:
+            train_tokenizer(texts, settings.vocabulary, settings.sequence_length).save_pretrained(fresh)
+    return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+def _equal_shares(texts: Texts) -> Iterator[str]:
+    lengths = {
+        language: sum(len(text) for document in documents for text in document) for language, documents in texts.items()
+    }
+    for language, length in lengths.items():
+        if not length:
+            raise BadInputError(f"{language}: no text to train on")
+    share = min(max(lengths.values()), _TOKENIZER_CHARACTERS)
+    for documents in texts.values():
+        yield from _up_to(share, cycle(text for document in documents for text in document))
+
+
+def _up_to(characters: int, texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield text
+        characters -= len(text)
+        if characters <= 0:
+            return
+
+
+def _digest(texts: Texts) -> str:
+    return hashlib.sha256(json.dumps(dict(texts)).encode()).hexdigest()
+
+
+def _log(live: Any, losses: list[float], first: int) -> None:
+    """Adds the losses after the first ones to dvclive's curve, in which step n is the n-th update."""
+    for step, loss in enumerate(losses[first:], start=first + 1):
+        live.step = step
+        live.log_metric("loss", loss)

@@ -1,0 +1,119 @@
+"""Scenes: who does what to whom, drawn from the inventory's frequencies within its selectional restrictions."""
+
+from dataclasses import dataclass
+from random import Random
+
+from polyprobe.pocket.concepts import inventory
+from polyprobe.pocket.semantics import Entity, Event, Name, Participant, Tense
+
+_TENSES: tuple[Tense, ...] = ("Past", "Past", "Pres", "Pres", "Fut")
+ANIMATE = frozenset({"person", "animal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who and what a document is about."""
+
+    members: tuple[Entity | Name, ...]
+    tense: Tense
+
+
+def draw_cast(random: Random) -> Cast:
+    """Two or three that act, and one or two things."""
+    known = inventory()
+    members: list[Entity | Name] = []
+    while len(members) < 4:
+        if len(members) < 2:
+            member = draw_actor(random)
+        else:
+            top = random.choice(("food", "thing", "thing", "place", "person"))
+            member = Entity(known.nouns_in(frozenset({top})).draw(random), plural=random.random() < 0.3)
+        if member not in members:
+            members.append(member)
+    return Cast(tuple(members), random.choice(_TENSES))
+
+
+def draw_actor(random: Random) -> Entity | Name:
+    """A person, an animal or someone with a name."""
+    known = inventory()
+    if random.random() < 0.25:
+        return Name(known.deck("name", None, lambda: known.names).draw(random))
+    return Entity(known.nouns_in(ANIMATE).draw(random), plural=random.random() < 0.3)
+
+
+def draw_event(random: Random, cast: Cast | None = None) -> Event:
+    """A bare event: verb and participants, no details; the cast's members take part where the verb lets them."""
+    cast = cast or draw_cast(random)
+    for _ in range(100):
+        subject, others = _shuffled_actor(cast, random)
+        obj: Participant | None = None
+        if random.random() < 0.7:
+            obj = others[0] if random.random() < 0.8 else draw_actor(random)
+            if obj == subject or _noun(obj) == _noun(subject):
+                continue
+        deck = inventory().verbs_for(top(subject), top(obj) if obj else None)
+        if deck.names:
+            return Event(deck.draw(random), subject, obj, cast.tense)
+    raise AssertionError("every actor can do something")
+
+
+def draw_one_way_event(random: Random, cast: Cast | None = None) -> Event | None:
+    """A bare event that is not the same with its roles swapped, though that could happen too; None if no verb fits."""
+    cast = cast or draw_cast(random)
+    subject, obj = random.sample(cast.members[:2], 2)
+    known = inventory()
+    verbs = [
+        name
+        for name in known.verbs_for(top(subject), top(obj)).names
+        if known.verbs[name].one_way and name in known.verbs_for(top(obj), top(subject)).names
+    ]
+    if not verbs or _noun(subject) == _noun(obj) is not None:
+        return None
+    return Event(random.choice(verbs), subject, obj, cast.tense)
+
+
+def draw_scene_adverb(random: Random) -> str:
+    """An adverb that places a scene."""
+    known = inventory()
+    return known.deck("scene adverb", None, lambda: known.scene_adverbs).draw(random)
+
+
+def draw_manner_adverb(random: Random) -> str:
+    """An adverb of manner."""
+    known = inventory()
+    return known.deck("manner adverb", None, lambda: known.manner_adverbs).draw(random)
+
+
+def draw_adjective(random: Random, noun: str) -> str:
+    """An adjective that goes with this noun."""
+    known = inventory()
+    return known.adjectives_for(known.nouns[noun].top).draw(random)
+
+
+def draw_place(random: Random, event: Event) -> tuple[str, Entity]:
+    """An adposition and a place that the event does not speak of yet."""
+    known = inventory()
+    used = {_noun(event.subject), _noun(event.object)}
+    adposition = known.deck("adposition", None, lambda: known.adpositions).draw(random)
+    deck = known.nouns_in(frozenset({"place"}))
+    noun = deck.draw(random)
+    while noun in used:
+        noun = deck.draw(random)
+    return adposition, Entity(noun)
+
+
+def top(participant: Participant) -> str:
+    """The class that selectional restrictions see; names and pronouns are persons."""
+    return inventory().nouns[participant.noun].top if isinstance(participant, Entity) else "person"
+
+
+def _shuffled_actor(cast: Cast, random: Random) -> tuple[Entity | Name, list[Entity | Name]]:
+    members = list(cast.members)
+    random.shuffle(members)
+    subject = next(member for member in members if top(member) in ANIMATE)
+    members.remove(subject)
+    return subject, members
+
+
+def _noun(participant: Participant | None) -> str | None:
+    return participant.noun if isinstance(participant, Entity) else None

@@ -1,0 +1,108 @@
+"""The transfer tasks in XTREME's layout: train and dev in the source language, the same test items in all."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+from polyprobe.pocket.documents import draw_document
+from polyprobe.pocket.inference import LABELS, Label, draw_triple
+from polyprobe.pocket.lexicon import Lexicon, lexicon
+from polyprobe.pocket.realisation import realise, text_of
+from polyprobe.pocket.semantics import Event, Utterance
+from polyprobe.running.files import new_folder
+from polyprobe.running.seeds import derive_seed
+from polyprobe.study import Pocket
+
+Pair = tuple[Event, Event, Label]
+"""Premise, hypothesis, label."""
+
+
+def write_tasks(folder: Path, languages: list[str], source: str, settings: Pocket) -> None:
+    """Writes `xnli/` (premise, hypothesis, label; tab-separated) and `udpos/` (word, tag; blank line after a sentence).
+
+    No test item is in train or dev. A test file depends on its language, the source language (in which repeated items
+    are told), `settings.seed` and its own size only.
+
+    Raises:
+        BadInputError: a code that no mini-language has; nothing is written then.
+    """
+    words = lexicon(source, settings.seed)
+    lexicons = {code: lexicon(code, settings.seed) for code in languages}
+    with new_folder(folder / "xnli") as target:
+        pairs = draw_pairs(settings, words)
+        _write(target / f"train-{source}.tsv", _pair_lines(pairs["train"], words))
+        _write(target / f"dev-{source}.tsv", _pair_lines(pairs["dev"], words))
+        for code, target_words in lexicons.items():
+            _write(target / f"test-{code}.tsv", _pair_lines(pairs["test"], target_words))
+    with new_folder(folder / "udpos") as target:
+        sentences = draw_sentences(settings, words)
+        _write(target / f"train-{source}.tsv", _tagged_lines(sentences["train"], words))
+        _write(target / f"dev-{source}.tsv", _tagged_lines(sentences["dev"], words))
+        for code, target_words in lexicons.items():
+            _write(target / f"test-{code}.tsv", _tagged_lines(sentences["test"], target_words))
+
+
+def draw_pairs(settings: Pocket, source: Lexicon) -> dict[str, list[Pair]]:
+    """Pairs of each split, labels balanced to within one; no hypothesis (as `source` puts it) is in two splits."""
+    sizes = {"test": settings.nli.test, "dev": settings.nli.dev, "train": settings.nli.train}
+    seen: set[str] = set()
+    splits = {}
+    for split, size in sizes.items():
+        random = Random(derive_seed(settings.seed, "pocket nli", split))
+        own: set[str] = set()
+        pairs: list[Pair] = []
+        while len(pairs) < size:
+            triple = draw_triple(random)
+            hypothesis = _text(triple.hypothesis, source)
+            if hypothesis in seen:
+                continue
+            # Within train a hypothesis may come again; in tests each counts once.
+            if split != "train" and hypothesis in own:
+                continue
+            own.add(hypothesis)
+            pairs += [(triple.premises[label], triple.hypothesis, label) for label in LABELS]
+        seen |= own
+        pairs = pairs[:size]
+        random.shuffle(pairs)
+        splits[split] = pairs
+    return splits
+
+
+def draw_sentences(settings: Pocket, source: Lexicon) -> dict[str, list[Utterance]]:
+    """Sentences of each split of the tagging task; none (as `source` puts it) is there twice."""
+    sizes = {"test": settings.pos.test, "dev": settings.pos.dev, "train": settings.pos.train}
+    seen: set[str] = set()
+    splits = {}
+    for split, size in sizes.items():
+        random = Random(derive_seed(settings.seed, "pocket pos", split))
+        splits[split] = list(islice(_new_utterances(random, source, seen), size))
+    return splits
+
+
+def _new_utterances(random: Random, source: Lexicon, seen: set[str]) -> Iterator[Utterance]:
+    while True:
+        for utterance in draw_document(random):
+            text = text_of(realise(utterance, source))
+            if utterance.clause is not None and text not in seen:
+                seen.add(text)
+                yield utterance
+
+
+def _text(event: Event, words: Lexicon) -> str:
+    return text_of(realise(Utterance(event), words))
+
+
+def _pair_lines(pairs: Iterable[Pair], words: Lexicon) -> Iterator[str]:
+    for premise, hypothesis, label in pairs:
+        yield f"{_text(premise, words)}\t{_text(hypothesis, words)}\t{label}"
+
+
+def _tagged_lines(utterances: Iterable[Utterance], words: Lexicon) -> Iterator[str]:
+    for utterance in utterances:
+        yield from (f"{token.word.form}\t{token.word.upos}" for token in realise(utterance, words))
+        yield ""
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

@@ -1,0 +1,106 @@
+"""Intrinsic probing of one dataset (section 3.1): fit on train, pick neurons on dev, score them on test."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from polyprobe.probes.controls import labels_under
+from polyprobe.probes.families import fit_side_by_side
+from polyprobe.probes.greedy import select_greedily
+from polyprobe.probes.information import score_prefixes
+from polyprobe.probes.probe import Data
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The words of one language that have a value in one category, at one layer; no lemma in two of the sets."""
+
+    train: Data
+    dev: Data
+    test: Data
+
+    @staticmethod
+    def of(inputs: Float[Tensor, "word neuron"], labels: NDArray[np.integer], splits: Iterable[str]) -> "Dataset":
+        """Takes apart words by `splits` (train, dev, test); words without a label (-1) are left out."""
+        label = torch.from_numpy(labels).to(inputs.device, torch.int64)
+        split = np.asarray(list(splits))
+        chosen = [torch.from_numpy(split == name).to(inputs.device) & (label >= 0) for name in ("train", "dev", "test")]
+        return Dataset(*[(inputs[words], label[words]) for words in chosen])
+
+    def digest(self) -> str:
+        """A hash of everything in it, its device's kind too: a GPU's arithmetic rounds differently."""
+        digest = hashlib.sha256(self.train[0].device.type.encode())
+        for inputs, labels in (self.train, self.dev, self.test):
+            for array in (inputs, labels):
+                digest.update(f"{array.dtype}{tuple(array.shape)}".encode() + array.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One probe to be trained."""
+
+    control: str
+    index: int
+    """The number of its seed."""
+    seed: int
+
+
+Row = dict[str, str | int | float]
+
+
+def probe_dataset(dataset: Dataset, runs: Sequence[Run], family: str, k_max: int, **settings: Any) -> list[Row]:
+    """Trains one probe per run, all on the same words, and picks k_max neurons with each.
+
+    Args:
+        dataset: inputs and labels per set.
+        runs: seed and control of each probe. A control's labels are permuted within each set.
+        family: a key of `FAMILIES`.
+        k_max: neurons picked.
+        settings: fields of the family's settings.
+
+    Returns:
+        One row per run and rank: seed (the run's index), control, rank, neuron; information (bits; normalised by the
+        label entropy) and accuracy of the neurons up to that rank; test_majority, the accuracy on test of the most
+        frequent train label; classes, train_words, dev_words, test_words, epochs.
+
+    Raises:
+        ValueError: there is no such family or control, or too little data.
+    """
+    train, dev, test = (
+        [labels_under(run.control, labels, run.seed + place) for run in runs]
+        for place, (_, labels) in enumerate((dataset.train, dataset.dev, dataset.test))
+    )
+    probes = fit_side_by_side(family, dataset.train[0], train, dataset.dev, [run.seed for run in runs], **settings)
+    rows: list[Row] = []
+    for run, probe, train_labels, dev_labels, test_labels in zip(runs, probes, train, dev, test, strict=True):
+        selection = select_greedily(probe.weight, probe.bias, dataset.dev[0], dev_labels, k_max)
+        scores = score_prefixes(probe.weight, probe.bias, selection.neurons, dataset.test[0], test_labels)
+        common: Row = {
+            "seed": run.index,
+            "control": run.control,
+            "test_majority": float((test_labels == train_labels.bincount().argmax()).double().mean()),
+            "classes": len(probe.bias),
+            "train_words": len(train_labels),
+            "dev_words": len(dev_labels),
+            "test_words": len(test_labels),
+            "epochs": probe.epochs,
+        }
+        by_rank = {
+            "rank": range(k_max),
+            "neuron": selection.neurons.tolist(),
+            "dev_information": selection.bits.tolist(),
+            "dev_information_normalised": selection.mutual_information.tolist(),
+            "test_information": scores.bits.tolist(),
+            "test_information_normalised": scores.mutual_information.tolist(),
+            "test_accuracy": scores.accuracy.tolist(),
+        }
+        rows += [common | dict(zip(by_rank, values, strict=True)) for values in zip(*by_rank.values(), strict=True)]
+    return rows

@@ -1,0 +1,100 @@
+"""Expectation over masks by Gaussian logits: the masks' exact mean and covariance, and gradients in phi as well.
+
+Under independent masks m_j ~ Bernoulli(q_j) the logits W(h * m) + b have mean W(h * q) + b and covariance
+sum_j q_j (1 - q_j) h_j^2 W_j W_j'. They are replaced by W(h * (q + s * e)) + b with s = sqrt(q (1 - q)) and standard
+normal e, which is the Gaussian of that mean and covariance, differentiable in W and in q. The bias that remains is of
+third order (`bias_bound`).
+
+One e per sample serves all words of a batch, each place of the batch with random signs of its own, fixed for the fit
+(Wen et al. 2018, "Flipout"): for each word it is still standard normal, words are uncorrelated, and a sample costs one
+product of matrices.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from polyprobe.probes._variational import Parameters
+
+
+def fixed(generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word neuron"]:
+    """The signs of each place of a batch."""
+    return torch.randint(0, 2, (words, neurons), generator=generator, dtype=torch.int8).to(dtype).mul_(2).sub_(1)
+
+
+def draw(
+    generator: Generator, samples: int, words: int, neurons: int, dtype: torch.dtype
+) -> Float[Tensor, "sample neuron"]:
+    """The random numbers of one step of one probe."""
+    return torch.randn(samples, neurons, generator=generator, dtype=dtype)
+
+
+def loss(
+    parameters: Parameters,
+    inputs: Float[Tensor, "probe word neuron"],
+    target: Float[Tensor, "probe class word"],
+    signs: Float[Tensor, "probe word neuron"],
+    draws: Float[Tensor, "probe sample neuron"],
+) -> Float[Tensor, " probe"]:
+    """-E_q[log p(y | h * m)] in nats, averaged over words and samples."""
+    logits, _, _ = _logits(parameters, inputs, inputs * signs, draws)
+    return (logits.logsumexp(2) - (logits * target[:, None]).sum(2)).mean((1, 2))
+
+
+def gradient(
+    parameters: Parameters,
+    inputs: Float[Tensor, "probe word neuron"],
+    target: Float[Tensor, "probe class word"],
+    signs: Float[Tensor, "probe word neuron"],
+    draws: Float[Tensor, "probe sample neuron"],
+) -> Parameters:
+    """The gradient of `loss`."""
+    weight, inclusion = parameters.weight, parameters.log_odds.sigmoid()
+    signed = inputs * signs
+    logits, deviation, scale = _logits(parameters, inputs, signed, draws)
+    samples, classes, words = logits.shape[1:]
+    error = logits.softmax(2).sub_(target[:, None]).div_(samples * words)
+    mean_error = error.sum(1)
+    of_mean = mean_error @ inputs
+    of_noise = (error.flatten(1, 2) @ signed).reshape(-1, samples, classes, weight.shape[2])
+    of_inclusion = (of_mean * weight).sum(1) * deviation.square()
+    of_inclusion += ((of_noise * weight[:, None]).sum(2) * draws).sum(1) * deviation * (0.5 - inclusion)
+    return Parameters(
+        weight=(of_noise * scale[:, :, None]).sum(1).addcmul_(of_mean, inclusion[:, None]),
+        bias=mean_error.sum(2),
+        log_odds=of_inclusion,
+    )
+
+
+def _logits(
+    parameters: Parameters,
+    inputs: Float[Tensor, "probe word neuron"],
+    signed: Float[Tensor, "probe word neuron"],
+    draws: Float[Tensor, "probe sample neuron"],
+) -> tuple[
+    Float[Tensor, "probe sample class word"], Float[Tensor, "probe neuron"], Float[Tensor, "probe sample neuron"]
+]:
+    weight, inclusion = parameters.weight, parameters.log_odds.sigmoid()
+    deviation = (inclusion * (1 - inclusion)).sqrt()
+    scale = deviation[:, None] * draws
+    mean = torch.baddbmm(parameters.bias[:, :, None], weight * inclusion[:, None], inputs.transpose(1, 2))
+    noise = (weight[:, None] * scale[:, :, None]).flatten(1, 2) @ signed.transpose(1, 2)
+    logits = noise.reshape(len(noise), draws.shape[1], *mean.shape[1:]).add_(mean[:, None])
+    return logits, deviation, scale
+
+
+def bias_bound(
+    weight: Float[Tensor, "class neuron"], inclusion: Float[Tensor, " neuron"], inputs: Float[Tensor, "word neuron"]
+) -> Float[Tensor, " word"]:
+    """A bound on |E over masks - E over Gaussian logits| of log p(y | h * m), in nats.
+
+    Masks are exchanged for normal variables one neuron at a time (Lindeberg); the first two terms of Taylor's series
+    agree. The third derivative of log-sum-exp along r = h_j W_j is the third cumulant of r under a softmax, at most
+    (max r - min r)^3 / (6 sqrt 3).
+    """
+    reach = inputs.abs() * (weight.amax(0) - weight.amin(0))
+    variance = inclusion * (1 - inclusion)
+    third_of_mask = variance * (inclusion.square() + (1 - inclusion).square())
+    third_of_normal = variance.pow(1.5) * (8 / torch.pi) ** 0.5
+    bound: Tensor = (reach.pow(3) * (third_of_mask + third_of_normal)).sum(1) / (36 * 3**0.5)
+    return bound

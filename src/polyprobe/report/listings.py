@@ -1,0 +1,198 @@
+"""The report's tables: a caption, column heads and rows of text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from polyprobe.artefacts.correlation import Cell
+from polyprobe.artefacts.dimensions import short_name
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.artefacts.scores import MAIN_METRIC
+from polyprobe.figures import Tables
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One table as it is shown."""
+
+    caption: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    """Texts; the first column names the row."""
+    note: str = ""
+
+
+def checkpoint_listing(manifests: Sequence[Manifest]) -> Listing:
+    """The checkpoints and the hash of their weights."""
+    return Listing(
+        "Checkpoints",
+        ["checkpoint", "model", "step", "sub-words seen", "layers", "width", "weights (SHA-256)", ""],
+        [
+            [
+                found.checkpoint,
+                found.model,
+                f"{found.step:,}",
+                MISSING if found.tokens_seen is None else f"{found.tokens_seen:,}",
+                str(found.layers),
+                str(found.width),
+                found.weights_sha256[:12],
+                "dropped as a duplicate" if found.dropped else "converged" if found.converged else "",
+            ]
+            for found in manifests
+        ],
+    )
+
+
+def overlap_listings(tables: Tables) -> list[Listing]:
+    """Per model, the overlap of each category at each checkpoint, averaged over the study's layers."""
+    studied = tables.means[tables.means["studied"]]
+    listings = []
+    for model, of_model in studied.groupby("model", sort=False):
+        proper = of_model[of_model["control"] == "none"].assign(category=lambda rows: rows["category"].map(short_name))
+        rates = proper.pivot_table(index="step", columns="category", values="overlap", sort=False)
+        shuffled = of_model[of_model["control"] == "shuffled_labels"].groupby("step")["overlap"].mean()
+        ceiling = proper.groupby("step")["ceiling"].mean()
+        chance = proper.groupby("step")["expected"].mean()
+        listings.append(
+            Listing(
+                f"Overlap rate of {model}, averaged over pairs of languages and the study's layers",
+                ["step", *map(str, rates.columns), "by chance", "shuffled labels", "noise ceiling"],
+                [
+                    [
+                        f"{step:,}",
+                        *map(number, rates.loc[step]),
+                        number(chance.get(step)),
+                        number(shuffled.get(step)),
+                        number(ceiling.get(step)),
+                    ]
+                    for step in sorted(rates.index)
+                ],
+            )
+        )
+    return listings
+
+
+def transfer_listings(tables: Tables) -> list[Listing]:
+    """Per model and task, the score of each language at each checkpoint, beside the baseline."""
+    rows = tables.transfer[tables.transfer["metric"] == tables.transfer["task"].map(MAIN_METRIC)]
+    rows = rows.assign(baseline=rows[["majority", "untrained"]].max(axis=1))
+    listings = []
+    for (model, task), group in rows.groupby(["model", "task"], sort=False):
+        codes = [code for code in tables.languages if code in set(group["language"])]
+        codes.sort(key=lambda code: code != tables.source_language)
+        scores = group.pivot_table(index="step", columns="language", values="score", sort=False)
+        targets = group[group["language"] != tables.source_language]
+        mean, error, baseline = (
+            targets.groupby("step")[column].mean() for column in ("score", "standard_error", "baseline")
+        )
+        listings.append(
+            Listing(
+                f"{str(task).upper()} of {model} ({MAIN_METRIC[str(task)]})",
+                [
+                    "step",
+                    *(f"{code} (source)" if code == tables.source_language else code for code in codes),
+                    "mean of targets",
+                    "baseline",
+                ],
+                [
+                    [
+                        f"{step:,}",
+                        *(number(scores.loc[step].get(code)) for code in codes),
+                        f"{number(mean[step])} ± {number(error[step])}",
+                        number(baseline[step]),
+                    ]
+                    for step in sorted(scores.index)
+                ],
+                "Baseline: the better of the majority class and the untrained head, averaged over target languages; "
+                "± one standard error.",
+            )
+        )
+    return listings
+
+
+def correlation_listing(cells: Sequence[Cell], *, total: bool) -> Listing:
+    """Table 1: the totals, or the rows per category and layer beside them."""
+    shown = [cell for cell in cells if (cell["category"] is None) == total]
+    part_heads = [] if total else ["category", "layer"]
+    return Listing(
+        "Correlation of overlap and transfer" + ("" if total else ", per category and layer"),
+        [
+            "model",
+            "task",
+            "points",
+            *part_heads,
+            "n",
+            "r",
+            "p",
+            "95% interval",
+            "Spearman's ρ",
+            "permutation p",
+            "within language",
+            "within checkpoint",
+            "",
+        ],
+        [
+            [
+                str(cell["model"]),
+                str(cell["task"]).upper(),
+                str(cell["aggregation"]),
+                *([] if total else [short_name(cell["category"]), str(cell["layer"])]),
+                str(cell["n"]),
+                number(cell["r"]),
+                p_value(cell["p"]),
+                MISSING if cell["interval"] is None else " to ".join(map(number, cell["interval"])),
+                number(cell["spearman"]),
+                MISSING
+                if cell["permutation_p"] is None
+                else f"{p_value(cell['permutation_p'])} (least {p_value(cell['smallest_p'])})",
+                number(cell["within_language"]),
+                number(cell["within_checkpoint"]),
+                cell["note"] or ("with the converged model" if cell["converged_included"] else ""),
+            ]
+            for cell in shown
+        ],
+        "p takes the points for independent, as the paper does; the interval resamples whole checkpoints, and the "
+        "permutation p permutes whole checkpoints (in brackets the smallest p that so few can give).",
+    )
+
+
+def corpus_listing(entries: Sequence[dict[str, Any]]) -> Listing:
+    """Which categories survive in which language, and why not (Appendix A.2)."""
+    languages, categories = (list(dict.fromkeys(entry[key] for entry in entries)) for key in ("language", "category"))
+    found = {(entry["language"], entry["category"]): entry for entry in entries}
+    shown = [
+        category
+        for category in categories
+        if any(found[code, category]["probed"] for code in languages if (code, category) in found)
+    ]
+    reasons = sorted({entry["reason"] for entry in entries if entry["category"] in shown and entry["reason"]})
+    return Listing(
+        "Words per language and category (train / dev / test)",
+        ["language", *map(short_name, shown)],
+        [[code, *(_survival(found.get((code, category))) for category in shown)] for code in languages],
+        f"{MISSING}: not probed"
+        + (f" ({'; '.join(reasons[:3])}{'; …' if len(reasons) > 3 else ''})." if reasons else "."),
+    )
+
+
+def _survival(entry: dict[str, Any] | None) -> str:
+    if entry is None or not entry["probed"]:
+        return MISSING
+    words = entry["words"]
+    return f"{words['train']:,} / {words['dev']:,} / {words['test']:,}"
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or a dash for what is not there."""
+    return MISSING if value is None or pd.isna(value) else f"{value:.3f}"
+
+
+def p_value(value: float | None) -> str:
+    """Three decimals, or a power of ten below 0.001, as in the paper."""
+    if value is None or pd.isna(value):
+        return MISSING
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

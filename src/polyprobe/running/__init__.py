@@ -1,0 +1,25 @@
+"""What every long stage needs once: errors, whole-or-nothing writes, scratch folders, progress, fan-out, knobs."""
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.fanout import fan_out
+from polyprobe.running.files import new_file, new_folder, prune, write_json
+from polyprobe.running.knobs import Knobs, knobs
+from polyprobe.running.progress import progress
+from polyprobe.running.remembered import remembered
+from polyprobe.running.scratch import scratch_folder
+from polyprobe.running.seeds import derive_seed
+
+__all__ = [
+    "BadInputError",
+    "Knobs",
+    "derive_seed",
+    "fan_out",
+    "knobs",
+    "new_file",
+    "new_folder",
+    "progress",
+    "prune",
+    "remembered",
+    "scratch_folder",
+    "write_json",
+]

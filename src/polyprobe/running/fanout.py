@@ -1,0 +1,39 @@
+"""Independent work over processes, one thread of tensor operations each; results in the order of the items."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from polyprobe.running.progress import progress
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def fan_out(
+    function: Callable[[Item], Result], items: Sequence[Item], *, workers: int, description: str
+) -> Iterator[Result]:
+    """Applies `function` (a module-level one) to each item and yields the results in the items' order.
+
+    With one worker everything runs in this process. The result never depends on the number of workers: every worker
+    computes with one thread.
+    """
+    if workers <= 1 or len(items) <= 1:
+        _one_thread()
+        for item in progress(items, description=description):
+            yield function(item)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(min(workers, len(items)), get_context("spawn"), initializer=_one_thread) as pool:
+        try:
+            yield from progress(pool.map(function, items), description=description, total=len(items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,59 @@
+"""Throughput knobs: how fast a stage runs, never what it computes. They are no DVC parameters.
+
+They come from `config/local.yaml` (ignored by git), and the environment overrides it: POLYPROBE_WORKERS,
+POLYPROBE_DEVICE, POLYPROBE_BATCH_TOKENS, POLYPROBE_THREADS.
+"""
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from polyprobe.running.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """How fast to run."""
+
+    workers: int
+    """Processes that share a stage's independent work."""
+    threads: int
+    """Threads of one process's tensor operations."""
+    device: str
+    """A torch device: cpu, cuda, cuda:1, or auto (the GPU where there is one)."""
+    batch_tokens: int
+    """Sub-words of one forward pass, padding included."""
+
+    def torch_device(self) -> str:
+        """The device with `auto` resolved."""
+        if self.device != "auto":
+            return self.device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def knobs(path: Path = Path("config/local.yaml")) -> Knobs:
+    """The knobs of this machine.
+
+    Raises:
+        BadInputError: an unknown knob or one of the wrong type.
+    """
+    import yaml
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    values: dict[str, int | str] = {"workers": cores, "threads": cores, "device": "auto", "batch_tokens": 8192}
+    given = yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.exists() else {}
+    if not isinstance(given, dict):
+        raise BadInputError(f"{path}: expected knobs as `name: value`")
+    given |= {name: text for name in values if (text := os.environ.get(f"POLYPROBE_{name.upper()}"))}
+    for name, value in given.items():
+        if name not in values:
+            raise BadInputError(f"{path}: {name}: unknown knob, expected one of {', '.join(values)}")
+        try:
+            values[name] = type(values[name])(value)
+        except (TypeError, ValueError):
+            raise BadInputError(f"{path}: {name}: expected {type(values[name]).__name__}, got {value!r}") from None
+        if values[name] in (0, "") or (isinstance(values[name], int) and int(values[name]) < 1):
+            raise BadInputError(f"{path}: {name}: expected a positive value, got {value!r}")
+    return Knobs(**{field.name: values[field.name] for field in fields(Knobs)})  # type: ignore[arg-type]

@@ -1,0 +1,16 @@
+"""Progress bars, quiet where the error stream is no terminal."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def progress(
+    items: Iterable[Item] | None = None, *, description: str, total: int | None = None, unit: str = "it"
+) -> "tqdm[Item]":
+    """A tqdm bar over `items`, or one to advance by hand where `items` is None."""
+    given: Any = items
+    return tqdm(given, desc=description, total=total, unit=unit, disable=None, dynamic_ncols=True, leave=False)

@@ -1,0 +1,22 @@
+"""Scratch folders for work that can be killed and gone on with."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def scratch_folder(name: str, determines: Any) -> Path:
+    """A folder outside all outputs for the half-done work of one result; made if it is not there.
+
+    Args:
+        name: what is being made, for people who look into the folder.
+        determines: everything (as JSON-able data) that determines the result. Another value gives another folder, so
+            that work begun under other inputs is never gone on with.
+    """
+    text = json.dumps(determines, sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder = Path(os.environ.get("POLYPROBE_SCRATCH", ".scratch")) / f"{name}-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

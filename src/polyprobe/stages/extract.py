@@ -1,0 +1,58 @@
+"""Runs a checkpoint over the treebanks and keeps the hidden states of words; compares parallel sentences on the way."""
+
+from pathlib import Path
+from typing import Any
+
+from polyprobe.alignment.similarity import similarity_table
+from polyprobe.artefacts import embeddings, manifest, parallel, similarity, words
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.running.files import new_folder
+from polyprobe.running.knobs import knobs
+from polyprobe.running.stage import run_keyed_stage
+from polyprobe.study import Study
+
+
+def extract(study: Study, key: str) -> None:
+    """Writes `data/embeddings/KEY/`: one file per layer and language, and the similarities."""
+    checkpoint = manifest.read(manifest.path(key))
+    layers = study.layers_of(key, checkpoint.layers)
+    with new_folder(embeddings.FOLDER / key) as folder:
+        sentences = {} if checkpoint.dropped else _embed(study, checkpoint, layers, folder)
+        similarity.write(folder / similarity.NAME, similarity_table(sentences, study.source_language))
+
+
+def _embed(study: Study, checkpoint: Manifest, layers: list[int], folder: Path) -> dict[str, dict[Any, Any]]:
+    """Writes the words' embeddings and returns the parallel sentences' by language."""
+    import torch
+
+    from polyprobe import checkpoints
+
+    machine = knobs()
+    torch.set_num_threads(machine.threads)
+    model = checkpoints.load_model(checkpoint, study.extract.dtype, machine.torch_device())
+    tokenizer = checkpoints.load_tokenizer(checkpoint)
+    caps = study.extract.max_words.model_dump() if study.extract.max_words else None
+    for language in study.languages:
+        table = words.read(words.path(language))
+        rows = checkpoints.select_words(
+            table, caps, study.words.min_label_count, seed=study.extract.seed, language=language
+        )
+        selected = checkpoints.embed_selected_words(
+            model, tokenizer, table, rows, layers, manifest=checkpoint, language=language,
+            tokenisation=study.extract.tokenisation, batch_tokens=machine.batch_tokens,
+        )  # fmt: skip
+        for layer, states in selected.embeddings.items():
+            metadata = selected.metadata | {"layer": str(layer)}
+            embeddings.write(embeddings.path(folder, layer, language), states, rows.astype("int32"), metadata)
+    pairs = parallel.read().sort_values("pair")
+    pairs = pairs[pairs["pair"] < study.parallel.max_pairs]
+    return {
+        str(language): checkpoints.sentence_embeddings(
+            model, tokenizer, texts.tolist(), layers, study.parallel.poolings, batch_tokens=machine.batch_tokens
+        )
+        for language, texts in pairs.groupby("language", observed=True)["text"]
+    }
+
+
+if __name__ == "__main__":
+    run_keyed_stage(extract, section="checkpoints")

@@ -1,0 +1,23 @@
+"""Brings the study's treebanks to `data/treebanks` and records what they are."""
+
+from pathlib import Path
+
+from polyprobe.running.files import new_folder, write_json
+from polyprobe.running.stage import run_stage
+from polyprobe.study import Study
+
+
+def fetch_ud(study: Study) -> None:
+    """Copies each language's treebanks from the study's source."""
+    from polyprobe.treebanks.copying import copy_treebanks, wanted_treebanks
+    from polyprobe.treebanks.sources import SOURCES
+    from polyprobe.treebanks.treebank import FOLDER
+
+    wanted = wanted_treebanks(study.languages, study.treebanks.folders, study.parallel.folders)
+    with SOURCES[study.treebanks.source](study) as source, new_folder(FOLDER) as target:
+        report = copy_treebanks(source, wanted, target, study.treebanks.on_error)
+        write_json(Path("metrics/treebanks.json"), report)
+
+
+if __name__ == "__main__":
+    run_stage(fetch_ud)

@@ -1,0 +1,27 @@
+"""Fine-tunes one checkpoint for part-of-speech tagging in the source language and tests it on every language."""
+
+from pathlib import Path
+
+from polyprobe.artefacts import manifest, scores
+from polyprobe.running.stage import run_keyed_stage
+from polyprobe.study import Study
+from polyprobe.transfer.fine_tuning import fine_tune
+
+
+def finetune_pos(study: Study, key: str) -> None:
+    """Writes the checkpoint's adapters and zero-shot scores to `data/transfer/pos/<checkpoint>`."""
+    fine_tune(
+        "pos",
+        manifest.read(manifest.path(key)),
+        study.transfer.pos,
+        study.transfer.lora,
+        source=study.source_language,
+        seed=study.seed,
+        seeds=study.transfer.seeds,
+        data=Path("data/tasks/pos"),
+        output=scores.folder("pos", key),
+    )
+
+
+if __name__ == "__main__":
+    run_keyed_stage(finetune_pos, section="checkpoints")

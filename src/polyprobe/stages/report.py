@@ -1,0 +1,25 @@
+"""Draws the figures and writes the HTML page: `python -m polyprobe.stages.report`."""
+
+from polyprobe.running.stage import run_stage
+from polyprobe.study import Study
+
+
+def report(study: Study) -> None:
+    """Writes `data/report/`."""
+    from polyprobe.artefacts import corpus, correlation, manifest
+    from polyprobe.figures import read_tables
+    from polyprobe.report import write_report
+    from polyprobe.report.page import FOLDER
+
+    write_report(
+        FOLDER,
+        read_tables(study.languages, study.source_language),
+        study=study.study,
+        manifests=[manifest.read(manifest.path(key)) for key in study.checkpoints],
+        corpus=corpus.read(),
+        summary=correlation.read_summary(),
+    )
+
+
+if __name__ == "__main__":
+    run_stage(report)

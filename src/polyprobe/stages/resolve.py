@@ -1,0 +1,15 @@
+"""Finds out which weights a checkpoint is, and writes that down as its manifest."""
+
+from polyprobe.artefacts import manifest
+from polyprobe.checkpoints import resolve as resolve_checkpoint
+from polyprobe.running.stage import run_keyed_stage
+from polyprobe.study import Study
+
+
+def resolve(study: Study, key: str) -> None:
+    """Writes `data/checkpoints/KEY.json`."""
+    manifest.write(manifest.path(key, manifest.FOLDER), resolve_checkpoint(key, study.checkpoint(key)))
+
+
+if __name__ == "__main__":
+    run_keyed_stage(resolve, section="checkpoints")

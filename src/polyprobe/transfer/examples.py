@@ -1,0 +1,68 @@
+"""What every task's data is made of: texts with labelled items, and the same as sub-words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from polyprobe.running.errors import BadInputError
+
+LOST: Final = -1
+"""Position and prediction of an item that truncation cut off; it counts as wrong."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: a premise and a hypothesis with one label, or the words of a sentence with a label each."""
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An example as the model sees it."""
+
+    input_ids: list[int]
+    labels: list[int]
+    """The items' label numbers."""
+    positions: list[int]
+    """The sub-word whose output classifies each item; LOST where truncation cut it off."""
+
+
+def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 file with their numbers from 1, split at line feeds only.
+
+    Raises:
+        BadInputError: there is no such file, or a line is no UTF-8.
+    """
+    if not file.is_file():
+        raise BadInputError(f"{file}: no such file, expected a task file in XTREME's layout")
+    with file.open("rb") as opened:
+        for number, line in enumerate(opened, 1):
+            try:
+                yield number, line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                raise BadInputError(f"{file}:{number}: expected UTF-8") from None
+
+
+def checked_label(label: str, labels: Sequence[str], file: Path, number: int) -> str:
+    """The label itself.
+
+    Raises:
+        BadInputError: it is none of `labels`.
+    """
+    if label not in labels:
+        raise BadInputError(f"{file}:{number}: unknown label {label!r}, expected one of {', '.join(labels)}")
+    return label
+
+
+def not_empty(examples: list[Example], file: Path) -> list[Example]:
+    """The examples themselves.
+
+    Raises:
+        BadInputError: there are none.
+    """
+    if not examples:
+        raise BadInputError(f"{file}: expected at least one example, found none")
+    return examples

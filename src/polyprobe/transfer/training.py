@@ -1,0 +1,168 @@
+"""Training of adapter and head by transformers' Trainer: the best step on the dev set is kept, a killed run goes on."""
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import transformers
+from transformers.trainer_pt_utils import get_length_grouped_indices
+
+from polyprobe.running.seeds import derive_seed
+from polyprobe.study import Task
+from polyprobe.transfer._quiet import quiet_transformers
+from polyprobe.transfer.evaluation import pad
+from polyprobe.transfer.examples import Encoded
+from polyprobe.transfer.tasks import TransferTask
+
+_IGNORED: Final = -100
+
+
+def train(
+    model: Any,
+    task: TransferTask,
+    examples: list[Encoded],
+    settings: Task,
+    *,
+    dev_score: Callable[[Any], float],
+    pad_token_id: int,
+    dtype: torch.dtype,
+    seed: int,
+    scratch: Path,
+) -> int:
+    """Trains the adapter and head in place; they end as they were at the best step.
+
+    AdamW with linear decay to 0 and no warm-up, gradients clipped (fidelity row 25); `dev_score` is asked every
+    `settings.evaluate_every` steps, and at the last step at least once.
+
+    Args:
+        scratch: where to save at each evaluation, and to go on from.
+
+    Returns:
+        The best optimiser step, the first one of several equals.
+    """
+    steps = math.ceil(math.ceil(len(examples) / settings.batch_size) / settings.gradient_accumulation) * settings.epochs
+    every = min(settings.evaluate_every, steps)
+    device = next(model.parameters()).device
+    arguments = transformers.TrainingArguments(
+        output_dir=str(scratch),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=0,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_gradient_norm,
+        optim="adamw_torch",
+        bf16=dtype == torch.bfloat16,
+        use_cpu=device.type == "cpu",
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="score",
+        greater_is_better=True,
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=not sys.stderr.isatty(),
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.type == "cuda",
+        seed=seed,
+    )
+
+    def collate(batch: list[Encoded]) -> dict[str, torch.Tensor]:
+        inputs = pad([example.input_ids for example in batch], pad_token_id)
+        return inputs | {"labels": _padded_targets([task.targets(example) for example in batch])}
+
+    trainer = _Trainer(
+        model=model,
+        args=arguments,
+        data_collator=collate,
+        train_dataset=_Rows(examples),
+        eval_dataset=_Rows(examples[:1]),
+    )
+    trainer.dev_score = dev_score
+    # Heads take the mean loss of their batch whatever they are told, so that Trainer must scale it.
+    trainer.model_accepts_loss_kwargs = False
+    trainer.remove_callback(transformers.PrinterCallback)
+    with quiet_transformers():
+        trainer.train(resume_from_checkpoint=_last_complete(scratch))
+    return int(trainer.state.best_global_step)
+
+
+class _Rows(torch.utils.data.Dataset[Encoded]):
+    def __init__(self, examples: list[Encoded]) -> None:
+        self.examples = examples
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, number: int) -> Encoded:
+        return self.examples[number]
+
+
+class _LengthGroupedSampler(torch.utils.data.Sampler[int]):
+    """Examples of similar length together, in an order that only the seed and the epoch decide.
+
+    The order must not hang on torch's global generator, as that of transformers' own sampler does: a run that goes on
+    would see another order.
+    """
+
+    def __init__(self, lengths: list[int], group: int, seed: int) -> None:
+        self.lengths = lengths
+        self.group = group
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", self.epoch))
+        yield from get_length_grouped_indices(self.lengths, self.group, generator=generator)
+
+
+class _Trainer(transformers.Trainer):  # type: ignore[misc]
+    """Trainer with our sampler and our score on the dev set."""
+
+    dev_score: Callable[[Any], float]
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> _LengthGroupedSampler:
+        lengths = [len(example.input_ids) for example in self.train_dataset.examples]
+        group = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return _LengthGroupedSampler(lengths, group, self.args.seed)
+
+    def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+        metrics = {"eval_score": self.dev_score(self.model)}
+        self.log(metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def _padded_targets(rows: list[int | list[int]]) -> torch.Tensor:
+    width = max(len(row) if isinstance(row, list) else 0 for row in rows)
+    return torch.tensor(
+        [row + [_IGNORED] * (width - len(row)) if isinstance(row, list) else row for row in rows], dtype=torch.long
+    )
+
+
+def _last_complete(scratch: Path) -> str | None:
+    """The last save that was written to its end; unfinished ones are removed."""
+    complete: dict[int, Path] = {}
+    for folder in scratch.glob("checkpoint-*"):
+        try:
+            state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+            complete[state["global_step"]] = folder
+        except (OSError, ValueError):
+            shutil.rmtree(folder)
+    return str(complete[max(complete)]) if complete else None

@@ -1,0 +1,246 @@
+"""A reader of CoNLL-U files that equals the `conllu` library and is several times as fast.
+
+It checks what the rest of the project leans on: ten columns, none of them empty, ids in order, heads that exist, ranges
+within the sentence, one `# sent_id` per sentence and each of them once per file.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from polyprobe.running.errors import BadInputError
+
+OnError = Literal["fail", "skip_sentence"]
+
+_NUMBERS: Final = tuple(map(str, range(1024)))
+_RANGE: Final = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)")
+_EMPTY: Final = re.compile(r"(0|[1-9][0-9]*)\.([1-9][0-9]*)")
+
+
+class Token(NamedTuple):
+    """One line of a sentence, its ten columns as written: a word, a multiword range (1-2) or an empty node (8.1)."""
+
+    id: str
+    form: str
+    lemma: str
+    upos: str
+    xpos: str
+    feats: str
+    head: str
+    deprel: str
+    deps: str
+    misc: str
+
+    @property
+    def is_range(self) -> bool:
+        """Whether this is the surface token of several words."""
+        return "-" in self.id
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether this is an empty node, which has no place in the text."""
+        return "." in self.id
+
+    @property
+    def space_after(self) -> bool:
+        """Whether a space follows in the text."""
+        return not ("SpaceAfter=No" in self.misc and "SpaceAfter=No" in self.misc.split("|"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence."""
+
+    file: Path
+    line: int
+    """The line of its first token, from 1."""
+    sent_id: str
+    stated_text: str | None
+    """What `# text` says."""
+    starts_document: bool
+    """Whether `# newdoc` stands before it."""
+    comments: tuple[str, ...]
+    """The comment lines as written."""
+    tokens: tuple[Token, ...]
+    """Every token line, ranges and empty nodes too."""
+
+    @property
+    def text(self) -> str:
+        """The sentence as written: `# text`, or its words joined as SpaceAfter says."""
+        if self.stated_text is not None:
+            return self.stated_text
+        return "".join(word.form + " " if word.space_after else word.form for word, _ in self.surface_words()).rstrip(
+            " "
+        )
+
+    def surface_words(self) -> Iterator[tuple[Token, tuple[Token, ...]]]:
+        """Each word of the text with its syntactic words: a range with its parts, any other word with itself.
+
+        Empty nodes are left out.
+        """
+        tokens = iter(self.tokens)
+        for token in tokens:
+            if token.is_range:
+                last = token.id.partition("-")[2]
+                parts: list[Token] = []
+                while not parts or parts[-1].id != last:
+                    part = next(tokens)
+                    if not part.is_empty:
+                        parts.append(part)
+                yield token, tuple(parts)
+            elif not token.is_empty:
+                yield token, (token,)
+
+
+class Problem(NamedTuple):
+    """What is wrong with a sentence."""
+
+    file: Path
+    line: int
+    sent_id: str | None
+    message: str
+
+    def __str__(self) -> str:
+        sentence = f" sentence {self.sent_id}:" if self.sent_id else ""
+        return f"{self.file}:{self.line}:{sentence} {self.message}"
+
+
+def read_sentences(file: Path, on_error: OnError = "fail", skipped: list[Problem] | None = None) -> Iterator[Sentence]:
+    """The sentences of a file.
+
+    Args:
+        file: a CoNLL-U file.
+        on_error: what a malformed sentence does.
+        skipped: where the problems of skipped sentences are put.
+
+    Raises:
+        BadInputError: a malformed sentence, where `on_error` is `fail`; a file that is missing or no UTF-8 always.
+    """
+    for item in scan(file):
+        if isinstance(item, Sentence):
+            yield item
+        else:
+            handle(item, on_error, skipped)
+
+
+def handle(problem: Problem, on_error: OnError, skipped: list[Problem] | None) -> None:
+    """Raises a problem as BadInputError, or keeps it in `skipped`, as `on_error` says."""
+    if on_error == "fail":
+        raise BadInputError(str(problem))
+    if skipped is not None:
+        skipped.append(problem)
+
+
+def scan(file: Path) -> Iterator[Sentence | Problem]:
+    """Each sentence of a file, or what is wrong with it.
+
+    Raises:
+        BadInputError: the file is missing or no UTF-8.
+    """
+    seen: set[str] = set()
+    for first_line, lines in _blocks(file):
+        item = _parse(file, first_line, lines)
+        if isinstance(item, Sentence):
+            if item.sent_id in seen:
+                item = Problem(file, first_line, item.sent_id, "this sent_id stands in the file twice")
+            else:
+                seen.add(item.sent_id)
+        yield item
+
+
+def _blocks(file: Path) -> Iterator[tuple[int, list[str]]]:
+    # A byte-order mark and CR LF are no part of CoNLL-U, but editors leave them behind and they change nothing.
+    lines: list[str] = []
+    number = 0
+    try:
+        # newline="\n": a line ends there and nowhere else, whatever else Unicode calls a line separator.
+        with file.open(encoding="utf-8-sig", newline="\n") as opened:
+            for number, raw in enumerate(opened, 1):
+                line = raw.rstrip("\r\n")
+                if line:
+                    lines.append(line)
+                elif lines:
+                    yield number - len(lines), lines
+                    lines = []
+        if lines:
+            yield number - len(lines) + 1, lines
+    except FileNotFoundError:
+        raise BadInputError(f"{file}: no such file, expected a CoNLL-U file") from None
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{file}: after line {number}: no UTF-8: {error.reason}") from None
+
+
+class _MalformedError(Exception):
+    """Args: the index of the line in its block, and what is wrong."""
+
+
+def _parse(file: Path, first_line: int, lines: list[str]) -> Sentence | Problem:
+    comments = tuple(takewhile(lambda line: line[0] == "#", lines))
+    facts = _facts(comments)
+    sent_id = facts.get("sent_id")
+    try:
+        if not sent_id:
+            raise _MalformedError(0, "expected a comment `# sent_id = ...` above the sentence")
+        tokens = tuple(_tokens(lines, len(comments)))
+        _check_ids(tokens, len(comments))
+    except _MalformedError as error:
+        index, message = error.args
+        return Problem(file, first_line + index, sent_id, message)
+    return Sentence(
+        file=file,
+        line=first_line + len(comments),
+        sent_id=sent_id,
+        stated_text=facts.get("text"),
+        starts_document="newdoc" in facts or "newdoc id" in facts,
+        comments=comments,
+        tokens=tokens,
+    )
+
+
+def _facts(comments: tuple[str, ...]) -> dict[str, str]:
+    pairs = (comment[1:].partition("=") for comment in comments)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _tokens(lines: list[str], start: int) -> Iterator[Token]:
+    if start == len(lines):
+        raise _MalformedError(0, "expected words below the sentence's comments")
+    for index in range(start, len(lines)):
+        columns = lines[index].split("\t")
+        if len(columns) != 10:
+            raise _MalformedError(index, f"expected 10 columns separated by tabs, found {len(columns)}")
+        if "" in columns:
+            name = Token._fields[columns.index("")].upper()
+            raise _MalformedError(index, f"id {columns[0]}: empty {name}, expected `_` where there is nothing")
+        yield Token._make(columns)
+
+
+def _check_ids(tokens: tuple[Token, ...], start: int) -> None:
+    """Ids count up from 1, an empty node follows its word, a range precedes its words; heads exist."""
+    numbers = _NUMBERS if len(tokens) + 1 < len(_NUMBERS) else tuple(map(str, range(len(tokens) + 2)))
+    word, empty, range_end = 0, 0, 0
+    for index, token in enumerate(tokens, start):
+        if token.id == numbers[word + 1]:
+            word, empty = word + 1, 0
+        elif found := _RANGE.fullmatch(token.id):
+            first, last = int(found[1]), int(found[2])
+            if first <= range_end:
+                raise _MalformedError(index, f"id {token.id}: expected a range after word {range_end}")
+            if first != word + 1 or last <= first:
+                raise _MalformedError(index, f"id {token.id}: expected a range that starts with word {word + 1}")
+            range_end = last
+        elif found := _EMPTY.fullmatch(token.id):
+            if (int(found[1]), int(found[2])) != (word, empty + 1):
+                raise _MalformedError(index, f"id {token.id}: expected empty node {word}.{empty + 1}")
+            empty += 1
+        else:
+            raise _MalformedError(index, f"id {token.id}: expected {word + 1}")
+    if range_end > word:
+        raise _MalformedError(len(tokens) + start - 1, f"the range to {range_end} goes beyond the last word {word}")
+    heads = set(numbers[: word + 1])
+    for index, token in enumerate(tokens, start):
+        if token.head not in heads and not (token.head == "_" and (token.is_range or token.is_empty)):
+            raise _MalformedError(index, f"id {token.id}: head {token.head}, expected a number from 0 to {word}")

@@ -1,0 +1,25 @@
+"""The mini-languages' treebanks, generated."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.study import PARAMS, Study
+
+
+@contextmanager
+def from_pocket(study: Study) -> Iterator[Path]:
+    """A temporary folder with the treebanks of the study's mini-languages.
+
+    Raises:
+        BadInputError: the study has no `pocket` section, or a language is no mini-language.
+    """
+    from polyprobe.pocket import write_treebanks
+
+    if study.pocket is None:
+        raise BadInputError(f"{PARAMS}: pocket: missing section, expected it because treebanks.source is pocket")
+    with TemporaryDirectory(prefix="treebanks-") as folder:
+        write_treebanks(Path(folder), study.languages, study.pocket)
+        yield Path(folder)

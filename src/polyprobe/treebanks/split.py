@@ -1,0 +1,48 @@
+"""The lemma split: words of one lemma go into one split, so that a probe cannot learn lemmas by heart."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from polyprobe.artefacts.words import SPLITS
+from polyprobe.running.errors import BadInputError
+
+NO_LEMMA: Final = "_"
+_SHARES: Final = (0.8, 0.9)
+"""Where train and dev end."""
+_MOST_TOO_FEW: Final = 10
+
+
+def lemma_key(lemma: str, form: str) -> str:
+    """What stands for a word in the split: its lemma, or its lowercased form where it has none."""
+    return form.lower() if lemma == NO_LEMMA else lemma
+
+
+def split_lemmas(keys: Iterable[str], seed: int, where: str) -> dict[str, str]:
+    """A split for each lemma: 80, 10 and 10 % of the sorted unique lemmas after a seeded shuffle.
+
+    Args:
+        keys: the words' lemmas, in any order and number.
+        seed: `words.seed`.
+        where: what the lemmas are from, for the error.
+
+    Raises:
+        BadInputError: ten lemmas or fewer.
+    """
+    lemmas = sorted(set(keys))
+    if len(lemmas) <= _MOST_TOO_FEW:
+        raise BadInputError(f"{where}: {len(lemmas)} lemmas, expected more than {_MOST_TOO_FEW} to split by")
+    order = np.random.default_rng(seed).permutation(len(lemmas))
+    ends = [0, *(round(share * len(lemmas)) for share in _SHARES), len(lemmas)]
+    return {
+        lemmas[index]: split
+        for split, start, end in zip(SPLITS, ends, ends[1:], strict=False)
+        for index in order[start:end]
+    }
+
+
+def rare_lemmas(keys: Sequence[str], min_count: int) -> set[str]:
+    """The lemmas of fewer than `min_count` words (all of a lemma's words are in one split)."""
+    return {lemma for lemma, count in Counter(keys).items() if count < min_count}

@@ -1,0 +1,75 @@
+"""A treebank is a folder in UD's layout: `<code>-ud-<split>.conllu` files, a README, a licence."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.treebanks.conllu import OnError, Problem, Sentence, handle, read_sentences
+from polyprobe.treebanks.unimorph import analyse
+
+FOLDER: Final = Path("data/treebanks")
+FILE_SPLITS: Final = ("train", "dev", "test")
+"""The reading order of a treebank's files."""
+
+_FILE: Final = re.compile(r".+-ud-(train|dev|test)\b.*\.conllu")
+
+
+def treebank_path(language: str, name: str, root: Path = FOLDER) -> Path:
+    """Where a language's treebank lies once `fetch_ud` has run."""
+    return root / language / name
+
+
+def treebank_files(folder: Path, splits: tuple[str, ...] = FILE_SPLITS) -> list[Path]:
+    """The CoNLL-U files of a treebank: train, dev, test, and by name where a split has several.
+
+    Raises:
+        BadInputError: there is no such folder, or it has no CoNLL-U file at all.
+    """
+    if not folder.is_dir():
+        raise BadInputError(f"{folder}: no such folder, expected a treebank")
+    found = [(match[1], file) for file in folder.iterdir() if (match := _FILE.fullmatch(file.name))]
+    if not found:
+        raise BadInputError(f"{folder}: no CoNLL-U file, expected names such as en-ud-train.conllu")
+    found.sort(key=lambda entry: (FILE_SPLITS.index(entry[0]), entry[1].name))
+    return [file for split, file in found if split in splits]
+
+
+def licence(folder: Path) -> str | None:
+    """The first line that says something in the treebank's licence file; None where there is none."""
+    for file in sorted(folder.glob("LICEN[CS]E*")):
+        lines = map(str.strip, file.read_text(encoding="utf-8", errors="replace").splitlines())
+        if stated := next(filter(None, lines), None):
+            return stated
+    return None
+
+
+def read_treebank_sentences(
+    file: Path, language: str, on_error: OnError = "fail", skipped: list[Problem] | None = None
+) -> Iterator[Sentence]:
+    """The sentences of a treebank file, all of whose words have a UniMorph reading.
+
+    Args:
+        file: a CoNLL-U file.
+        language: whose UniMorph rules apply.
+        on_error: what a malformed sentence does.
+        skipped: where the problems of skipped sentences are put.
+
+    Raises:
+        BadInputError: a malformed sentence, where `on_error` is `fail`.
+    """
+    for sentence in read_sentences(file, on_error, skipped):
+        if problem := _unreadable(sentence, language):
+            handle(problem, on_error, skipped)
+        else:
+            yield sentence
+
+
+def _unreadable(sentence: Sentence, language: str) -> Problem | None:
+    for line, token in enumerate(sentence.tokens, sentence.line):
+        try:
+            analyse(token.upos, token.feats, language, token.form)
+        except ValueError as error:
+            return Problem(sentence.file, line, sentence.sent_id, f"id {token.id}: {error}")
+    return None

@@ -1,0 +1,30 @@
+"""Languages whose tags the published mapping amends, one module each, named by the language's ISO code.
+
+A module has `adapt(tags, form)`, which takes a token's base tags and returns the amended ones, and `ENDING`, how many
+characters of the form's end it reads. A new module in this folder is found by itself. `exactly` in a rule means that
+the whole set of tags is equal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One language's amendments."""
+
+    adapt: Callable[[set[str], str], set[str]]
+    """From a token's base tags and the end of its form to its tags."""
+    ending: int
+    """How many characters of the form's end `adapt` reads."""
+
+
+@cache
+def rules() -> dict[str, Rules]:
+    """The amendments by language."""
+    names = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+    modules = {name: import_module(f"{__name__}.{name}") for name in names}
+    return {name: Rules(module.adapt, module.ENDING) for name, module in modules.items()}

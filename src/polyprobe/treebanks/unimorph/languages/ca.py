@@ -1,0 +1,19 @@
+"""Catalan."""
+
+from typing import Final
+
+from polyprobe.treebanks.unimorph.languages._romance import adapt_finite_verb
+
+ENDING: Final = 0
+
+
+def adapt(tags: set[str], form: str) -> set[str]:
+    """Participles are no verbs; the gerund is the present participle; the subjunctive has no aspect."""
+    if "V.PTCP" in tags:
+        tags = tags - {"V"}
+    tags = adapt_finite_verb(tags)
+    if tags == {"V", "V.MSDR"}:
+        tags = {"PRS", "V.PTCP"}
+    if tags > {"IPFV", "SBJV"}:
+        tags = tags - {"IPFV"}
+    return tags
