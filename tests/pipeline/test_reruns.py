@@ -1,0 +1,154 @@
+"""What runs again after a change, and what does not: the real dvc on the study `tiny`."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny_project import Project, stages_run
+
+pytestmark = pytest.mark.pipeline
+
+AGGREGATES = {"overlap", "correlate", "report"}
+CHECKPOINTS = ("step-0", "step-20")
+
+
+def each(*stages: str) -> set[str]:
+    return {f"{stage}@{checkpoint}" for stage in stages for checkpoint in CHECKPOINTS}
+
+
+def test_nothing_runs_twice(project: Project) -> None:
+    output = project.dvc("repro")
+    assert stages_run(output) == set()
+    assert "up to date" in output
+    assert "up to date" in project.dvc("status")
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_another_k_runs_the_aggregates_only(project: Project) -> None:
+    before = (project.path / "plots/overlap/pairs.csv").read_bytes()
+    assert stages_run(project.dvc("exp", "run", "-S", "overlap.k=4")) == AGGREGATES
+    assert (project.path / "plots/overlap/pairs.csv").read_bytes() != before
+
+
+def test_other_layers_train_nothing_and_going_back_restores(project: Project) -> None:
+    ran = stages_run(project.dvc("exp", "run", "-S", "layers=[3]"))
+    assert ran == each("extract", "probe") | AGGREGATES
+    # The same parameters as a named study: everything comes back from the run-cache.
+    project.run("git", "checkout", "--force", "--quiet", "HEAD")
+    text = (project.path / "studies/tiny.yaml").read_text(encoding="utf-8")
+    other = re.sub(r"^layers: \[2\]$", "layers: [3]", text, flags=re.MULTILINE)
+    assert other != text
+    (project.path / "studies/other.yaml").write_text(other, encoding="utf-8")
+    project.run("python", "-m", "polyprobe.ops.study", "use", "other")
+    assert project.repro() <= AGGREGATES
+    project.run("python", "-m", "polyprobe.ops.study", "use", "tiny")
+    assert project.repro() <= AGGREGATES
+    assert project.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""
+
+
+def test_a_new_checkpoint_runs_its_own_stages_and_the_aggregates(project: Project, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    folder = tmp_path / "step-21"
+    shutil.copytree(project.path / "data/pretrained/pocket/step-20", folder)
+    weights = folder / "model.safetensors"
+    tensors = load_file(weights)
+    save_file({name: tensor * 1.01 for name, tensor in tensors.items()}, weights, {"format": "pt"})
+    (folder / "training.json").write_text('{"step": 21, "tokens_seen": 21504}', encoding="utf-8")
+    project.replace(
+        "params.yaml",
+        "checkpoints_duplicates:",
+        f"  another: {{model: pocket, weights: {folder}, step: 21}}\ncheckpoints_duplicates:",
+    )
+    own = {f"{stage}@another" for stage in ("resolve", "extract", "probe", "finetune_xnli", "finetune_pos")}
+    assert project.repro() == own | {"verify_checkpoints"} | AGGREGATES
+
+
+def test_a_duplicate_checkpoint_stops_the_study(project: Project) -> None:
+    project.replace(
+        "params.yaml",
+        "checkpoints_duplicates:",
+        "  again: {model: pocket, weights: data/pretrained/pocket/step-20, step: 20}\ncheckpoints_duplicates:",
+    )
+    before = (project.path / "metrics/checkpoints.json").read_bytes()
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "again" in done.stdout
+    assert "step-20" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert stages_run(done.stdout) == {"resolve@again", "verify_checkpoints"}
+    assert not (project.path / "data/embeddings/again").exists()
+    assert (
+        not (project.path / "metrics/checkpoints.json").exists()
+        or (project.path / "metrics/checkpoints.json").read_bytes() == before
+    )
+
+
+def _touch_code(project: Project, package: str) -> None:
+    file = sorted((project.path / "src/polyprobe" / package).rglob("*.py"))[0]
+    file.write_text(file.read_text(encoding="utf-8") + "\n# A change.\n", encoding="utf-8")
+
+
+def test_a_change_in_probes_probes_again(project: Project) -> None:
+    _touch_code(project, "probes")
+    # The tables come out as before, so that nothing after `probe` needs to run.
+    assert project.repro() == each("probe")
+
+
+def test_a_change_in_transfer_fine_tunes_again(project: Project) -> None:
+    _touch_code(project, "transfer")
+    assert project.repro() == {"fetch_transfer"} | each("finetune_xnli", "finetune_pos")
+
+
+def test_what_follows_is_what_depends(project: Project) -> None:
+    def after(stage: str) -> set[str]:
+        graph = re.findall(r'"([^"]+)" -> "([^"]+)"', project.dvc("dag", "--dot"))
+        reached, frontier = set(), {stage}
+        while frontier:
+            frontier = {end for start, end in graph if start in frontier} - reached
+            reached |= frontier
+        return reached
+
+    assert after("probe@step-0") == AGGREGATES
+    assert after("finetune_pos@step-0") == {"correlate", "report"}
+    assert after("overlap") == {"correlate", "report"}
+
+
+def test_push_then_pull_restores_everything(project: Project) -> None:
+    project.dvc("push")
+    shutil.rmtree(project.path / ".dvc/cache")
+    for entry in (project.path / "data").iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != "README.md":
+            entry.unlink()
+    project.dvc("pull")
+    assert "up to date" in project.dvc("status")
+    assert project.repro() == set()
+
+
+def test_metrics_are_one_readable_row(project: Project) -> None:
+    shown = json.loads(project.dvc("metrics", "show", "--json"))
+    files = shown[""]["data"]
+    assert list(files) == ["metrics/summary.json"]
+    assert 0 < len(files["metrics/summary.json"]["data"]) < 10
+
+
+def test_every_plot_is_drawn_offline(project: Project) -> None:
+    project.dvc("plots", "show", "--out", "drawn")
+    page = (project.path / "drawn/index.html").read_text(encoding="utf-8")
+    assert "https://cdn" not in page
+    for source in ("overlap/means.csv", "overlap/layers.csv", "overlap/heatmap.csv", "transfer.csv",
+                   "overlap_vs_transfer.csv", "loss.tsv"):  # fmt: skip
+        assert source.split("/")[-1].split(".")[0] in page.lower(), source
+
+
+def test_the_notebook_interface_reads_every_table(project: Project) -> None:
+    from polyprobe import load_results
+
+    tables = load_results(project.path)
+    expected = "words corpus probes similarity scores overlap overlap_means informativeness transfer correlation points"
+    assert set(tables) == set(expected.split())
+    assert all(len(table) for table in tables.values())

@@ -1,0 +1,83 @@
+"""A real repository with the real dvc, in a temporary folder, running the study `tiny`."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout of the project's working tree with its own git history, cache and remote."""
+
+    path: Path
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs a command in the checkout and returns what it printed (standard output and error together)."""
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.path / "src"),
+            "DVC_NO_ANALYTICS": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_AUTHOR_NAME": "tester", "GIT_AUTHOR_EMAIL": "tester@example.org",
+            "GIT_COMMITTER_NAME": "tester", "GIT_COMMITTER_EMAIL": "tester@example.org",
+        }  # fmt: skip
+        done = subprocess.run(
+            command, cwd=self.path, env=environment, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}"
+        return done
+
+    def dvc(self, *arguments: str) -> str:
+        """Runs dvc, which must succeed."""
+        return self.run("dvc", *arguments).stdout
+
+    def repro(self, *arguments: str) -> set[str]:
+        """Runs `dvc repro` and returns the stages whose command was run."""
+        return stages_run(self.dvc("repro", *arguments))
+
+    def commit(self, message: str) -> None:
+        """Commits everything."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--allow-empty", "--message", message)
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Edits a file; `old` must be there once."""
+        text = (self.path / file).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{file}: {old!r} occurs {text.count(old)} times"
+        (self.path / file).write_text(text.replace(old, new), encoding="utf-8")
+
+
+def stages_run(output: str) -> set[str]:
+    """The stages whose command dvc says it ran (restored ones are not among them)."""
+    return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+def make_project(folder: Path, study: str = "tiny") -> Project:
+    """Copies the working tree (what git would hold of it) into `folder` and puts a study in force."""
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split("\0")  # fmt: skip
+    outputs = ("metrics/", "plots/", "dvc.lock", "docs/")
+    for name in names:
+        source = ROOT / name
+        if name and source.is_file() and not name.startswith(outputs):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, folder / name)
+    shutil.copy2(folder / "studies" / f"{study}.yaml", folder / "params.yaml")
+    offline = ROOT / ".dvc/plots/offline.html"
+    if offline.exists():
+        shutil.copy2(offline, folder / ".dvc/plots/offline.html")
+    project = Project(folder)
+    project.run("git", "init", "--quiet", "--initial-branch", "main")
+    project.run("dvc", "config", "--local", "cache.type", "copy")
+    project.commit("start")
+    return project

@@ -1,0 +1,289 @@
+"""A whole study's tables made up from a known rule: what tests of analysis, figures and report read.
+
+Alignment grows with training and is larger for languages close to the source; overlap and transfer both follow it.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from polyprobe.artefacts import corpus, manifest, overlap, scores
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.figures import Tables, read_tables
+from polyprobe.stages.correlate import correlate
+from polyprobe.study import Study, load_study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """The shape of a made-up study."""
+
+    languages: Sequence[str] = ("qaa", "qab", "qac", "qad", "qae", "qaf")
+    source_language: str = "qaa"
+    steps: Mapping[str, Sequence[int]] = None  # type: ignore[assignment]
+    """Steps per model; the last may be the converged model (see converged)."""
+    converged: bool = False
+    layers: Sequence[int] = (3, 4)
+    scan_layers: Sequence[int] = (1, 2, 3, 4, 5)
+    categories: Sequence[str] = ("Part of Speech", "Number", "Gender and Noun Class")
+    task_languages: Mapping[str, Sequence[str]] | None = None
+    transfer_works: bool = True
+    seed: int = 0
+    k: int = 16
+    width: int = 256
+
+    def steps_of_models(self) -> Mapping[str, Sequence[int]]:
+        return self.steps or {"pocket": (0, 30, 80, 180, 400)}
+
+
+POCKET = Synthetic()
+
+
+def manifests(study: Synthetic) -> list[Manifest]:
+    """One per model and step."""
+    return [
+        Manifest(
+            checkpoint=f"step-{step}" if model == "pocket" else f"{model}-{step}",
+            model=model,
+            repository=None,
+            commit=None,
+            folder=f"data/pretrained/{model}/step-{step}",
+            weights_sha256=f"{place:064x}",
+            tokenizer_sha256="0" * 64,
+            parameters=3_700_000,
+            layers=5,
+            width=study.width,
+            dtype="float32",
+            step=step,
+            tokens_seen=step * 4096,
+            converged=study.converged and step == steps[-1],
+        )
+        for model, steps in study.steps_of_models().items()
+        for place, step in enumerate(steps)
+    ]
+
+
+def alignment(study: Synthetic, found: Manifest) -> float:
+    """How far a checkpoint is aligned, from 0 to 1."""
+    steps = study.steps_of_models()[found.model]
+    return steps.index(found.step) / max(len(steps) - 1, 1)
+
+
+def closeness(study: Synthetic, code: str) -> float:
+    """How close a language is to the source language: 1 for itself."""
+    return 1.0 - 0.1 * list(study.languages).index(code)
+
+
+def pairs(study: Synthetic) -> pd.DataFrame:
+    """`plots/overlap/pairs.csv`."""
+    generator = np.random.default_rng(study.seed)
+    expected = study.k / study.width
+    rows = []
+    found = manifests(study)
+    last = {entry.model: entry.checkpoint for entry in found}
+    for entry in found:
+        layers = sorted({*study.layers, *(study.scan_layers if last[entry.model] == entry.checkpoint else ())})
+        for layer in layers:
+            for category in study.categories:
+                for control in ("none", "shuffled_labels"):
+                    for a, b in combinations_with_replacement(study.languages, 2):
+                        diagonal = a == b
+                        if diagonal and control != "none":
+                            continue
+                        signal = 0.5 * alignment(study, entry) * closeness(study, a) * closeness(study, b)
+                        rate = expected + (signal if control == "none" else 0.0) + generator.normal(0, 0.01)
+                        rate = 0.9 if diagonal else min(max(rate, 0.0), 1.0)
+                        p = None if diagonal else min(1.0, 2 * expected / (rate + 1e-9)) ** 4 / 20
+                        rows.append(
+                            _where(study, entry, layer, category, control)
+                            | {
+                                "language_a": a,
+                                "language_b": b,
+                                "k": study.k,
+                                "shared": rate * study.k,
+                                "overlap": rate,
+                                "expected": expected,
+                                "corrected": (rate - expected) / (1 - expected),
+                                "p": p,
+                                "p_adjusted": p,
+                                "significant": bool(not diagonal and control == "none" and rate > 2 * expected),
+                            }
+                        )
+    return pd.DataFrame(rows)
+
+
+def _where(study: Synthetic, entry: Manifest, layer: int, category: str, control: str) -> dict[str, Any]:
+    return {
+        "checkpoint": entry.checkpoint,
+        "model": entry.model,
+        "step": entry.step,
+        "tokens_seen": entry.tokens_seen,
+        "layer": layer,
+        "depth": (layer - 1) / (entry.layers - 1),
+        "studied": layer in study.layers,
+        "category": category,
+        "control": control,
+    }
+
+
+def means(table: pd.DataFrame) -> pd.DataFrame:
+    """`plots/overlap/means.csv` of a table of pairs."""
+    keys = ["checkpoint", "model", "step", "tokens_seen", "layer", "depth", "studied", "category", "control"]
+    rows = []
+    for where, group in table.groupby(keys, sort=False):
+        proper = group[group["language_a"] != group["language_b"]]
+        diagonal = group[group["language_a"] == group["language_b"]]
+        rows.append(
+            dict(zip(keys, where, strict=True))
+            | {
+                "k": proper["k"].iloc[0],
+                "pairs": len(proper),
+                "overlap": proper["overlap"].mean(),
+                "corrected": proper["corrected"].mean(),
+                "standard_error": proper["corrected"].sem(),
+                "expected": proper["expected"].mean(),
+                "ceiling": diagonal["overlap"].mean() if len(diagonal) else None,
+                "significant": proper["significant"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def heatmap(table: pd.DataFrame) -> pd.DataFrame:
+    """`plots/overlap/heatmap.csv` of a table of pairs."""
+    last = table.groupby("model", sort=False)["checkpoint"].last()
+    table = table[table["checkpoint"].isin(last) & table["studied"] & (table["control"] == "none")]
+    one = table.rename(columns={"language_a": "language_x", "language_b": "language_y"})
+    other = table[table["language_a"] != table["language_b"]].rename(
+        columns={"language_b": "language_x", "language_a": "language_y"}
+    )
+    return pd.concat([one, other], ignore_index=True)[overlap.HEATMAP_SCHEMA.names]
+
+
+def score_table(study: Synthetic, entry: Manifest, task: str) -> pd.DataFrame:
+    """`data/transfer/<task>/<ckpt>/scores.parquet`."""
+    generator = np.random.default_rng([study.seed, entry.step, len(task)])
+    codes = (study.task_languages or {}).get(task, study.languages)
+    base, gain = {"xnli": (1 / 3, 0.5), "pos": (0.2, 0.7)}[task]
+    rows = []
+    for metric in {"xnli": ("accuracy",), "pos": ("f1", "f1_macro", "f1_xtreme")}[task]:
+        for code in codes:
+            signal = gain * alignment(study, entry) * closeness(study, code) if study.transfer_works else 0.0
+            rows.append(
+                {
+                    "language": code,
+                    "metric": metric,
+                    "seed": 0,
+                    "score": base + signal + generator.normal(0, 0.01),
+                    "standard_error": 0.02,
+                    "majority": base,
+                    "untrained": base - 0.01,
+                    "items": 600,
+                    "best_step": 100,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def corpus_entries(study: Synthetic) -> list[dict[str, Any]]:
+    """`metrics/corpus.json`: the last language lacks the last category."""
+    entries = []
+    for code in study.languages:
+        for category in study.categories:
+            probed = (code, category) != (study.languages[-1], study.categories[-1])
+            words = {"train": 800, "dev": 100, "test": 100} if probed else {"train": 0, "dev": 0, "test": 0}
+            entries.append(
+                {
+                    "language": code,
+                    "category": category,
+                    "probed": probed,
+                    "words": words,
+                    "values": {"SG": words} if probed else {},
+                    "reason": None if probed else "fewer than two values with 20 words in each split",
+                }
+            )
+    return entries
+
+
+def write_overlap(root: Path, study: Synthetic) -> None:
+    """Writes `plots/overlap/` of a study."""
+    table = pairs(study)
+    overlap.write_pairs(root / overlap.PAIRS, table)
+    averaged = means(table)
+    overlap.write_means(root / overlap.MEANS, averaged)
+    last = averaged.groupby("model", sort=False)["checkpoint"].last()
+    overlap.write_means(root / overlap.LAYERS, averaged[averaged["checkpoint"].isin(last)])
+    overlap.write_heatmap(root / overlap.HEATMAP, heatmap(table))
+
+
+_OVERLAP: dict[str, TemporaryDirectory[str]] = {}
+
+
+def write(root: Path, study: Synthetic = POCKET) -> None:
+    """Writes what `correlate` and `report` read into a study's folder, apart from what `correlate` itself writes."""
+    # Many tests write the same study: its overlap is made up once.
+    if repr(study) not in _OVERLAP:
+        _OVERLAP[repr(study)] = TemporaryDirectory(prefix="polyprobe-", ignore_cleanup_errors=True)
+        write_overlap(Path(_OVERLAP[repr(study)].name), study)
+    copytree(_OVERLAP[repr(study)].name, root, dirs_exist_ok=True)
+    for entry in manifests(study):
+        manifest.write(root / manifest.path(entry.checkpoint), entry)
+        for task in scores.TASKS:
+            folder = scores.folder(task, entry.checkpoint, root)
+            scores.write(folder / scores.NAME, score_table(study, entry, task))
+    corpus.write(root / corpus.PATH, corpus_entries(study))
+
+
+def params(study: Synthetic = POCKET, /, **sections: Any) -> Study:
+    """The pocket study's parameters with this study's languages, checkpoints, layers and categories."""
+    base = load_study(ROOT / "studies" / "pocket.yaml").model_dump()
+    base["languages"] = list(study.languages)
+    base["source_language"] = study.source_language
+    base["treebanks"]["folders"] = {code: [f"UD_{code}"] for code in study.languages}
+    base["checkpoints"] = {
+        entry.checkpoint: {
+            "model": entry.model,
+            "weights": entry.folder,
+            "step": entry.step,
+            "converged": entry.converged,
+        }
+        for entry in manifests(study)
+    }
+    base["layers"] = list(study.layers)
+    base["categories"] = list(study.categories)
+    for task in scores.TASKS:
+        base["transfer"][task]["languages"] = list((study.task_languages or {}).get(task, study.languages))
+    base["correlate"]["resamples"] = 200
+    return Study.model_validate(base | sections)
+
+
+def complete(root: Path, study: Synthetic = POCKET) -> Tables:
+    """Writes a study's folder, runs `correlate` in it, and reads the tables that figures are drawn from."""
+    write(root, study)
+    with chdir(root):
+        correlate(params(study))
+    return read_tables(study.languages, study.source_language, root)
+
+
+PAPER = Synthetic(
+    languages=("en", "ar", "ca", "es", "eu", "fr", "hi", "mr", "pt", "ta", "ur", "vi", "zh"),
+    source_language="en",
+    steps={"560m": (1_000, 100_000, 200_000, 300_000, 400_000, 600_000, 650_000)},
+    converged=True,
+    layers=(3, 4),
+    task_languages={
+        "xnli": ("en", "ar", "es", "fr", "hi", "ur", "vi", "zh"),
+        "pos": ("en", "ar", "es", "eu", "fr", "hi", "mr", "pt", "ta", "ur", "vi", "zh"),
+    },
+)
+"""The paper's size: six intermediate checkpoints and the converged one, 7 and 11 target languages."""

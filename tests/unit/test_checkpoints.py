@@ -1,0 +1,367 @@
+"""Checkpoints: hashes that see the weights and nothing else, manifests, duplicates, the hub."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from polyprobe.artefacts import embeddings, manifest
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.checkpoints import apply_duplicates_policy, resolve, tokenizer_hash, weights_summary
+from polyprobe.checkpoints.hub import pinned_commit
+from polyprobe.running.errors import BadInputError
+from polyprobe.stages.verify_checkpoints import verify_checkpoints
+from polyprobe.study import Checkpoint, Study, load_study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TENSORS = {
+    "h.0.weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),
+    "h.1.weight": torch.linspace(0, 1, 8).to(torch.bfloat16),
+    "count": torch.tensor(3),
+}
+
+
+def _write(folder: Path, tensors: dict[str, torch.Tensor] = TENSORS) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    (folder / "config.json").write_text(json.dumps({"model_type": "bloom", "n_layer": 2, "hidden_size": 3}))
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"a": 1, "b": 2}, "padding": None}))
+    return folder
+
+
+def _write_shards(folder: Path) -> Path:
+    """The same tensors in two files, other metadata, another order, and a stray copy that the index does not name."""
+    _write(folder)
+    (folder / "model.safetensors").unlink()
+    save_file({name: TENSORS[name] for name in ("h.1.weight", "count")}, folder / "b.safetensors", {"x": "y"})
+    save_file({name: TENSORS[name] for name in ("h.0.weight", "count")}, folder / "a.safetensors")
+    index = {"h.0.weight": "a.safetensors", "h.1.weight": "b.safetensors", "count": "b.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    return folder
+
+
+def _checkpoint(weights: Path, **more: Any) -> Checkpoint:
+    return Checkpoint.model_validate({"model": "m", "weights": weights, "step": 5} | more)
+
+
+def test_the_hash_is_over_names_types_shapes_and_bytes_in_the_order_of_names(tmp_path) -> None:
+    digest = hashlib.sha256()
+    for name, dtype in (("count", "I64"), ("h.0.weight", "F32"), ("h.1.weight", "BF16")):
+        tensor = TENSORS[name]
+        digest.update(json.dumps([name, dtype, list(tensor.shape)]).encode() + b"\n")
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    found = weights_summary(_write(tmp_path))
+    assert found.sha256 == digest.hexdigest()
+    assert (found.parameters, found.dtype) == (15, "bfloat16")
+
+
+def test_shards_and_layout_do_not_matter(tmp_path) -> None:
+    assert weights_summary(_write_shards(tmp_path / "shards")) == weights_summary(_write(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"h.0.weight": TENSORS["h.0.weight"] + torch.eye(2, 3) * 1e-6},
+        {"h.0.weight": TENSORS["h.0.weight"].reshape(3, 2)},
+        {"h.0.weight": TENSORS["h.0.weight"].to(torch.float64)},
+        {"h.2.weight": torch.zeros(1)},
+    ],
+)
+def test_any_change_of_the_weights_changes_the_hash(tmp_path, change) -> None:
+    before, after = _write(tmp_path / "before"), _write(tmp_path / "after", TENSORS | change)
+    assert weights_summary(before).sha256 != weights_summary(after).sha256
+
+
+def test_two_names_exchanged_change_the_hash(tmp_path) -> None:
+    tensors = {"a": torch.zeros(2), "b": torch.ones(2)}
+    swapped = {"a": torch.ones(2), "b": torch.zeros(2)}
+    before, after = _write(tmp_path / "before", tensors), _write(tmp_path / "after", swapped)
+    assert weights_summary(before).sha256 != weights_summary(after).sha256
+
+
+def test_the_tokenizers_layout_and_last_settings_do_not_matter(tmp_path) -> None:
+    one, two = _write(tmp_path / "one"), _write(tmp_path / "two")
+    (two / "tokenizer.json").write_text('{\n "padding": {"length": 3}, "model": {"b": 2,\n "a": 1}}')
+    assert tokenizer_hash(one) == tokenizer_hash(two)
+    (two / "tokenizer.json").write_text('{"model": {"b": 2, "a": 3}}')
+    assert tokenizer_hash(one) != tokenizer_hash(two)
+
+
+def test_a_folders_manifest(tmp_path) -> None:
+    folder = _write(tmp_path / "weights")
+    (folder / "training.json").write_text('{"step": 5, "tokens_seen": 640}')
+    found = resolve("step-5", _checkpoint(folder, converged=True))
+    assert (found.checkpoint, found.model, found.folder, found.commit) == ("step-5", "m", str(folder), None)
+    assert (found.layers, found.width, found.parameters, found.dtype) == (3, 3, 15, "bfloat16")
+    assert (found.step, found.tokens_seen, found.converged, found.dropped) == (5, 640, True, False)
+    assert resolve("step-5", _checkpoint(folder, tokens_seen=7)).tokens_seen == 7
+    (folder / "training.json").unlink()
+    assert resolve("step-5", _checkpoint(folder)).tokens_seen is None
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"n_layer": 24, "n_embed": 1024}, (25, 1024)),
+        ({"num_hidden_layers": 12, "hidden_size": 768}, (13, 768)),
+        ({"n_layer": 12, "n_embd": 64}, (13, 64)),
+        ({"num_layers": 6, "d_model": 32}, (7, 32)),
+        ({"text_config": {"num_hidden_layers": 4, "hidden_size": 8}}, (5, 8)),
+    ],
+)
+def test_layers_and_width_whatever_the_family_calls_them(tmp_path, config, expected) -> None:
+    (_write(tmp_path) / "config.json").write_text(json.dumps(config))
+    found = resolve("step-5", _checkpoint(tmp_path))
+    assert (found.layers, found.width) == expected
+
+
+def _cut(file: Path, end: int) -> None:
+    file.write_bytes(file.read_bytes()[:end])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "weights: no weights, expected model.safetensors or"),
+        (lambda folder: (folder / "config.json").unlink(), "weights: no config.json, expected transformers' config"),
+        (lambda folder: (folder / "config.json").write_text("{"), r"config.json: no valid JSON"),
+        (lambda folder: (folder / "config.json").write_text("{}"), r"config.json: expected one of the keys num_hidden"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json, expected a fast tokenizer"),
+        (lambda folder: _cut(folder / "model.safetensors", -2), "model.safetensors: damaged: ends before tensor"),
+        (lambda folder: _cut(folder / "model.safetensors", 30), "model.safetensors: damaged: no safetensors file"),
+        (lambda folder: (folder / "training.json").write_text('{"step": 6}'), r"checkpoints.step-5.step: 5, but .* 6"),
+    ],
+)
+def test_a_bad_folder_is_one_clear_line(tmp_path, damage, message) -> None:
+    folder = _write(tmp_path / "weights")
+    damage(folder)
+    with pytest.raises(BadInputError, match=message) as error:
+        resolve("step-5", _checkpoint(folder))
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_folder_or_shard_is_named(tmp_path) -> None:
+    with pytest.raises(BadInputError, match=r"nowhere: no such folder, expected model\.safetensors"):
+        resolve("step-5", _checkpoint(tmp_path / "nowhere"))
+    folder = _write_shards(tmp_path / "shards")
+    (folder / "b.safetensors").unlink()
+    with pytest.raises(BadInputError, match=r"no b.safetensors, which model.safetensors.index.json names"):
+        resolve("step-5", _checkpoint(folder))
+
+
+def _manifests(hashes: dict[str, str]) -> list[Manifest]:
+    first = Manifest("", "m", None, None, "f", "", "1" * 64, 1, 3, 4, "float32", 1, None, False)
+    return [replace(first, checkpoint=key, weights_sha256=value) for key, value in hashes.items()]
+
+
+@pytest.mark.parametrize(
+    ("policy", "dropped"),
+    [("drop_both", ["one", "two", "three", "six", "five"]), ("keep_first", ["two", "three", "five"])],
+)
+def test_duplicates_are_dropped_by_policy(policy, dropped) -> None:
+    given = _manifests({"one": "a", "two": "a", "four": "b", "three": "a", "six": "c", "five": "c"})
+    found = apply_duplicates_policy(given, policy)
+    assert [m.checkpoint for m in found] == [m.checkpoint for m in given]
+    assert {m.checkpoint for m in found if m.dropped} == set(dropped)
+
+
+def test_duplicates_fail_with_both_names() -> None:
+    with pytest.raises(BadInputError, match="checkpoints: one and two hold the same weights"):
+        apply_duplicates_policy(_manifests({"one": "a", "four": "b", "two": "a"}), "fail")
+    unequal = _manifests({"one": "a", "two": "b"})
+    assert apply_duplicates_policy(unequal, "fail") == unequal
+
+
+def _study(checkpoints: dict[str, Checkpoint], policy: str = "fail") -> Study:
+    study = load_study(ROOT / "studies" / "pocket.yaml")
+    return study.model_copy(update={"checkpoints": checkpoints, "checkpoints_duplicates": policy})
+
+
+def test_verifying_writes_every_manifest_and_prunes_the_rest(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = {"one": "a", "two": "a", "three": "b", "gone": "a"}
+    for found in _manifests(keys):
+        manifest.write(manifest.path(found.checkpoint, manifest.FOLDER), found)
+    (manifest.FOLDER / ".gitignore").write_text("/one.json\n")
+    study = _study({key: _checkpoint(Path("x")) for key in ("one", "two", "three")})
+    with pytest.raises(BadInputError, match="one and two"):
+        verify_checkpoints(study)
+    assert not Path("data/verified").exists()
+    assert not Path("metrics").exists()
+    verify_checkpoints(study.model_copy(update={"checkpoints_duplicates": "keep_first"}))
+    verified = {key: manifest.read(manifest.path(key)).dropped for key in ("one", "two", "three")}
+    assert verified == {"one": False, "two": True, "three": False}
+    assert sorted(file.name for file in manifest.VERIFIED.iterdir()) == ["one.json", "three.json", "two.json"]
+    left = sorted(file.name for file in manifest.FOLDER.iterdir())
+    assert left == [".gitignore", "one.json", "three.json", "two.json"]
+    rows = json.loads(Path("metrics/checkpoints.json").read_text())
+    assert [(row["checkpoint"], row["dropped"]) for row in rows] == list(verified.items())
+    columns = "checkpoint model step tokens_seen weights_sha256 parameters layers width dtype dropped"
+    assert list(rows[0]) == columns.split()
+
+
+def test_a_dropped_checkpoint_has_no_embeddings(tmp_path, monkeypatch) -> None:
+    from polyprobe.artefacts import similarity
+    from polyprobe.stages.extract import extract
+
+    monkeypatch.chdir(tmp_path)
+    (found,) = _manifests({"one": "a"})
+    manifest.write(manifest.path("one"), replace(found, dropped=True, layers=5))
+    extract(_study({"one": _checkpoint(Path("x"))}), "one")
+    assert [file.name for file in Path("data/embeddings/one").iterdir()] == ["similarity.parquet"]
+    assert similarity.read(Path("data/embeddings/one/similarity.parquet")).empty
+
+
+def test_resolving_and_verifying_load_neither_torch_nor_transformers_nor_pandas(tmp_path) -> None:
+    script = (
+        "import sys, polyprobe.stages.resolve, polyprobe.stages.verify_checkpoints\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_model_and_its_tokenizer_come_back_as_they_were_saved(tmp_path) -> None:
+    from tiny_bloom import tiny_bloom
+    from transformers import AutoModelForCausalLM
+
+    from polyprobe.checkpoints import load_model, load_tokenizer
+
+    found = tiny_bloom(tmp_path / "tiny", ["the cat sat on the mat"] * 3)
+    model, tokenizer = load_model(found, "float32", "cpu"), load_tokenizer(found)
+    assert not model.training
+    assert (tokenizer.padding_side, tokenizer.is_fast) == ("right", True)
+    ids = torch.tensor([tokenizer("the cat")["input_ids"]])
+    whole = AutoModelForCausalLM.from_pretrained(tmp_path / "tiny").eval()
+    with torch.inference_mode():
+        assert torch.equal(model(ids).last_hidden_state, whole.transformer(ids).last_hidden_state)
+    assert load_model(found, "bfloat16", "cpu").dtype == torch.bfloat16
+
+
+def test_embeddings_come_back_and_their_bytes_do_not_change(tmp_path) -> None:
+    metadata = {name: name * 2 for name in ("weights_sha256", "layer", "tokenisation", "shared_subwords", "a", "b")}
+    states, rows = np.ones((3, 4), dtype=np.float16), np.array([1, 5, 9], dtype=np.int32)
+    files = [tmp_path / f"{number}.safetensors" for number in range(5)]
+    for file in files:
+        embeddings.write(file, states, rows, metadata)
+    assert len({file.read_bytes() for file in files}) == 1
+    assert embeddings.metadata(files[0]) == metadata
+    assert [array.tolist() for array in embeddings.read(files[0])] == [states.tolist(), rows.tolist()]
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("pins", "message"),
+    [
+        ("a/b@step1: " + COMMIT, "pins.yaml: no line for a/b@step2, expected"),
+        ("a/b@step2: main", "pins.yaml: a/b@step2: expected a commit of 40 hexadecimal digits, got 'main'"),
+        ("a: [", "pins.yaml: no valid YAML"),
+        ("", "pins.yaml: no line for a/b@step2"),
+        (None, "pins.yaml: no such file"),
+    ],
+)
+def test_bad_pins_are_one_clear_line(tmp_path, pins, message) -> None:
+    file = tmp_path / "pins.yaml"
+    if pins is not None:
+        file.write_text(pins)
+    with pytest.raises(BadInputError, match=message):
+        pinned_commit(file, "a/b", "step2")
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """The few endpoints of the hub that fetching a commit asks for."""
+
+    folder: Path
+    asked: list[str]
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        path = self.path.partition("?")[0]
+        names = sorted(file.name for file in self.folder.iterdir())
+        if path == f"/api/models/a/b/revision/{COMMIT}":
+            listed = {"id": "a/b", "modelId": "a/b", "sha": COMMIT, "siblings": [{"rfilename": name} for name in names]}
+            self._answer(json.dumps(listed).encode(), {"Content-Type": "application/json"})
+        elif path.startswith(f"/api/models/a/b/tree/{COMMIT}"):
+            sizes = [{"type": "file", "path": name, "size": (self.folder / name).stat().st_size, "oid": name}
+                     for name in names]  # fmt: skip
+            self._answer(json.dumps(sizes).encode(), {"Content-Type": "application/json"})
+        elif path.startswith(f"/a/b/resolve/{COMMIT}/") and path.rpartition("/")[2] in names:
+            content = (self.folder / path.rpartition("/")[2]).read_bytes()
+            etag = hashlib.sha256(content).hexdigest()
+            self._answer(content, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
+        else:
+            self._answer(b"{}", {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "Revision Not Found"}, 404)
+
+    def _answer(self, content: bytes, headers: dict[str, str], status: int = 200) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keeps quiet."""
+
+
+@pytest.fixture
+def hub(tmp_path) -> Iterator[tuple[str, type[_Hub]]]:
+    folder = _write(tmp_path / "hub")
+    (folder / "pytorch_model.bin").write_bytes(b"not wanted")
+    (folder / "README.md").write_text("not wanted")
+    handler = type("Hub", (_Hub,), {"folder": folder, "asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", handler
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _resolve_apart(study: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
+    """Runs the stage in a process of its own: the hub's address is read when its library is imported."""
+    environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(study / "home"), "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-m", "polyprobe.stages.resolve", "step-5"]
+    return subprocess.run(command, cwd=study, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_checkpoint_of_the_hub_is_fetched_at_its_pinned_commit(tmp_path, hub) -> None:
+    endpoint, handler = hub
+    study = tmp_path / "study"
+    study.mkdir()
+    params = (ROOT / "studies" / "pocket.yaml").read_text()
+    start, end = params.index("checkpoints:\n"), params.index("checkpoints_duplicates:")
+    entry = "checkpoints:\n  step-5: {model: m, weights: pins.yaml, repository: a/b, revision: step5, step: 5}\n"
+    (study / "params.yaml").write_text(params[:start] + entry + params[end:])
+    (study / "pins.yaml").write_text(f"a/b@step5: {COMMIT}\n")
+    done = _resolve_apart(study, endpoint)
+    assert done.returncode == 0, done.stderr
+    found = manifest.read(study / "data" / "checkpoints" / "step-5.json")
+    assert (found.repository, found.commit, found.folder) == ("a/b", COMMIT, None)
+    assert found.weights_sha256 == weights_summary(tmp_path / "hub").sha256
+    assert not any("pytorch_model" in path or "README" in path for path in handler.asked)
+    (study / "pins.yaml").write_text(f"a/b@step5: {'f' * 40}\n")
+    failed = _resolve_apart(study, endpoint)
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1].startswith(f"error: a/b at {'f' * 40}: cannot be fetched from the hub")

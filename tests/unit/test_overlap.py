@@ -1,0 +1,214 @@
+"""Overlap of neurons: the test against permutations, corrections against statsmodels, the tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from planted_embeddings import study_with, write_manifest
+
+from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap
+from polyprobe.alignment.jackknife import standard_error
+from polyprobe.artefacts import overlap as plots
+from polyprobe.artefacts import probes
+from polyprobe.running import BadInputError
+from polyprobe.stages.overlap import overlap
+from polyprobe.study import Study
+
+
+def test_p_is_the_tail_of_scipys_hypergeometric() -> None:
+    from scipy.stats import hypergeom
+
+    for k, dimensions in ((16, 256), (50, 1024), (5, 5)):
+        for shared in range(k + 1):
+            expected = float(hypergeom.sf(shared - 1, dimensions, k, k))
+            assert overlap_test(shared, k, dimensions) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+def test_p_is_what_permutations_tend_to() -> None:
+    random, k, dimensions, permutations = np.random.default_rng(0), 6, 30, 20_000
+    shared = (random.permuted(np.tile(np.arange(dimensions), (permutations, 1)), axis=1)[:, :k] < k).sum(1)
+    for observed in range(5):
+        p = overlap_test(observed, k, dimensions)
+        error = np.sqrt(p * (1 - p) / permutations)
+        assert abs((shared >= observed).mean() - p) <= 4 * error
+
+
+@pytest.mark.parametrize(("shared", "k", "dimensions"), [(-1, 2, 4), (3, 2, 4), (2, 5, 4)])
+def test_p_of_impossible_overlaps(shared: int, k: int, dimensions: int) -> None:
+    with pytest.raises(ValueError, match="expected 0 <= shared <= k <= dimensions"):
+        overlap_test(shared, k, dimensions)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("holm", "holm"), ("benjamini_yekutieli", "fdr_by")])
+def test_corrections_equal_statsmodels(ours: str, theirs: str) -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    random = np.random.default_rng(1)
+    for p in (random.random(40) ** 4, np.array([0.01, 0.01, 0.5, 1.0]), np.array([0.2]), np.zeros(3)):
+        np.testing.assert_allclose(CORRECTIONS[ours](p), multipletests(p, method=theirs)[1], rtol=1e-12)
+
+
+def test_corrections_of_nothing() -> None:
+    for correct in CORRECTIONS.values():
+        assert len(correct(np.empty(0))) == 0
+
+
+def random_sets(seed: int, languages: int, seeds: int, k: int, dimensions: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return {
+        f"l{code}": np.stack([random.permutation(dimensions)[:k] for _ in range(seeds)]) for code in range(languages)
+    }
+
+
+def test_random_sets_overlap_by_chance() -> None:
+    means = []
+    for seed in range(60):
+        pairs = pairwise_overlap(random_sets(seed, 5, 2, 8, 64), 8, 64)
+        means.append(np.mean([pair.corrected for pair in pairs]))
+    assert abs(np.mean(means)) < 2 * np.std(means, ddof=1) / np.sqrt(len(means))
+
+
+def test_pairs_of_known_sets() -> None:
+    neurons = {
+        "a": np.array([[0, 1, 2, 3, 9], [0, 1, 2, 4, 9]]),
+        "b": np.array([[3, 2, 1, 0, 8], [3, 2, 7, 6, 8]]),
+    }
+    ceiling, pair, other = pairwise_overlap(neurons, 4, 20, "none")
+    assert (ceiling.language_a, ceiling.language_b, ceiling.shared, ceiling.p) == ("a", "a", 3, None)
+    assert not ceiling.significant
+    assert (other.language_a, other.language_b, other.shared) == ("b", "b", 2)
+    assert (pair.language_a, pair.language_b) == ("a", "b")
+    assert pair.shared == (4 + 2 + 3 + 1) / 4
+    assert pair.p == overlap_test(4, 4, 20), "of the first seeds' sets"
+    assert pair.expected == 0.2
+    assert pair.corrected == pytest.approx((2.5 / 4 - 0.2) / 0.8)
+    assert pair.significant
+    swapped = pairwise_overlap(dict(reversed(neurons.items())), 4, 20, "none")[1]
+    assert (swapped.shared, swapped.p) == (pair.shared, pair.p)
+
+
+def test_one_seed_has_no_ceiling() -> None:
+    pairs = pairwise_overlap(random_sets(0, 3, 1, 4, 30), 4, 30)
+    assert [(pair.language_a, pair.language_b) for pair in pairs] == [("l0", "l1"), ("l0", "l2"), ("l1", "l2")]
+
+
+def test_too_few_neurons() -> None:
+    with pytest.raises(ValueError, match="expected at least 5 neurons"):
+        pairwise_overlap(random_sets(0, 3, 1, 4, 30), 5, 30)
+    with pytest.raises(ValueError, match="out of more than 4, got 4"):
+        pairwise_overlap(random_sets(0, 3, 1, 4, 4), 4, 4)
+
+
+def test_jackknife_of_additive_pairs_is_that_of_the_languages() -> None:
+    """A pair's value is the mean of its languages' own values, so the mean over pairs is the languages' mean."""
+    own = dict(zip("abcdef", np.random.default_rng(3).normal(size=6), strict=True))
+    pairs = [(a, b) for a in own for b in own if a < b]
+    values = [(own[a] + own[b]) / 2 for a, b in pairs]
+    truth = np.std(list(own.values()), ddof=1) / np.sqrt(6)
+    assert standard_error(pairs, values) == pytest.approx(truth)
+    assert standard_error([("a", "b")], [1.0]) is None
+
+
+def made_up_study(layers: list[int | float] | None = None) -> Study:
+    return study_with(
+        languages=["qaa", "qab", "qac"],
+        checkpoints={
+            "early": {"model": "made-up", "weights": "w", "step": 10},
+            "late": {"model": "made-up", "weights": "w", "step": 90, "layers": [1], "categories": ["Case"]},
+            "twin": {"model": "made-up", "weights": "w", "step": 80},
+        },
+        layers=layers or [2],
+        categories=["Number"],
+        overlap={"k": 4},
+    )
+
+
+def write_probes(root: Path, checkpoint: str, layers: list[int], categories: list[str], shared: int) -> None:
+    """Six neurons per probe; the first `shared` are the same in every language, the others random."""
+    rows = []
+    random = np.random.default_rng(len(layers))
+    for layer in layers:
+        for place, language in enumerate(["qaa", "qab", "qac"]):
+            for category in categories:
+                for control, seeds in (("none", 2), ("shuffled_labels", 1)):
+                    for seed in range(seeds):
+                        common = list(range(shared)) if control == "none" else []
+                        others = 10 + 10 * place + random.permutation(10)[: 6 - len(common)]
+                        for rank, neuron in enumerate([*common, *others]):
+                            rows.append([layer, language, category, seed, control, rank, neuron])
+    frame = pd.DataFrame(rows, columns=probes.SCHEMA.names[:7])
+    probes.write(probes.path(checkpoint, root), frame.assign(**dict.fromkeys(probes.SCHEMA.names[7:], 1)))
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_probes(tmp_path, "early", [2], ["Number"], 1)
+    write_probes(tmp_path, "late", [1, 2], ["Number", "Case"], 3)
+    write_probes(tmp_path, "twin", [], [], 0)
+    for step, name in ((10, "early"), (90, "late"), (80, "twin")):
+        write_manifest(tmp_path, name, step=step, dropped=name == "twin")
+    return tmp_path
+
+
+def test_the_stages_tables(root: Path) -> None:
+    overlap(made_up_study())
+    pairs, means = plots.read_pairs(), plots.read_means()
+    assert len(pairs) == (1 + 4) * (3 + 3 + 3), "controls have one seed, so no diagonal"
+    assert set(means["checkpoint"]) == {"early", "late"}
+    proper = means[(means["control"] == "none") & (means["category"] == "Number") & (means["layer"] == 2)]
+    assert proper["overlap"].tolist() == [1 / 4, 3 / 4]
+    assert (means["pairs"] == 3).all()
+    assert (means["expected"] - 4 / 48).abs().max() < 1e-8
+    assert means.loc[means["control"] == "shuffled_labels", "overlap"].eq(0).all()
+    assert means.loc[means["control"] == "shuffled_labels", "ceiling"].isna().all()
+    assert means.loc[means["control"] == "none", "ceiling"].between(0.25, 1).all()
+    assert means["standard_error"].notna().all()
+    assert (means["depth"] == (means["layer"] - 1) / 2).all()
+    studied = (pairs["layer"] == 2) & (pairs["category"] == "Number")
+    assert (pairs["studied"] == studied).all()
+    layers = plots.read_means(plots.LAYERS)
+    assert set(layers["checkpoint"]) == {"late"}
+    assert set(layers["layer"]) == {1, 2}
+    cells = plots.read_heatmap()
+    assert set(cells["control"]) == {"none"}
+    assert set(cells["checkpoint"]) == {"late"}
+    assert set(cells["layer"]) == {2}
+    proper = cells[cells["control"] == "none"]
+    square = proper.pivot(index="language_x", columns="language_y", values="overlap")
+    assert (square.to_numpy() == square.to_numpy().T).all()
+    assert not square.isna().any(axis=None)
+
+
+def test_a_prefix_answers_for_a_smaller_k(root: Path) -> None:
+    study = made_up_study()
+    overlap(study.model_copy(update={"overlap": study.overlap.model_copy(update={"k": 3})}))
+    pairs = plots.read_pairs()
+    late = pairs[(pairs["checkpoint"] == "late") & (pairs["control"] == "none")]
+    assert late["overlap"].eq(1).all()
+
+
+def test_nothing_but_dropped_checkpoints(root: Path) -> None:
+    for name in ("early", "late"):
+        write_manifest(root, name, step=1, dropped=True)
+    overlap(made_up_study())
+    assert plots.read_pairs().empty
+    assert plots.read_means(plots.LAYERS).empty
+    assert plots.read_heatmap().empty
+
+
+def test_a_layer_that_the_model_lacks_changes_no_output(root: Path) -> None:
+    overlap(made_up_study())
+    before = plots.PAIRS.read_bytes()
+    with pytest.raises(BadInputError, match="no layer 7, the model has layers 1 to 3"):
+        overlap(made_up_study([7]))
+    assert plots.PAIRS.read_bytes() == before
+
+
+def test_the_stage_needs_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, polyprobe.stages.overlap; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

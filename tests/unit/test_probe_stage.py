@@ -1,0 +1,184 @@
+"""The stage `probe` on made-up embeddings whose carriers are known."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from planted_embeddings import OWN, SHARED, WIDTH, study_with, write_manifest, write_planted, write_words
+
+from polyprobe.artefacts import embeddings, probes
+from polyprobe.artefacts import overlap as plots
+from polyprobe.probes import Dataset, Run, inputs_of, probe_dataset
+from polyprobe.running import BadInputError
+from polyprobe.stages import probe as stage
+from polyprobe.stages.overlap import overlap
+from polyprobe.study import Study
+
+CARRIERS = {"qaa": SHARED, "qab": SHARED, "qac": OWN}
+
+
+def made_up_study(**probe: Any) -> Study:
+    settings = {
+        "controls": ["none", "shuffled_labels"], "seeds": 2, "k_max": 6, "standardise": "language", "epochs": 40,
+        "patience": 5,
+    }  # fmt: skip
+    return study_with(
+        languages=[*CARRIERS],
+        checkpoints={"last": {"model": "made-up", "weights": "w", "step": 90}},
+        layers=[2],
+        categories=["Number"],
+        overlap={"k": 6},
+        probe=settings | probe,
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POLYPROBE_WORKERS", "1")
+    monkeypatch.setenv("POLYPROBE_DEVICE", "cpu")
+    monkeypatch.setenv("POLYPROBE_SCRATCH", str(tmp_path / ".scratch"))
+    write_planted(tmp_path, "last", CARRIERS)
+    write_manifest(tmp_path, "last", step=90)
+    return tmp_path
+
+
+def found(frame: pd.DataFrame, language: str, seed: int = 0, control: str = "none") -> pd.DataFrame:
+    return frame[(frame["language"] == language) & (frame["seed"] == seed) & (frame["control"] == control)]
+
+
+def test_planted_neurons_are_found_and_overlap(root: Path) -> None:
+    study = made_up_study()
+    stage.probe(study, "last")
+    frame = probes.read(probes.path("last"))
+    assert len(frame) == 3 * 3 * 6
+    assert list(found(frame, "qaa")["rank"]) == list(range(6))
+    assert len(found(frame, "qaa", seed=1)) == 6
+    assert found(frame, "qaa", 1, "shuffled_labels").empty, "controls are trained once"
+    for language, carriers in CARRIERS.items():
+        assert set(found(frame, language)["neuron"]) == set(carriers)
+    proper, control = (frame[frame["control"] == name] for name in ("none", "shuffled_labels"))
+    last = proper[proper["rank"] == 5]
+    assert (last["test_accuracy"] > last["test_majority"] + 0.3).all()
+    assert (last["test_information_normalised"] > 0.7).all()
+    assert (frame[["dev_information_normalised", "test_information_normalised"]] <= 1).all(axis=None)
+    assert (frame["dev_information"] <= 1).all(), "two labels have at most one bit"
+    assert (control["test_information_normalised"] < 0.1).all()
+    assert (frame["classes"] == 2).all()
+    assert frame["train_words"].between(300, 350).all(), "words without an embedding or a value are left out"
+
+    overlap(study)
+    pairs = plots.read_pairs().set_index(["control", "language_a", "language_b"])
+    assert pairs.loc[("none", "qaa", "qab"), "overlap"] > 0.9
+    assert pairs.loc[("none", "qaa", "qab"), "significant"]
+    assert pairs.loc[("none", "qaa", "qac"), "overlap"] < 0.2
+    assert pairs.loc[("none", "qaa", "qaa"), "overlap"] > 0.9
+    assert pairs.loc["shuffled_labels", "corrected"].abs().max() < 0.5
+    assert not pairs.loc["shuffled_labels", "significant"].any()
+
+
+def test_tables_do_not_depend_on_workers_nor_on_memory(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = made_up_study(epochs=5)
+    stage.probe(study, "last")
+    once = probes.path("last").read_bytes()
+    stage.probe(study, "last")
+    assert probes.path("last").read_bytes() == once, "from memory"
+    monkeypatch.setenv("POLYPROBE_SCRATCH", str(root / "other"))
+    monkeypatch.setenv("POLYPROBE_WORKERS", "2")
+    stage.probe(study, "last")
+    assert probes.path("last").read_bytes() == once, "by two workers"
+
+
+def test_a_finished_dataset_is_remembered_and_a_changed_one_is_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[int] = []
+    monkeypatch.setattr(
+        "polyprobe.probes.probe_dataset",
+        lambda dataset, runs, **settings: trained.append(1) or probe_dataset(dataset, runs, **settings),
+    )
+    stage.probe(made_up_study(epochs=2), "last")
+    assert len(trained) == 3
+    stage.probe(made_up_study(epochs=2), "last")
+    assert len(trained) == 3
+    write_planted(root / "elsewhere", "last", {"qaa": SHARED}, seed=1)
+    source = embeddings.path(root / "elsewhere" / embeddings.FOLDER / "last", 2, "qaa")
+    source.replace(embeddings.path(embeddings.FOLDER / "last", 2, "qaa"))
+    stage.probe(made_up_study(epochs=2), "last")
+    assert len(trained) == 4, "one language's embeddings changed"
+    stage.probe(made_up_study(epochs=3), "last")
+    assert len(trained) == 7
+    assert len(list((root / ".scratch").rglob("*.json.gz"))) == 7
+
+
+def test_a_dropped_checkpoint_has_an_empty_table(root: Path) -> None:
+    for file in (embeddings.FOLDER / "last").glob("layer-*/*"):
+        file.unlink()
+    for folder in (embeddings.FOLDER / "last").glob("layer-*"):
+        folder.rmdir()
+    stage.probe(made_up_study(), "last")
+    assert probes.read(probes.path("last")).empty
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"categories": ["Number", "Case"]}, "categories: no language has 'Case', expected two values of 20 words"),
+        ({"probe": {"k_max": WIDTH + 1}}, f"probe.k_max: expected at most the {WIDTH} neurons of last"),
+    ],
+)
+def test_bad_input_changes_no_output(root: Path, change: dict[str, Any], message: str) -> None:
+    stage.probe(made_up_study(epochs=1), "last")
+    before = probes.path("last").read_bytes()
+    study = made_up_study()
+    values = study.model_dump()
+    for name, value in change.items():
+        values[name] = values[name] | value if isinstance(value, dict) else value
+    with pytest.raises(BadInputError, match=message):
+        stage.probe(Study.model_validate(values), "last")
+    assert probes.path("last").read_bytes() == before
+
+
+def test_a_category_that_one_language_lacks_is_left_out_there(root: Path) -> None:
+    splits = ["train"] * 720 + ["dev"] * 320 + ["test"] * 320
+    write_words(root, "qac", {"Number": ["SG"] * len(splits)}, splits)
+    stage.probe(made_up_study(epochs=1), "last")
+    assert set(probes.read(probes.path("last"))["language"]) == {"qaa", "qab"}
+
+
+def test_standardised_over_the_train_words_alone() -> None:
+    random = np.random.default_rng(0)
+    hidden = (random.normal(size=(50, 4)) * 100 + 3).astype(np.float16)
+    hidden[:, 2] = 7
+    splits = ["train"] * 30 + ["test"] * 20
+    inputs = inputs_of(hidden, splits, "language").numpy()
+    np.testing.assert_allclose(inputs[:30].mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(inputs[:30].std(0), [1, 1, 0, 1], atol=1e-5)
+    np.testing.assert_array_equal(inputs_of(hidden, splits).numpy(), hidden.astype(np.float32))
+    with pytest.raises(ValueError, match="unknown standardise 'all'"):
+        inputs_of(hidden, splits, "all")
+
+
+def test_shuffled_labels_keep_their_frequencies() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(-1, 3, 300)
+    splits = random.permutation(["train"] * 150 + ["dev"] * 75 + ["test"] * 75)
+    dataset = Dataset.of(inputs_of(random.normal(size=(300, 8)).astype(np.float16), splits), labels, splits)
+    runs = [Run("none", 0, 1), Run("shuffled_labels", 0, 2)]
+    rows = probe_dataset(dataset, runs, "poisson", 2, epochs=2, patience=2)
+    assert [row["control"] for row in rows] == ["none", "none", "shuffled_labels", "shuffled_labels"]
+    assert rows[0]["test_majority"] == rows[2]["test_majority"]
+    assert rows[0]["train_words"] == ((labels >= 0) & (splits == "train")).sum()
+    with pytest.raises(ValueError, match="unknown control 'none_such'"):
+        probe_dataset(dataset, [Run("none_such", 0, 1)], "poisson", 2)
+
+
+def test_digests_tell_datasets_apart() -> None:
+    random = np.random.default_rng(0)
+    splits = ["train"] * 10 + ["dev"] * 5 + ["test"] * 5
+    inputs, labels = inputs_of(random.normal(size=(20, 3)), splits), random.integers(0, 2, 20)
+    one = Dataset.of(inputs, labels, splits)
+    assert one.digest() == Dataset.of(inputs.clone(), labels.copy(), splits).digest()
+    assert one.digest() != Dataset.of(inputs, 1 - labels, splits).digest()
+    assert one.digest() != Dataset.of(inputs + 1e-3, labels, splits).digest()
+    assert one.digest() != Dataset.of(inputs, labels, list(reversed(splits))).digest()

@@ -1,0 +1,169 @@
+"""The HTML page: whole, offline, escaped, the same bytes each time."""
+
+import re
+from collections import Counter
+from contextlib import chdir
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import synthetic_study
+from synthetic_study import POCKET, Synthetic
+
+from polyprobe.artefacts import corpus, correlation, manifest, overlap
+from polyprobe.figures import FIGURES
+from polyprobe.report.inline_svg import inline_svg
+from polyprobe.report.listings import corpus_listing, p_value
+from polyprobe.running.errors import BadInputError
+from polyprobe.stages.correlate import correlate
+from polyprobe.stages.report import report
+
+INDEX = Path("data/report/index.html")
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Open tags, ids, links, and the texts of cells."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.heads_without_scope = 0
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags[tag] += 1
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.links += [value for name, value in attrs if name in ("href", "src", "xlink:href") and value]
+        self.heads_without_scope += tag == "th" and "scope" not in given
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("study")
+    synthetic_study.complete(found)
+    with chdir(found):
+        report(synthetic_study.params())
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(root: Path) -> Page:
+    return Page((root / INDEX).read_text(encoding="utf-8"))
+
+
+def test_the_page_is_well_formed_and_its_ids_are_unique(page: Page) -> None:
+    assert page.open == []
+    assert [name for name, count in Counter(page.ids).items() if count > 1] == []
+
+
+def test_the_page_needs_no_network(root: Path, page: Page) -> None:
+    files = {link for link in page.links if not link.startswith(("#", "data:"))}
+    assert files == {f"figures/{figure.NAME}.{ending}" for figure in FIGURES for ending in ("svg", "pdf")}
+    assert all((root / "data/report" / file).stat().st_size > 1000 for file in files)
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    text = (root / INDEX).read_text(encoding="utf-8")
+    assert not re.search(r"@import|url\(['\"]?http|<script", text)
+
+
+def test_tables_and_drawings_can_be_read_aloud(root: Path, page: Page) -> None:
+    assert page.tags["caption"] == page.tags["table"] >= 7
+    assert page.heads_without_scope == 0
+    text = (root / INDEX).read_text(encoding="utf-8")
+    for figure in FIGURES:
+        assert f'role="img" aria-label="{figure.TITLE}"' in text
+
+
+def test_the_page_shows_the_numbers(root: Path) -> None:
+    text = (root / INDEX).read_text(encoding="utf-8")
+    cells = {(cell["task"], cell["aggregation"]): cell for cell in correlation.read(root / correlation.PATH)
+             if cell["category"] is None}  # fmt: skip
+    row = text[text.index("Correlation of overlap and transfer") :]
+    for cell in cells.values():
+        assert f"<td>{cell['n']}</td><td>{cell['r']:.3f}</td>" in row
+    assert "800 / 100 / 100" in text
+    assert "fewer than two values with 20 words" in text
+    assert "step-180" in text
+    assert "Transfer at chance" not in text
+
+
+@pytest.fixture
+def one_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws one figure only, for tests of the page around it."""
+    monkeypatch.setattr("polyprobe.report.page.FIGURES", FIGURES[-2:-1])
+
+
+@pytest.mark.usefixtures("one_figure")
+def test_what_is_withheld_and_what_was_dropped_is_said(tmp_path: Path) -> None:
+    study = Synthetic(transfer_works=False)
+    synthetic_study.write(tmp_path, study)
+    file = tmp_path / manifest.path("step-80")
+    manifest.write(file, replace(manifest.read(file), dropped=True))
+    with chdir(tmp_path):
+        correlate(synthetic_study.params(study))
+        report(synthetic_study.params(study))
+    text = (tmp_path / INDEX).read_text(encoding="utf-8")
+    assert "Transfer at chance: pocket, POS; pocket, XNLI." in text
+    assert "withheld or none" in text
+    assert "dropped as a duplicate" in text
+    assert not re.search(r"\bnan\b|\bNone\b", re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL))
+
+
+@pytest.mark.usefixtures("one_figure")
+def test_a_report_is_reproducible_escaped_and_stays_when_a_table_is_missing(tmp_path: Path) -> None:
+    synthetic_study.complete(tmp_path)
+    with chdir(tmp_path):
+        report(synthetic_study.params(study="a<b>&c"))
+        first = {file: file.read_bytes() for file in INDEX.parent.rglob("*.*")}
+        report(synthetic_study.params(study="a<b>&c"))
+        assert {file: file.read_bytes() for file in INDEX.parent.rglob("*.*")} == first
+        text = INDEX.read_text(encoding="utf-8")
+        assert "<title>polyprobe: a&lt;b&gt;&amp;c</title>" in text
+        assert "a<b>" not in text
+        overlap.HEATMAP.unlink()
+        with pytest.raises(BadInputError, match=r"plots/overlap/heatmap.csv: no such table"):
+            report(synthetic_study.params())
+        assert INDEX.read_text(encoding="utf-8") == text
+
+
+def test_inline_drawings_keep_their_references() -> None:
+    svg = '<?xml version="1.0"?>\n<svg width="1"><g id="a" clip-path="url(#b)"/><use xlink:href="#a"/></svg>'
+    assert inline_svg(svg, "one", "A title") == (
+        '<svg role="img" aria-label="A title" width="1"><g id="one-a" clip-path="url(#one-b)"/>'
+        '<use xlink:href="#one-a"/></svg>'
+    )
+
+
+def test_categories_that_no_language_has_are_left_out_of_the_corpus_table() -> None:
+    entries = [
+        entry | {"probed": False, "reason": "no words"} if entry["category"] == "Number" else entry
+        for entry in synthetic_study.corpus_entries(POCKET)
+    ]
+    listing = corpus_listing(entries)
+    assert listing.heads == ["language", "POS", "Gender"]
+    assert listing.rows[-1] == ["qaf", "800 / 100 / 100", "–"]
+
+
+def test_p_values_read_as_in_the_paper() -> None:
+    assert [p_value(value) for value in (0.052, 8.774e-05, 1.0, None)] == ["0.052", "8.8e-05", "1.000", "–"]
+
+
+def test_an_empty_corpus_is_shown(tmp_path: Path) -> None:
+    corpus.write(tmp_path / corpus.PATH, [])
+    assert corpus_listing(corpus.read(tmp_path / corpus.PATH)).rows == []

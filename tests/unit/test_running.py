@@ -1,0 +1,99 @@
+"""Whole-or-nothing writes, seeds, scratch folders, knobs, fan-out."""
+
+from pathlib import Path
+
+import pytest
+
+from polyprobe.running import (
+    BadInputError,
+    derive_seed,
+    fan_out,
+    knobs,
+    new_file,
+    new_folder,
+    prune,
+    scratch_folder,
+    write_json,
+)  # fmt: skip
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    path.write_text("before")
+
+    def fail_half_way() -> None:
+        with new_file(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert path.read_text() == "before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["table"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+
+    def fill(text: str, fail: bool) -> None:
+        with new_folder(path) as temporary:
+            (temporary / text).write_text(text)
+            if fail:
+                raise RuntimeError
+
+    fill("first", fail=False)
+    with pytest.raises(RuntimeError):
+        fill("second", fail=True)
+    assert [entry.name for entry in path.iterdir()] == ["first"]
+    fill("third", fail=False)
+    assert [entry.name for entry in path.iterdir()] == ["third"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_json_holds_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "metrics.json", {"r": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_prune_keeps_what_is_named(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json", ".gitignore"):
+        (tmp_path / name).touch()
+    (tmp_path / "old").mkdir()
+    prune(tmp_path, {"a.json"})
+    prune(tmp_path / "absent", {"a.json"})
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".gitignore", "a.json"]
+
+
+def test_seeds_differ_by_every_part() -> None:
+    seeds = {derive_seed(seed, *parts) for seed in (0, 1) for parts in (("a",), ("a", 1), ("a1",), ("b", 1))}
+    assert len(seeds) == 8
+    assert derive_seed(0, "a", 1) == derive_seed(0, "a", 1)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_scratch_is_named_by_what_determines_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYPROBE_SCRATCH", str(tmp_path))
+    assert scratch_folder("x", {"a": 1, "b": 2}) == scratch_folder("x", {"b": 2, "a": 1})
+    assert scratch_folder("x", {"a": 1}) != scratch_folder("x", {"a": 2})
+
+
+def test_knobs_come_from_the_file_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORKERS", "DEVICE", "BATCH_TOKENS", "THREADS"):
+        monkeypatch.delenv(f"POLYPROBE_{name}", raising=False)
+    path = tmp_path / "local.yaml"
+    path.write_text("workers: 3\ndevice: cpu\n")
+    assert (knobs(path).workers, knobs(path).torch_device()) == (3, "cpu")
+    monkeypatch.setenv("POLYPROBE_WORKERS", "5")
+    assert knobs(path).workers == 5
+    path.write_text("wrokers: 3\n")
+    with pytest.raises(BadInputError, match="wrokers: unknown knob, expected one of workers"):
+        knobs(path)
+    path.write_text("threads: many\n")
+    with pytest.raises(BadInputError, match="threads: expected int, got 'many'"):
+        knobs(path)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_fan_out_keeps_the_order(workers: int) -> None:
+    assert list(fan_out(abs, [-3, 1, -2], workers=workers, description="abs")) == [3, 1, 2]

@@ -1,0 +1,105 @@
+"""params.yaml: what is accepted, and the one line that says what is wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from polyprobe.running import BadInputError
+from polyprobe.study import load_study, resolve_layers
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Callable[[str, str], Path]:
+    def edit(old: str, new: str) -> Path:
+        text = (STUDIES / "tiny.yaml").read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        path = tmp_path / "params.yaml"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return path
+
+    return edit
+
+
+@pytest.mark.parametrize("file", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_named_study_is_valid_and_named_as_its_file(file: Path) -> None:
+    assert load_study(file).study == file.stem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("overlap:\n  k: 6", "overlap:\n  q: 1\n  k: 6", "overlap.q: unknown key, expected one of k, correction"),
+        ("overlap:\n  k: 6", "overlap:", "overlap.k: missing key"),
+        ("overlap:\n  k: 6", "overlap:\n  k: many", "overlap.k: expected a valid integer"),
+        ("overlap:\n  k: 6", "overlap:\n  k: 9", "overlap.k: expected at most probe.k_max (8), got 9"),
+        ("study: tiny", "study: tiny\nextra: 1", "extra: unknown key, expected one of study, seed"),
+        ("languages: [qaa, qab]\nsource", "languages: [qaa, xx]\nsource", "unknown language code 'xx'"),
+        ("source_language: qaa", "source_language: en", "source_language: 'en' is not among `languages`"),
+        ("categories: [Part of Speech, Number]", "categories: [Colour]", "unknown category 'Colour', expected one of"),
+        ("layers: [2]", "layers: [0]", "layers are numbered from 1, got 0"),
+        ("layers: [2]", "layers: [1.5]", "a relative depth lies between 0.0 and 1.0, got 1.5"),
+        ("layers: [2]", "layers: []", "layers: expected at least one entry"),
+        ("  step-0: {", "  Step.0: {", "key 'Step.0': expected lower-case letters, digits, _ and - only"),
+        ("    qab: [UD_Belgan-Pocket]\n", "", "treebanks.folders: expected a treebank for language 'qab'"),
+        ("save_at: [0, 20]", "save_at: [20, 0]", "save_at: expected ascending steps"),
+        ("controls: [none, shuffled_labels]", "controls: [shuffled_labels]", "expected `none` first"),
+        ("treebanks:\n  source: pocket", "treebanks:\n  source: dir", "treebanks: dir: expected a folder"),
+        ("study: tiny", "study: [tiny", "no valid YAML"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line_with_file_and_key(
+    edited: Callable[[str, str], Path], old: str, new: str, message: str
+) -> None:
+    path = edited(old, new)
+    with pytest.raises(BadInputError) as raised:
+        load_study(path)
+    line = str(raised.value)
+    assert message in line
+    assert line.startswith(str(path))
+    assert "\n" not in line
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no such file"):
+        load_study(tmp_path / "params.yaml")
+
+
+def test_yaml_is_read_as_dvc_reads_it(edited: Callable[[str, str], Path]) -> None:
+    """YAML 1.2: `no` is text (and Norwegian), `1e-3` is a number."""
+    from dvc.utils.serialize import load_yaml
+
+    path = edited("learning_rate: 3.0e-3", "learning_rate: 1e-3")
+    assert (
+        load_study(path).pretrain["pocket"].learning_rate == load_yaml(str(path))["pretrain"]["pocket"]["learning_rate"]
+    )
+    path = edited("languages: [qaa, qab]\nsource", "languages: [qaa, qab, no]\nsource")
+    with pytest.raises(BadInputError, match="expected a treebank for language 'no'"):
+        load_study(path)
+
+
+def test_short_names_of_categories_are_accepted(edited: Callable[[str, str], Path]) -> None:
+    study = load_study(edited("categories: [Part of Speech, Number]", "categories: [POS, Gender]"))
+    assert study.categories == ["Part of Speech", "Gender and Noun Class"]
+
+
+def test_a_checkpoint_adds_layers_and_categories_of_its_own() -> None:
+    study = load_study(STUDIES / "pocket.yaml")
+    last = list(study.checkpoints)[-1]
+    first = next(iter(study.checkpoints))
+    assert study.layers_of(first, 5) == [3, 4]
+    assert study.layers_of(last, 5) == [1, 2, 3, 4, 5]
+    with pytest.raises(BadInputError, match="no layer 4, the model has layers 1 to 3"):
+        study.layers_of(first, 3)
+
+
+def test_relative_depth_is_the_papers_numbering() -> None:
+    assert resolve_layers([0.0, 0.5, 0.667, 1.0], 25, "here") == [1, 13, 17, 25]
+    assert resolve_layers([13, 0.5], 25, "here") == [13]
+
+
+def test_an_unknown_checkpoint_is_named() -> None:
+    with pytest.raises(BadInputError, match=r"checkpoints\.nine: no such key, expected step-0"):
+        load_study(STUDIES / "tiny.yaml").checkpoint("nine")

@@ -1,0 +1,164 @@
+"""fetch_transfer: files of any source, checked and counted, whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.study import Study, load_study
+from polyprobe.transfer.fetching import fetch
+from polyprobe.transfer.tasks import TASKS, pos, xnli
+
+ROOT = Path(__file__).parents[2]
+DATA = os.environ.get("POLYPROBE_DATA")
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """A study over a folder of two small tasks, its root the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("tasks/xnli", "tasks/udpos"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name, labels in (
+        ("train-qaa", ("neutral", "entailment", "neutral")),
+        ("dev-qaa", ("contradiction",)),
+        ("test-qaa", ("neutral", "neutral")),
+        ("test-qab", ("entailment",)),
+    ):
+        lines = [f"{name} premise {n}.\tThe hypothesis.\t{label}\n" for n, label in enumerate(labels)]
+        (tmp_path / f"tasks/xnli/{name}.tsv").write_text("".join(lines), encoding="utf-8")
+        (tmp_path / f"tasks/udpos/{name}.tsv").write_text(f"{name}\tNOUN\nruns\tVERB\n\n.\tPUNCT\n", encoding="utf-8")
+    return study_over(Path("tasks"), ["qaa", "qab"], xnli="xnli", pos="udpos")
+
+
+def study_over(folder: Path, languages: list[str], **folders: str) -> Study:
+    values = load_study(ROOT / "studies" / "pocket.yaml").model_dump()
+    values["transfer"] |= {"source": "dir", "dir": folder}
+    for task, name in folders.items():
+        values["transfer"][task] |= {"folder": name, "languages": languages}
+    return Study.model_validate(values)
+
+
+def report() -> dict[tuple[str, str, str], dict[str, object]]:
+    entries = json.loads(Path("metrics/transfer_data.json").read_text(encoding="utf-8"))
+    return {(entry.pop("task"), entry.pop("split"), entry.pop("language")): entry for entry in entries}
+
+
+def test_files_are_copied_as_they_are(study: Study) -> None:
+    fetch(study)
+    for task, folder in (("xnli", "xnli"), ("pos", "udpos")):
+        files = sorted(Path("data/tasks", task).iterdir())
+        assert [file.name for file in files] == ["dev-qaa.tsv", "test-qaa.tsv", "test-qab.tsv", "train-qaa.tsv"]
+        for file in files:
+            assert file.read_bytes() == Path("tasks", folder, file.name).read_bytes()
+
+
+def test_the_report_counts_what_the_files_hold(study: Study) -> None:
+    fetch(study)
+    entries = report()
+    assert list(entries) == [
+        (task, split, language)
+        for task in TASKS
+        for split, language in (("train", "qaa"), ("dev", "qaa"), ("test", "qaa"), ("test", "qab"))
+    ]
+    train = entries["xnli", "train", "qaa"]
+    assert train["examples"] == train["items"] == 3
+    assert train["labels"] == {"entailment": 1, "neutral": 2, "contradiction": 0}
+    assert train["sha256"] == hashlib.sha256(Path("tasks/xnli/train-qaa.tsv").read_bytes()).hexdigest()
+    tagged = entries["pos", "test", "qab"]
+    assert (tagged["examples"], tagged["items"]) == (2, 3)
+    assert {tag: n for tag, n in tagged["labels"].items() if n} == {"NOUN": 1, "PUNCT": 1, "VERB": 1}  # type: ignore[attr-defined]
+    # The one-word sentence "." is in every file; that is reported and no error.
+    assert (tagged["seen_in_train"], tagged["seen_in_dev"]) == (1, 1)
+    assert entries["xnli", "test", "qaa"]["seen_in_train"] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("xnli/test-qab", "a\tb\tneutral\na\tb\n", r"xnli/test-qab\.tsv:2: expected three columns .* found 2"),
+        ("xnli/test-qab", "a\tb\tc\tneutral\n", r"xnli/test-qab\.tsv:1: expected three columns .* found 4"),
+        ("xnli/dev-qaa", "a\tb\tmaybe\n", r"xnli/dev-qaa\.tsv:1: unknown label 'maybe', expected one of entailment, n"),
+        ("xnli/dev-qaa", "", r"xnli/dev-qaa\.tsv: expected at least one example"),
+        ("udpos/test-qab", "a\tNOUN\nb\tNN\n", r"udpos/test-qab\.tsv:2: unknown label 'NN', expected one of ADJ, ADP"),
+        ("udpos/test-qab", "a\tNOUN\n\nb VERB\n", r"udpos/test-qab\.tsv:3: expected a word and its tag .* 1 column$"),
+        ("udpos/test-qab", "\tNOUN\n", r"udpos/test-qab\.tsv:1: expected a word and its tag"),
+        ("udpos/test-qab", None, r"udpos/test-qab\.tsv: no such file, expected a task file in XTREME's layout"),
+        ("udpos/test-qab", b"a\tNOUN\n\xff\tNOUN\n", r"udpos/test-qab\.tsv:2: expected UTF-8"),
+    ],
+)
+def test_bad_input_is_one_line_and_changes_no_output(
+    study: Study, file: str, content: str | bytes | None, message: str
+) -> None:
+    fetch(study)
+    before = {path: path.read_bytes() for path in Path("data").rglob("*.tsv")}
+    path = Path("tasks", f"{file}.tsv")
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(BadInputError, match=message) as error:
+        fetch(study)
+    assert "\n" not in str(error.value)
+    assert {path: path.read_bytes() for path in Path("data").rglob("*.tsv")} == before
+    assert not list(Path("data").glob(".*"))
+
+
+def test_a_missing_folder_is_named(study: Study) -> None:
+    shutil.rmtree("tasks")
+    with pytest.raises(BadInputError, match=r"transfer\.dir: no such folder: tasks"):
+        fetch(study)
+
+
+def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
+    """Other separators of Unicode occur in real texts."""
+    file = tmp_path / "train-qaa.tsv"
+    file.write_text("a\u2028b\x85\tc\tneutral\r\n", encoding="utf-8", newline="")
+    assert xnli.read(file)[0].texts == ("a\u2028b\x85", "c")
+    file.write_text("a\u2028b\tNOUN\n", encoding="utf-8")
+    assert pos.read(file)[0].texts == ("a\u2028b",)
+
+
+def test_the_mini_languages_go_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = load_study(ROOT / "studies" / "pocket.yaml").model_dump()
+    values["pocket"] |= {"nli": {"train": 30, "dev": 6, "test": 6}, "pos": {"train": 10, "dev": 5, "test": 5}}
+    study = Study.model_validate(values)
+    fetch(study)
+    entries = report()
+    assert len(entries) == 2 * (2 + len(study.languages))
+    assert entries["xnli", "train", "qaa"]["examples"] == 30
+    assert entries["pos", "test", "qaf"]["examples"] == 5
+
+
+def test_the_stage_needs_no_model_library() -> None:
+    code = (
+        "import sys, polyprobe.stages.fetch_transfer;"
+        "assert not {'torch', 'transformers', 'pandas'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not DATA, reason="POLYPROBE_DATA is not set")
+def test_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = load_study(ROOT / "studies" / "pocket.yaml").model_dump()
+    languages = {"xnli": "ar en es fr hi ur vi zh".split(), "pos": "ar en es eu fr hi mr pt ta ur vi zh".split()}
+    values["languages"] = languages["pos"]
+    values["treebanks"]["folders"] = {code: ["UD_X"] for code in languages["pos"]}
+    values |= {"source_language": "en", "parallel": {}}
+    values["transfer"] |= {"source": "dir", "dir": DATA}
+    for task, folder in (("xnli", "xnli-mini"), ("pos", "udpos-mini")):
+        values["transfer"][task] |= {"folder": folder, "languages": languages[task]}
+    fetch(Study.model_validate(values))
+    entries = report()
+    assert entries["pos", "train", "en"]["examples"] == 21_253
+    assert {entries["xnli", "test", code]["examples"] for code in languages["xnli"]} == {750}
+    assert entries["xnli", "test", "en"]["seen_in_train"] == 0

@@ -1,0 +1,199 @@
+"""QLoRA end to end on a tiny BLOOM: a planted problem is learned, killed runs go on, files hold what was scored."""
+
+import dataclasses
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_bloom import tiny_bloom
+
+from polyprobe.artefacts import scores
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.running.errors import BadInputError
+from polyprobe.study import Lora, POSTask, Task
+from polyprobe.transfer import TASKS
+from polyprobe.transfer.fine_tuning import _Run, fine_tune, load_fine_tuned
+
+WORDS = {"NOUN": ["mola", "kito", "benu"], "VERB": ["sara", "tipe"], "ADJ": ["vone", "garu"], "PUNCT": ["."]}
+SIGNS = {"entailment": "yes", "neutral": "maybe", "contradiction": "never"}
+LANGUAGES = ["qaa", "qab"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Planted:
+    """A checkpoint, and tasks whose labels hang on single words."""
+
+    manifest: Manifest
+    data: Path
+
+    def fine_tune(self, task: str, output: Path, **changes: Any) -> Path:
+        values = {
+            "folder": task, "languages": LANGUAGES, "epochs": 3, "learning_rate": 1e-2, "batch_size": 16,
+            "max_length": 32, "evaluate_every": 10, "max_train": 120,
+        } | changes  # fmt: skip
+        kind = {"xnli": Task, "pos": POSTask}[task]
+        fine_tune(
+            task, self.manifest, kind.model_validate(values), Lora(), source="qaa", seed=0, seeds=1,
+            data=self.data / task, output=output,
+        )  # fmt: skip
+        return output
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    folder = tmp_path_factory.mktemp("planted")
+    generator = random.Random(0)
+    words = [word for group in WORDS.values() for word in group if word != "."]
+    texts = []
+    for name, size in (("train-qaa", 160), ("dev-qaa", 40), ("test-qaa", 45), ("test-qab", 45)):
+        pairs, sentences = [], []
+        for number in range(size):
+            label = list(SIGNS)[number % 3]
+            premise, hypothesis = (" ".join(generator.choices(words, k=generator.randint(2, 5))) for _ in range(2))
+            pairs.append(f"{premise}.\t{hypothesis} {SIGNS[label]}.\t{label}\n")
+            texts.append(pairs[-1].replace("\t", " "))
+            tags = [*generator.choices(["NOUN", "NOUN", "VERB", "ADJ"], k=generator.randint(2, 6)), "PUNCT"]
+            sentences.append("".join(f"{generator.choice(WORDS[tag])}\t{tag}\n" for tag in tags))
+        for task, content in (("xnli", "".join(pairs)), ("pos", "\n".join(sentences))):
+            (folder / task).mkdir(exist_ok=True)
+            (folder / task / f"{name}.tsv").write_text(content, encoding="utf-8")
+    return Planted(tiny_bloom(folder / "weights", texts), folder)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POLYPROBE_THREADS", "1")
+    monkeypatch.setenv("POLYPROBE_DEVICE", "cpu")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+@pytest.mark.parametrize("task", ["xnli", "pos"])
+def test_a_planted_problem_is_learned_the_same_way_twice(planted: Planted, task: str, tmp_path: Path) -> None:
+    output = planted.fine_tune(task, tmp_path / "first")
+    frame = scores.read(output / scores.NAME)
+    assert list(zip(frame.language, frame.metric, strict=True)) == [
+        (language, metric) for language in LANGUAGES for metric in TASKS[task].METRICS
+    ]
+    main = frame[frame.metric == scores.MAIN_METRIC[task]]
+    assert (main.score > 0.95).all()
+    assert (main.score > main.majority + 3 * main.standard_error).all()
+    assert (main.score > main.untrained + 3 * main.standard_error).all()
+    assert set(contents(output)) == {
+        "scores.parquet", "seed-0/adapter_config.json", "seed-0/adapter_model.safetensors",
+    }  # fmt: skip
+    assert contents(planted.fine_tune(task, tmp_path / "second")) == contents(output)
+    assert not list(Path(".scratch").iterdir())
+
+
+def test_baselines_are_what_they_say(planted: Planted, tmp_path: Path) -> None:
+    """No training step of any size: what is trained scores as what is untrained."""
+    output = planted.fine_tune("xnli", tmp_path / "out", learning_rate=1e-30, epochs=1)
+    frame = scores.read(output / scores.NAME)
+    assert (frame.score == frame.untrained).all()
+    accuracy = frame[frame.metric == "accuracy"]
+    assert accuracy.majority.tolist() == [pytest.approx(1 / 3)] * 2
+    assert frame["items"].tolist() == [45] * 4
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", [10, 20])
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Killed after a save in the second or third epoch (8 steps each), with an unfinished save lying about."""
+    options = {"gradient_accumulation": 1, "learning_rate": 2e-3}
+    unbroken = planted.fine_tune("pos", tmp_path / "unbroken", **options)
+    from polyprobe.transfer.training import _Trainer
+
+    save = _Trainer._save_checkpoint
+
+    def save_and_die(self: Any, *arguments: Any) -> None:
+        save(self, *arguments)
+        if self.state.global_step == at:
+            raise KilledError
+
+    monkeypatch.setattr(_Trainer, "_save_checkpoint", save_and_die)
+    with pytest.raises(KilledError):
+        planted.fine_tune("pos", tmp_path / "killed", **options)
+    assert not (tmp_path / "killed").exists()
+    [scratch] = Path(".scratch").iterdir()
+    (scratch / "checkpoint-21").mkdir()
+    monkeypatch.setattr(_Trainer, "_save_checkpoint", save)
+    evaluated = []
+    evaluate = _Trainer.evaluate
+
+    def evaluate_and_tell(self: Any, **options: Any) -> Any:
+        evaluated.append(self.state.global_step)
+        return evaluate(self, **options)
+
+    monkeypatch.setattr(_Trainer, "evaluate", evaluate_and_tell)
+    assert contents(planted.fine_tune("pos", tmp_path / "killed", **options)) == contents(unbroken)
+    assert evaluated == [step for step in (10, 20, 24) if step > at]
+
+
+@pytest.mark.parametrize("task", ["xnli", "pos"])
+def test_the_saved_adapter_gives_the_reported_scores(planted: Planted, task: str, tmp_path: Path) -> None:
+    output = planted.fine_tune(task, tmp_path / "out", epochs=2, evaluate_every=4)
+    frame = scores.read(output / scores.NAME)
+    model = load_fine_tuned(task, planted.manifest, Lora(), output / "seed-0")
+    settings = {"xnli": Task, "pos": POSTask}[task](
+        folder=task, languages=LANGUAGES, epochs=1, learning_rate=1e-3, batch_size=16, max_length=32,
+        evaluate_every=3, max_train=120,
+    )  # fmt: skip
+    run = _Run(task, planted.manifest, settings, Lora(), "qaa", 0, planted.data / task)
+    predicted = run._test(model, "reloaded")
+    rows = [row for code in LANGUAGES for row in run._rows(code, predicted[code], predicted[code])]
+    assert [row["score"] for row in rows] == frame.score.tolist()
+    assert not (frame.score == frame.untrained).all()
+
+
+def test_saved_files_name_no_place_and_no_time(planted: Planted, tmp_path: Path) -> None:
+    output = planted.fine_tune("xnli", tmp_path / "out", epochs=1)
+    text = (output / "seed-0/adapter_config.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
+    assert str(planted.data) not in text
+    settings = json.loads(text)
+    assert planted.manifest.weights_sha256 in settings["base_model_name_or_path"]
+    assert settings["target_modules"] == ["query_key_value"]
+    assert "score" in settings["modules_to_save"]
+
+
+def test_gradients_of_accumulated_batches_are_averaged(planted: Planted, tmp_path: Path) -> None:
+    """Two batches of 8 are one of 16, as a pair has one label: adapters differ by rounding only."""
+    from safetensors.numpy import load_file
+
+    adapters = []
+    for number, (batch_size, accumulation) in enumerate([(16, 1), (8, 2)]):
+        output = planted.fine_tune(
+            "xnli", tmp_path / f"out{number}", batch_size=batch_size, gradient_accumulation=accumulation, epochs=1,
+            max_train=16, learning_rate=1e-4, max_gradient_norm=1e-9,
+        )  # fmt: skip
+        adapters.append(load_file(output / "seed-0/adapter_model.safetensors"))
+    head = next(name for name in adapters[0] if name.endswith("score.weight"))
+    assert abs(adapters[0][head] - adapters[1][head]).max() < 2e-5
+
+
+def test_a_dropped_checkpoint_has_an_empty_table(planted: Planted, tmp_path: Path) -> None:
+    dropped = Planted(dataclasses.replace(planted.manifest, dropped=True), planted.data)
+    output = dropped.fine_tune("xnli", tmp_path / "out")
+    assert len(scores.read(output / scores.NAME)) == 0
+    assert set(contents(output)) == {"scores.parquet"}
+
+
+def test_a_missing_file_leaves_the_old_output(planted: Planted, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "old").touch()
+    nowhere = Planted(planted.manifest, tmp_path / "nowhere")
+    with pytest.raises(BadInputError, match=r"nowhere/xnli/train-qaa\.tsv: no such file"):
+        nowhere.fine_tune("xnli", output)
+    assert set(contents(output)) == {"old"}
