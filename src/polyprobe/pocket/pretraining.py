@@ -22,6 +22,7 @@ from polyprobe.running.knobs import knobs
 from polyprobe.running.progress import progress
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
+from polyprobe.running.threads import use_threads
 from polyprobe.study import Pretrain
 
 Texts = Mapping[str, Sequence[Sequence[str]]]
@@ -60,7 +61,7 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
     """
     machine = knobs()
     device = torch.device(machine.torch_device())
-    torch.set_num_threads(machine.threads)
+    use_threads(machine.threads)
     scratch = scratch_folder(
         f"pretrain-{folder.name}",
         {

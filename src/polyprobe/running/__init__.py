@@ -8,6 +8,7 @@ from polyprobe.running.progress import progress
 from polyprobe.running.remembered import remembered
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
+from polyprobe.running.threads import use_threads
 
 __all__ = [
     "BadInputError",
@@ -21,5 +22,6 @@ __all__ = [
     "prune",
     "remembered",
     "scratch_folder",
+    "use_threads",
     "write_json",
 ]

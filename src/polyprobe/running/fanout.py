@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from polyprobe.running.progress import progress
+from polyprobe.running.threads import use_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,6 +35,4 @@ def fan_out(
 
 
 def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
+    use_threads(1)

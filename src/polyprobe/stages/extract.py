@@ -9,6 +9,7 @@ from polyprobe.artefacts.manifest import Manifest
 from polyprobe.running.files import new_folder
 from polyprobe.running.knobs import knobs
 from polyprobe.running.stage import run_keyed_stage
+from polyprobe.running.threads import use_threads
 from polyprobe.study import Study
 
 
@@ -23,12 +24,10 @@ def extract(study: Study, key: str) -> None:
 
 def _embed(study: Study, checkpoint: Manifest, layers: list[int], folder: Path) -> dict[str, dict[Any, Any]]:
     """Writes the words' embeddings and returns the parallel sentences' by language."""
-    import torch
-
     from polyprobe import checkpoints
 
     machine = knobs()
-    torch.set_num_threads(machine.threads)
+    use_threads(machine.threads)
     model = checkpoints.load_model(checkpoint, study.extract.dtype, machine.torch_device())
     tokenizer = checkpoints.load_tokenizer(checkpoint)
     caps = study.extract.max_words.model_dump() if study.extract.max_words else None

@@ -11,6 +11,7 @@ from polyprobe.running.files import new_folder
 from polyprobe.running.knobs import knobs
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
+from polyprobe.running.threads import use_threads
 from polyprobe.study import Lora, Task
 from polyprobe.transfer.examples import Encoded, Example
 from polyprobe.transfer.layout import file_name
@@ -74,14 +75,12 @@ class _Run:
     def __init__(
         self, name: str, manifest: Manifest, settings: Task, lora: Lora, source: str, seed: int, data: Path
     ) -> None:
-        import torch
-
         from polyprobe.transfer import model as models
 
         self.name, self.task, self.manifest = name, TASKS[name], manifest
         self.settings, self.lora, self.seed = settings, lora, seed
         self.knobs = knobs()
-        torch.set_num_threads(self.knobs.threads)
+        use_threads(self.knobs.threads)
         tokenizer = models.load_tokenizer(manifest)
         self.pad_token_id = tokenizer.pad_token_id
         files = [data / file_name(split, source) for split in ("train", "dev")]
