@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyprobe.probes import fit, label_entropy, score_prefixes, select_greedily
+from polyprobe.probes import LinearProbe, fit, label_entropy, score_prefixes, select_greedily
 
 
 def naive(weight: Tensor, bias: Tensor, inputs: Tensor, labels: Tensor, k: int) -> tuple[list[int], list[float]]:
@@ -124,5 +124,6 @@ def test_planted_neurons_are_found(estimator: str) -> None:
     probe = fit(
         "poisson", (inputs[:500], labels[:500]), None, 1, estimator=estimator, epochs=60, patience=10, batch_size=128
     )
-    selection = select_greedily(probe.weight, probe.bias, inputs[500:], labels[500:], 4)
+    assert isinstance(probe, LinearProbe)
+    selection = probe.select(inputs[500:], labels[500:], 4)
     assert sorted(selection.neurons.tolist()) == carriers.tolist()

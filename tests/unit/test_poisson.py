@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyprobe.probes import FAMILIES, fit, fit_side_by_side, logit_gaussian, poisson, reinforce
+from polyprobe.probes import FAMILIES, LinearProbe, fit, fit_side_by_side, logit_gaussian, poisson, reinforce
 from polyprobe.probes._variational import Parameters, entropy, entropy_gradient
 from polyprobe.probes.logit_gaussian import bias_bound
 
@@ -147,6 +147,8 @@ def test_a_probe_does_not_depend_on_those_beside_it(estimator: str) -> None:
     assert len({probe.epochs for probe in together}) > 1, "one of them leaves before the others"
     for probe, own, seed in zip(together, labellings, seeds, strict=True):
         alone = fit("poisson", (inputs, own), None, seed, **settings)
+        assert isinstance(probe, LinearProbe)
+        assert isinstance(alone, LinearProbe)
         assert torch.equal(probe.weight, alone.weight)
         assert torch.equal(probe.bias, alone.bias)
         assert probe.epochs == alone.epochs
@@ -164,6 +166,7 @@ def test_the_best_epoch_is_what_is_returned() -> None:
         losses.append(stopped.loss)
     assert losses == sorted(losses, reverse=True), "the best loss so far never rises"
     best = fit("poisson", data, None, 4, epochs=1 + losses.index(min(losses)), patience=40)
+    assert isinstance(best, LinearProbe)
     assert torch.equal(best.weight, patient.weight)
 
 

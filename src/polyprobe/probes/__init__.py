@@ -6,12 +6,13 @@ from polyprobe.probes.greedy import Selection, select_greedily
 from polyprobe.probes.information import Scores, label_entropy, score_prefixes
 from polyprobe.probes.inputs import inputs_of
 from polyprobe.probes.intrinsic import Dataset, Run, probe_dataset
-from polyprobe.probes.probe import Data, Probe
+from polyprobe.probes.probe import Data, LinearProbe, Probe
 
 __all__ = [
     "FAMILIES",
     "Data",
     "Dataset",
+    "LinearProbe",
     "Probe",
     "Run",
     "Scores",

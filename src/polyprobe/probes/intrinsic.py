@@ -13,8 +13,6 @@ from torch import Tensor
 
 from polyprobe.probes.controls import labels_under
 from polyprobe.probes.families import fit_side_by_side
-from polyprobe.probes.greedy import select_greedily
-from polyprobe.probes.information import score_prefixes
 from polyprobe.probes.probe import Data
 
 
@@ -81,13 +79,13 @@ def probe_dataset(dataset: Dataset, runs: Sequence[Run], family: str, k_max: int
     probes = fit_side_by_side(family, dataset.train[0], train, dataset.dev, [run.seed for run in runs], **settings)
     rows: list[Row] = []
     for run, probe, train_labels, dev_labels, test_labels in zip(runs, probes, train, dev, test, strict=True):
-        selection = select_greedily(probe.weight, probe.bias, dataset.dev[0], dev_labels, k_max)
-        scores = score_prefixes(probe.weight, probe.bias, selection.neurons, dataset.test[0], test_labels)
+        selection = probe.select(dataset.dev[0], dev_labels, k_max)
+        scores = probe.score_prefixes(selection.neurons, dataset.test[0], test_labels)
         common: Row = {
             "seed": run.index,
             "control": run.control,
             "test_majority": float((test_labels == train_labels.bincount().argmax()).double().mean()),
-            "classes": len(probe.bias),
+            "classes": 1 + int(train_labels.max()),
             "train_words": len(train_labels),
             "dev_words": len(dev_labels),
             "test_words": len(test_labels),

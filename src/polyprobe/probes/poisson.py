@@ -14,7 +14,8 @@ from torch import Generator, Tensor
 
 from polyprobe.probes import logit_gaussian, reinforce
 from polyprobe.probes._variational import Estimator, Parameters, entropy, entropy_gradient
-from polyprobe.probes.probe import Data, Probe, class_count
+from polyprobe.probes.checks import class_count
+from polyprobe.probes.probe import Data, LinearProbe
 
 ESTIMATORS: Final[dict[str, Estimator]] = {"logit_gaussian": logit_gaussian, "reinforce": reinforce}
 
@@ -36,8 +37,8 @@ class Settings:
     held_out: float = 0.1
 
 
-@dataclass(frozen=True)
-class PoissonProbe(Probe):
+@dataclass(frozen=True, kw_only=True)
+class PoissonProbe(LinearProbe):
     """The best epoch's probe by the loss on the words held out."""
 
     log_odds: Float[Tensor, " neuron"]
@@ -195,7 +196,7 @@ class _Fits:
         """The best epoch of each probe."""
         best = Parameters.views(self.best_flat, self.classes, self.neurons)
         return [
-            PoissonProbe(weight.clone(), bias.clone(), epochs, log_odds.clone(), loss)
+            PoissonProbe(epochs=epochs, weight=weight.clone(), bias=bias.clone(), log_odds=log_odds.clone(), loss=loss)
             for weight, bias, log_odds, epochs, loss in zip(
                 best.weight, best.bias, best.log_odds, self.last_epoch, self.best_loss, strict=True
             )

@@ -1,32 +1,57 @@
 """What every probe family returns, and the data that it is fitted to."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from polyprobe.probes.greedy import Selection, select_greedily
+from polyprobe.probes.information import Scores, score_prefixes
+
 Data = tuple[Float[Tensor, "_word neuron"], Int[Tensor, "_word"]]
 """Inputs [word, neuron] and labels [word] (0, 1, ...) of the same words; `_`: sets differ in size."""
 
 
-@dataclass(frozen=True)
-class Probe:
-    """A linear softmax probe, Eq. 4 with a bias: p(class | h) = softmax(weight @ h + bias)."""
+@dataclass(frozen=True, kw_only=True)
+class Probe(ABC):
+    """A probe that can judge any set of neurons."""
+
+    epochs: int
+    """Epochs trained, those after the best one included; 0 where nothing is iterated."""
+
+    @abstractmethod
+    def select(self, inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], k: int) -> Selection:
+        """Picks k neurons greedily by the mutual information on these words (the dev set, Eq. 3).
+
+        Raises:
+            ValueError: k is not between 1 and the number of neurons, or the labels have one class only.
+        """
+
+    @abstractmethod
+    def score_prefixes(
+        self, neurons: Int[Tensor, " rank"], inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"]
+    ) -> Scores:
+        """Scores the first neuron, the first two, and so on, on these words.
+
+        Raises:
+            ValueError: the labels have one class only.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearProbe(Probe):
+    """A linear softmax probe, Eq. 4 with a bias: p(class | h) = softmax(weight @ h + bias); other neurons are zero."""
 
     weight: Float[Tensor, "class neuron"]
     bias: Float[Tensor, " class"]
-    epochs: int
-    """Epochs trained, those after the best one included."""
 
+    def select(self, inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], k: int) -> Selection:
+        """See `Probe.select`."""
+        return select_greedily(self.weight, self.bias, inputs, labels, k)
 
-def class_count(labels: Sequence[Int[Tensor, " word"]]) -> int:
-    """The number of classes of several labellings of the same words.
-
-    Raises:
-        ValueError: labels are negative, or there are fewer than two classes.
-    """
-    classes = 1 + max(int(one.max()) for one in labels)
-    if classes < 2 or min(int(one.min()) for one in labels) < 0:
-        raise ValueError("expected labels 0, 1, ... of at least two classes")
-    return classes
+    def score_prefixes(
+        self, neurons: Int[Tensor, " rank"], inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"]
+    ) -> Scores:
+        """See `Probe.score_prefixes`."""
+        return score_prefixes(self.weight, self.bias, neurons, inputs, labels)
