@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyprobe.probes import LinearProbe, fit, label_entropy, score_prefixes, select_greedily
+from polyprobe.probes import LinearProbe, fit, greedy, label_entropy, score_prefixes, select_greedily
+from polyprobe.probes._greedy_kernel import Kernel, library, padded
 
 
 def naive(weight: Tensor, bias: Tensor, inputs: Tensor, labels: Tensor, k: int) -> tuple[list[int], list[float]]:
@@ -42,11 +43,61 @@ def random_probe(classes: int, neurons: int, words: int, dtype: torch.dtype, see
 def test_equals_one_masked_pass_per_candidate(dtype: torch.dtype, classes: int, seed: int) -> None:
     weight, bias, inputs, labels = random_probe(classes, 24, 60, dtype, seed)
     neurons, losses = naive(weight, bias, inputs, labels, 12)
-    for block in (1, 2**17):
-        selection = select_greedily(weight, bias, inputs, labels, 12, dtype=dtype, block=block)
+    for memory in (1, 2**30):
+        selection = select_greedily(weight, bias, inputs, labels, 12, dtype=dtype, memory=memory)
         assert selection.neurons.tolist() == neurons
         information = 1 - torch.tensor(losses).double() / math.log(2) / label_entropy(labels)
         torch.testing.assert_close(selection.mutual_information, information, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.skipif(library() is None, reason="no C++ compiler")
+@pytest.mark.parametrize(("classes", "words", "scale"), [(2, 50, 1.0), (3, 64, 0.1), (14, 200, 1.0), (40, 130, 3.0)])
+def test_compiled_loop_finds_the_same_neurons(classes: int, words: int, scale: float) -> None:
+    """Also where logits are so large that products have to be taken factor by factor, or the eager loop steps in."""
+    weight, bias, inputs, labels = random_probe(classes, 30, words, torch.float32, classes)
+    labels[:classes] = torch.arange(classes)
+    inputs[:, 7] *= 100
+    inputs[:, 8] *= 1e4
+    problem = (scale * weight, bias, inputs, labels, 12)
+    eager, compiled = (select_greedily(*problem, compiled=choice) for choice in (False, True))
+    exact = select_greedily(*problem, dtype=torch.float64)
+    assert eager.neurons.tolist() == compiled.neurons.tolist() == exact.neurons.tolist()
+    assert torch.equal(eager.mutual_information, compiled.mutual_information), "the same bits with any compiler"
+
+
+@pytest.mark.skipif(library() is None, reason="no C++ compiler")
+@pytest.mark.parametrize("largest", [1.0, 15.0, 70.0])
+def test_compiled_sums_are_those_of_log_sum_exp(largest: float) -> None:
+    built = library()
+    assert built is not None
+    generator = torch.Generator().manual_seed(0)
+    weight, inputs = torch.randn(5, 9, generator=generator), torch.zeros(9, padded(150))
+    inputs[:, :150] = torch.randn(9, 150, generator=generator)
+    logits = torch.randn(5, 150, generator=generator, dtype=torch.float64)
+    logits *= largest / logits.abs().max()
+    kernel = Kernel.of(built, weight, inputs, 2)
+    base = kernel.base(logits)
+    candidates = torch.tensor([8, 0, 3, 3])
+    served = kernel.serves(base)[candidates]
+    assert served.all() == (largest < 50)
+    tried = logits[:, None] + weight[:, candidates, None].double() * inputs[candidates, :150].double()
+    truth = (tried.logsumexp(0) - tried[2]).sum(1)
+    torch.testing.assert_close(kernel.sums(base, candidates)[served], truth[served], rtol=3e-7, atol=1e-4)
+
+
+def test_inputs_are_left_as_they_are() -> None:
+    problem = random_probe(3, 8, 40, torch.float64, 1)
+    before = [part.clone() for part in problem]
+    select_greedily(*problem, 4, dtype=torch.float64)
+    assert all(torch.equal(one, other) for one, other in zip(before, problem, strict=True))
+
+
+def test_passing_over_candidates_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 200 neurons some hundred are never tried at a step; with all of them tried the neurons are the same."""
+    problem = random_probe(4, 200, 80, torch.float32, 11)
+    few = select_greedily(*problem, 10)
+    monkeypatch.setattr(greedy, "_FIRST", 200)
+    assert torch.equal(select_greedily(*problem, 10).neurons, few.neurons)
 
 
 def test_large_inputs_do_not_overflow() -> None:
