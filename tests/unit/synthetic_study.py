@@ -112,6 +112,7 @@ def pairs(study: Synthetic) -> pd.DataFrame:
                                 "k": study.k,
                                 "shared": rate * study.k,
                                 "overlap": rate,
+                                "standard_error": 0.01,
                                 "expected": expected,
                                 "corrected": (rate - expected) / (1 - expected),
                                 "p": p,

@@ -80,6 +80,8 @@ def test_pairs_of_known_sets() -> None:
     assert (other.language_a, other.language_b, other.shared) == ("b", "b", 2)
     assert (pair.language_a, pair.language_b) == ("a", "b")
     assert pair.shared == (4 + 2 + 3 + 1) / 4
+    assert pair.standard_error == pytest.approx(np.sqrt(0.5 / 2 + 2 / 2) / 4), "row means 3, 2; column means 3.5, 1.5"
+    assert ceiling.standard_error is None, "two seeds have one overlap"
     assert pair.p == overlap_test(4, 4, 20), "of the first seeds' sets"
     assert pair.expected == 0.2
     assert pair.corrected == pytest.approx((2.5 / 4 - 0.2) / 0.8)
@@ -88,8 +90,19 @@ def test_pairs_of_known_sets() -> None:
     assert (swapped.shared, swapped.p) == (pair.shared, pair.p)
 
 
+def test_standard_error_over_seeds_is_the_spread_over_repetitions() -> None:
+    """Four seeds each, many times: the mean squared error that is stated is the variance that is seen."""
+    found = [pairwise_overlap(random_sets(seed, 2, 4, 8, 24), 8, 24)[1] for seed in range(600)]
+    stated = np.mean([pair.standard_error**2 for pair in found if pair.standard_error is not None])
+    seen = np.var([pair.overlap for pair in found], ddof=1)
+    spread = np.std([pair.standard_error**2 for pair in found if pair.standard_error is not None]) / np.sqrt(600)
+    # Row and column means both hold the noise of single pairings, here all there is: the jackknife errs upwards.
+    assert seen - 4 * spread < stated < 2 * seen + 4 * spread
+
+
 def test_one_seed_has_no_ceiling() -> None:
     pairs = pairwise_overlap(random_sets(0, 3, 1, 4, 30), 4, 30)
+    assert {pair.standard_error for pair in pairs} == {None}
     assert [(pair.language_a, pair.language_b) for pair in pairs] == [("l0", "l1"), ("l0", "l2"), ("l1", "l2")]
 
 

@@ -1,17 +1,20 @@
-"""Uncertainty of a mean over pairs of languages."""
+"""Uncertainty of means over pairs: of languages, or of seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from math import sqrt
 
+import numpy as np
+from jaxtyping import Float
 
-def standard_error(pairs: Sequence[tuple[str, str]], values: Sequence[float]) -> float | None:
-    """Standard error of the mean over pairs, by the jackknife over languages: pairs that share a language depend on
-    each other, so a language is left out with all its pairs.
+
+def standard_error(pairs: Sequence[tuple[Hashable, Hashable]], values: Sequence[float]) -> float | None:
+    """Standard error of the mean over pairs of one group, by the jackknife: pairs that share a language (or a seed)
+    depend on each other, so it is left out with all its pairs.
 
     Returns:
         None for fewer than three languages.
     """
-    languages = sorted({language for pair in pairs for language in pair})
+    languages = list(dict.fromkeys(language for pair in pairs for language in pair))
     if len(languages) < 3:
         return None
     means = []
@@ -22,3 +25,18 @@ def standard_error(pairs: Sequence[tuple[str, str]], values: Sequence[float]) ->
         means.append(sum(kept) / len(kept))
     centre = sum(means) / len(means)
     return sqrt((len(means) - 1) / len(means) * sum((mean - centre) ** 2 for mean in means))
+
+
+def standard_error_of_two(values: Float[np.ndarray, "one other"]) -> float | None:
+    """Standard error of the mean over all pairs of two independent groups, by the jackknife within each: the groups'
+    variances of means add up.
+
+    Args:
+        values: one per pair.
+
+    Returns:
+        None where a group has one member only.
+    """
+    if min(values.shape) < 2:
+        return None
+    return sqrt(sum(float(values.mean(1 - axis).var(ddof=1)) / values.shape[axis] for axis in (0, 1)))

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Int
 
 from polyprobe.alignment.hypergeometric import overlap_test
+from polyprobe.alignment.jackknife import standard_error, standard_error_of_two
 from polyprobe.alignment.multiplicity import CORRECTIONS
 
 
@@ -22,6 +23,8 @@ class Pair:
     """Neurons in both sets, averaged over pairs of seeds."""
     overlap: float
     """shared / k."""
+    standard_error: float | None
+    """Of `overlap`, over seeds; None for too few of them."""
     expected: float
     """k / dimensions, the overlap of random sets."""
     corrected: float
@@ -63,12 +66,25 @@ def pairwise_overlap(
     pairs = []
     for index, a in enumerate(sets):
         for b in list(sets)[index:]:
-            pairings = list(combinations(sets[a], 2) if a == b else product(sets[a], sets[b]))
-            if pairings:
-                shared = float(np.mean([len(first & second) for first, second in pairings]))
+            shared, error = _ceiling(sets[a]) if a == b else _shared(sets[a], sets[b])
+            if shared is not None:
                 raw, adjusted = tests.get((a, b), (None, None))
                 chance = k / dimensions
                 corrected = (shared / k - chance) / (1 - chance)
                 significant = adjusted is not None and adjusted <= alpha
-                pairs.append(Pair(a, b, k, shared, shared / k, chance, corrected, raw, adjusted, significant))
+                error = error / k if error is not None else None
+                pairs.append(Pair(a, b, k, shared, shared / k, error, chance, corrected, raw, adjusted, significant))
     return pairs
+
+
+def _shared(one: list[frozenset[int]], other: list[frozenset[int]]) -> tuple[float | None, float | None]:
+    """Neurons that two languages share, averaged over pairs of seeds, and the standard error."""
+    counts = np.array([[len(first & second) for second in other] for first in one], dtype=np.float64)
+    return float(counts.mean()), standard_error_of_two(counts)
+
+
+def _ceiling(sets: list[frozenset[int]]) -> tuple[float | None, float | None]:
+    """Neurons that one language's seeds share; None for one seed."""
+    pairings = list(combinations(range(len(sets)), 2))
+    counts = [float(len(sets[first] & sets[second])) for first, second in pairings]
+    return (float(np.mean(counts)) if counts else None), standard_error(pairings, counts)

@@ -33,6 +33,7 @@ PAIRS_SCHEMA: Final = schema(
     k=pa.int32(),
     shared=pa.float64(),
     overlap=pa.float64(),
+    standard_error_=pa.float64(),
     expected=pa.float64(),
     corrected=pa.float64(),
     p_=pa.float64(),
@@ -41,7 +42,8 @@ PAIRS_SCHEMA: Final = schema(
 )
 """One row per checkpoint × layer × category × control × unordered pair. depth: (layer - 1) / blocks; studied: whether
 layer and category are among the study's own (others are there for the layer scan); shared: mean over seed pairings;
-overlap: shared / k; expected: k / d; corrected: (overlap - expected) / (1 - expected). p: exact hypergeometric tail of
+overlap: shared / k; standard_error: of `overlap`, by the jackknife over seeds (two languages need two seeds each, the
+diagonal three); expected: k / d; corrected: (overlap - expected) / (1 - expected). p: exact hypergeometric tail of
 the first seed's probes. On the diagonal (language_a = language_b) stands the noise ceiling, the overlap of two seeds'
 probes, without p."""
 
