@@ -10,10 +10,12 @@ import argparse
 import ctypes
 import resource
 import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
-from _machine import machine
 
+from _machine import machine
 from polyprobe.probes import Selection, select_greedily
 from polyprobe.probes._greedy_kernel import Kernel, library, padded
 from polyprobe.running import progress
@@ -76,9 +78,8 @@ def naive(problem: Problem, k: int) -> list[int]:
     return chosen
 
 
-def seconds(work: object, repeats: int = 1) -> float:
+def seconds(work: Callable[[], object], repeats: int) -> float:
     """The least time of some calls."""
-    assert callable(work)
     found = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -96,9 +97,10 @@ def exponentials_per_second(problem: Problem) -> tuple[float, float, float] | No
     words, neurons = inputs.shape
     by_neuron = torch.zeros(neurons, padded(words))
     by_neuron[:, :words] = inputs.T
-    kernel = Kernel.of(built, weight, by_neuron, int(labels.bincount().argmax()))
+    kernel = Kernel.of(built, weight, by_neuron.abs().amax(1), int(labels.bincount().argmax()))
     base = kernel.base(bias.double()[:, None].repeat(1, words))
-    ours = seconds(lambda: kernel.sums(base, torch.arange(neurons)), 5)
+    everything = torch.arange(neurons)
+    ours = seconds(lambda: kernel.sums(base, everything, by_neuron, everything), 5)
     numbers = torch.randn(4096)
     count = [ctypes.c_void_p(numbers.data_ptr()), ctypes.c_int64(4096), ctypes.c_int64(4000)]
     plain = seconds(lambda: built.polyprobe_exponentials(*count), 5)
@@ -128,8 +130,9 @@ def main() -> None:
         found = {name: select_greedily(*problem, size.k, compiled=way) for name, way in ways.items()}
         if len({tuple(selection.neurons.tolist()) for selection in found.values()}) > 1:
             raise SystemExit("compiled and eager selection differ")
-        times = {name: seconds(lambda way=way: select_greedily(*problem, size.k, compiled=way), 3)
-                 for name, way in ways.items()}  # fmt: skip
+        times = {
+            name: seconds(partial(select_greedily, *problem, size.k, compiled=way), 3) for name, way in ways.items()
+        }
         each = masked_passes(problem, found["eager"], size.candidates)
         passes = sum(size.neurons - step for step in range(size.k))
         print(f"\n{size.words} words, {size.neurons} neurons, {classes} classes, {size.k} picked, one thread")

@@ -60,6 +60,8 @@ def test_compiled_loop_finds_the_same_neurons(classes: int, words: int, scale: f
     inputs[:, 8] *= 1e4
     problem = (scale * weight, bias, inputs, labels, 12)
     eager, compiled = (select_greedily(*problem, compiled=choice) for choice in (False, True))
+    in_parts = select_greedily(*problem, compiled=True, memory=2**13)
+    assert torch.equal(in_parts.neurons, compiled.neurons)
     exact = select_greedily(*problem, dtype=torch.float64)
     assert eager.neurons.tolist() == compiled.neurons.tolist() == exact.neurons.tolist()
     assert torch.equal(eager.mutual_information, compiled.mutual_information), "the same bits with any compiler"
@@ -75,14 +77,16 @@ def test_compiled_sums_are_those_of_log_sum_exp(largest: float) -> None:
     inputs[:, :150] = torch.randn(9, 150, generator=generator)
     logits = torch.randn(5, 150, generator=generator, dtype=torch.float64)
     logits *= largest / logits.abs().max()
-    kernel = Kernel.of(built, weight, inputs, 2)
+    kernel = Kernel.of(built, weight, inputs.abs().amax(1).double(), 2)
     base = kernel.base(logits)
     candidates = torch.tensor([8, 0, 3, 3])
     served = kernel.serves(base)[candidates]
     assert served.all() == (largest < 50)
     tried = logits[:, None] + weight[:, candidates, None].double() * inputs[candidates, :150].double()
     truth = (tried.logsumexp(0) - tried[2]).sum(1)
-    torch.testing.assert_close(kernel.sums(base, candidates)[served], truth[served], rtol=3e-7, atol=1e-4)
+    torch.testing.assert_close(
+        kernel.sums(base, candidates, inputs, candidates)[served], truth[served], rtol=3e-7, atol=1e-4
+    )
 
 
 def test_inputs_are_left_as_they_are() -> None:

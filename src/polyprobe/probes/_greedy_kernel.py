@@ -58,8 +58,6 @@ class Kernel:
     """The kernel for one selection: sums over words of log-sum-exp, for any candidates."""
 
     compiled: ctypes.CDLL
-    by_neuron: Float[Tensor, "neuron padded_word"]
-    """float32, 0 in the padding."""
     steps: Float[Tensor, "neuron other_class"]
     """Weights of the other classes minus those of the reference class, in bits."""
     reach: Float[Tensor, " neuron"]
@@ -68,22 +66,19 @@ class Kernel:
 
     @staticmethod
     def of(
-        compiled: ctypes.CDLL,
-        weight: Float[Tensor, "class neuron"],
-        by_neuron: Float[Tensor, "neuron padded_word"],
-        reference: int,
+        compiled: ctypes.CDLL, weight: Float[Tensor, "class neuron"], largest: Float[Tensor, " neuron"], reference: int
     ) -> "Kernel":
-        """Prepares what does not change from step to step."""
+        """Prepares what does not change from step to step; `largest` is each neuron's largest magnitude."""
         others = torch.arange(len(weight)) != reference
         steps = ((weight[others] - weight[reference]).double() / math.log(2)).T.float().contiguous()
-        reach = by_neuron.abs().amax(1) * steps.abs().amax(1)
-        return Kernel(compiled, by_neuron, steps, reach, reference)
+        return Kernel(compiled, steps, largest.float() * steps.abs().amax(1), reference)
 
     def base(self, logits: Float[Tensor, "class word"]) -> Float[Tensor, "other_class padded_word"]:
         """The logits against the reference class, in bits; in the padding every power of two vanishes beside 1."""
-        others = torch.arange(len(logits)) != self.reference
-        base = torch.full((len(logits) - 1, self.by_neuron.shape[1]), -126.0)
-        base[:, : logits.shape[1]] = (logits[others] - logits[self.reference]) / math.log(2)
+        classes, words = logits.shape
+        others = torch.arange(classes) != self.reference
+        base = torch.full((classes - 1, padded(words)), -126.0)
+        base[:, :words] = (logits[others] - logits[self.reference]) / math.log(2)
         return base
 
     def serves(self, base: Float[Tensor, "other_class padded_word"]) -> Bool[Tensor, " neuron"]:
@@ -91,19 +86,29 @@ class Kernel:
         return base.amax() + self.reach <= LARGEST
 
     def sums(
-        self, base: Float[Tensor, "other_class padded_word"], candidates: Int[Tensor, " candidate"]
+        self,
+        base: Float[Tensor, "other_class padded_word"],
+        candidates: Int[Tensor, " candidate"],
+        inputs: Float[Tensor, "row padded_word"],
+        rows: Int[Tensor, " candidate"],
     ) -> Float[Tensor, " candidate"]:
-        """Per candidate, the log-sum-exp of its logits minus the reference class's logit, summed over words; nats."""
+        """Per candidate, the log-sum-exp of its logits minus the reference class's logit, summed over words; nats.
+
+        Args:
+            base: see `base`.
+            candidates: neurons that it serves.
+            inputs: float32, by neuron, 0 in the padding.
+            rows: each candidate's row of `inputs`.
+        """
         grouped = (base.amax() + self.reach[candidates] <= _LARGEST_GROUPED).to(torch.uint8)
-        candidates = candidates.contiguous()
         mantissas = torch.empty(len(candidates), _LANES)
         exponents = torch.empty(len(candidates), _LANES, dtype=torch.int32)
         classes, words = base.shape
         tile = max(_ROUND, min(4096, _TILE_BYTES // (4 * classes) // _ROUND * _ROUND))
+        arrays = [tensor.contiguous() for tensor in (candidates, rows, grouped)]
         self.compiled.polyprobe_products(
-            *map(_pointer, (base, self.steps, self.by_neuron)), *map(ctypes.c_int64, (classes, words, tile)),
-            *map(_pointer, (candidates, grouped)), ctypes.c_int64(len(candidates)),
-            *map(_pointer, (mantissas, exponents)),
+            *map(_pointer, (base, self.steps, inputs)), *map(ctypes.c_int64, (classes, words, tile)),
+            *map(_pointer, arrays), ctypes.c_int64(len(candidates)), *map(_pointer, (mantissas, exponents)),
         )  # fmt: skip
         return (mantissas.double().log2() + exponents).sum(1) * math.log(2)
 

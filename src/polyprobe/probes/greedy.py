@@ -9,7 +9,7 @@ to zero. It equals one masked forward pass per candidate, for three reasons at a
 - What is left is tried many at once, on a CPU with a compiled loop where there is a compiler.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,12 +76,14 @@ def select_greedily(
         raise ValueError(f"expected k between 1 and {neurons} neurons, got {k}")
     bits_of_labels = label_entropy(labels)
     weight, inputs = weight.to(dtype), inputs.to(dtype)
-    sums, magnitude = _sums_of_classes(inputs, labels, len(weight), memory)
+    moments = _moments(inputs, labels, len(weight), memory)
     # The label's own logit is linear in the neurons: one number per candidate, the same at every step.
-    own_logit = (weight.double() * sums).sum(0)
+    own_logit = (weight.double() * moments.sums).sum(0)
     rounding = 1e-5 if dtype == torch.float32 else 1e-12
-    slack = rounding * magnitude * weight.abs().amax(0).double()
-    normalisers = _normalisers(weight, inputs, labels, k, sums.sum(0), memory, compiled)
+    slack = rounding * moments.magnitude * weight.abs().amax(0).double()
+    if compiled is None:
+        compiled = k * words * neurons * (len(weight) - 1) >= _WORTH_COMPILING
+    normalisers = _normalisers(weight, inputs, labels, moments, memory, compiled)
     logits = bias.double()[:, None].repeat(1, words)
     own_of_chosen = bias.double()[labels].sum()
     taken = torch.zeros(neurons, dtype=torch.bool, device=inputs.device)
@@ -111,39 +113,72 @@ def select_greedily(
     return Selection(torch.tensor(chosen), 1 - bits / bits_of_labels, bits_of_labels)
 
 
-def _sums_of_classes(
-    inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], classes: int, memory: int
-) -> tuple[Float[Tensor, "class neuron"], Float[Tensor, " neuron"]]:
-    """Each neuron's sum over the words of each class and its sum of magnitudes over all words, in float64."""
+@dataclass(frozen=True)
+class _Moments:
+    """What the words' inputs come to, in float64."""
+
+    sums: Float[Tensor, "class neuron"]
+    """Over the words of each class."""
+    magnitude: Float[Tensor, " neuron"]
+    """Sum of magnitudes."""
+    largest: Float[Tensor, " neuron"]
+    """Largest magnitude."""
+
+
+def _moments(inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], classes: int, memory: int) -> _Moments:
     words, neurons = inputs.shape
-    sums = torch.zeros(classes, neurons, dtype=torch.float64, device=inputs.device)
-    magnitude = torch.zeros(neurons, dtype=torch.float64, device=inputs.device)
+    zero = torch.zeros(neurons, dtype=torch.float64, device=inputs.device)
+    sums, magnitude, largest = zero.repeat(classes, 1), zero, zero
     some = max(1, memory // (32 * neurons))
     for start in range(0, words, some):
         part = inputs[start : start + some].double()
         own = torch.nn.functional.one_hot(labels[start : start + some], classes).T.double()
-        sums += own @ part
-        magnitude += part.abs().sum(0)
-    return sums, magnitude
+        sums, part = sums + own @ part, part.abs()
+        magnitude, largest = magnitude + part.sum(0), largest.maximum(part.amax(0))
+    return _Moments(sums, magnitude, largest)
 
 
 Evaluate = Callable[[Int[Tensor, " candidate"]], Float[Tensor, " candidate"]]
 """Per candidate, the log-sum-exp of the logits with it, summed over words, in float64."""
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Inputs by neuron: all of them where memory allows, else a part at a time."""
+
+    inputs: Float[Tensor, "word neuron"]
+    some: int
+    """Neurons at a time."""
+    all: Float[Tensor, "neuron padded_word"] | None
+
+    @staticmethod
+    def of(inputs: Float[Tensor, "word neuron"], memory: int) -> "_Rows":
+        some = max(1, memory // 2 // (padded(len(inputs)) * inputs.element_size()))
+        everything = torch.arange(inputs.shape[1], device=inputs.device)
+        return _Rows(inputs, some, _by_neuron(inputs, everything) if some >= inputs.shape[1] else None)
+
+    def parts(
+        self, candidates: Int[Tensor, " candidate"]
+    ) -> Iterator[tuple[Int[Tensor, " part"], Float[Tensor, "row padded_word"], Int[Tensor, " part"]]]:
+        """The candidates part after part: their numbers, inputs by neuron, and the row of each in these."""
+        if self.all is not None:
+            yield candidates, self.all, candidates
+            return
+        for part in torch.split(candidates, self.some):
+            yield part, _by_neuron(self.inputs, part), torch.arange(len(part), device=part.device)
+
+
 def _normalisers(
     weight: Float[Tensor, "class neuron"],
     inputs: Float[Tensor, "word neuron"],
     labels: Int[Tensor, " word"],
-    k: int,
-    sums: Float[Tensor, " neuron"],
+    moments: _Moments,
     memory: int,
-    compiled: bool | None,
+    compiled: bool,
 ) -> Callable[[Float[Tensor, "class word"]], Evaluate]:
     """How candidates are tried at the logits of any step."""
-    words, neurons = inputs.shape
-    held = neurons * padded(words) * inputs.element_size() <= memory // 2
-    by_neuron = _by_neuron(inputs, torch.arange(neurons, device=inputs.device), padded(words)) if held else None
+    words = len(inputs)
+    rows = _Rows.of(inputs, memory)
     block = min(2**17 if inputs.device.type == "cpu" else 2**26, memory // 32)
     some = max(1, block // (words * len(weight)))
 
@@ -151,21 +186,21 @@ def _normalisers(
         logits = logits.to(inputs.dtype)
 
         def evaluate(candidates: Int[Tensor, " candidate"]) -> Float[Tensor, " candidate"]:
-            found = []
-            for part in torch.split(candidates, some):
-                rows = _by_neuron(inputs, part, words) if by_neuron is None else by_neuron[part, :words]
-                found.append(_log_normalisers(logits, weight[:, part], rows))
+            found = [
+                _log_normalisers(logits, weight[:, part[few]], by_neuron[row[few], :words])
+                for part, by_neuron, row in rows.parts(candidates)
+                for few in torch.split(torch.arange(len(part), device=part.device), some)
+            ]
             return torch.cat(found)
 
         return evaluate
 
-    suited = by_neuron is not None and by_neuron.device.type == "cpu" and by_neuron.dtype == torch.float32
-    if compiled is None:
-        compiled = k * words * neurons * (len(weight) - 1) >= _WORTH_COMPILING
+    suited = inputs.device.type == "cpu" and inputs.dtype == torch.float32
     built = library() if compiled and suited else None
-    if built is None or by_neuron is None:
+    if built is None:
         return eager
-    kernel = Kernel.of(built, weight, by_neuron, int(labels.bincount().argmax()))
+    kernel = Kernel.of(built, weight, moments.largest, int(labels.bincount().argmax()))
+    sums = moments.sums.sum(0)
 
     def fast(logits: Float[Tensor, "class word"]) -> Evaluate:
         base = kernel.base(logits)
@@ -173,10 +208,11 @@ def _normalisers(
         reference = logits[kernel.reference].sum()
 
         def evaluate(candidates: Int[Tensor, " candidate"]) -> Float[Tensor, " candidate"]:
-            found = torch.empty(len(candidates), dtype=torch.float64)
             inside = served[candidates]
             those = candidates[inside]
-            found[inside] = kernel.sums(base, those) + reference + weight[kernel.reference, those] * sums[those]
+            found = torch.empty(len(candidates), dtype=torch.float64)
+            found[inside] = reference + weight[kernel.reference, those] * sums[those]
+            found[inside] += torch.cat([kernel.sums(base, *part) for part in rows.parts(those)])
             if not bool(inside.all()):
                 found[~inside] = eager(logits)(candidates[~inside])
             return found
@@ -186,12 +222,10 @@ def _normalisers(
     return fast
 
 
-def _by_neuron(
-    inputs: Float[Tensor, "word neuron"], neurons: Int[Tensor, " candidate"], length: int
-) -> Float[Tensor, "candidate padded_word"]:
+def _by_neuron(inputs: Float[Tensor, "word neuron"], neurons: Int[Tensor, " row"]) -> Float[Tensor, "row padded_word"]:
     """Some neurons' inputs, each contiguous, 0 behind the last word."""
-    rows = inputs.new_zeros(len(neurons), length)
-    rows[:, : len(inputs)] = inputs[:, neurons].T
+    rows = inputs.new_zeros(len(neurons), padded(len(inputs)))
+    rows[:, : len(inputs)] = inputs.index_select(1, neurons).T
     return rows
 
 

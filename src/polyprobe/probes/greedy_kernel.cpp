@@ -67,12 +67,12 @@ void multiply_words(Product& product, const float* base, int64_t stride, const f
 
 }  // namespace
 
-// base [class, word], inputs [neuron, word], words a multiple of 64; steps [neuron, class]; for each of the candidates
-// (rows of inputs and steps): grouped, where a product of four factors does not overflow; mantissas and exponents
-// [candidate, lane] are written. A tile of words, whose bases stay in the first cache, goes through all candidates.
+// base [class, word], inputs [row, word], words a multiple of 64; steps [neuron, class]; per candidate: the row of steps
+// (candidates), the row of inputs (rows), and whether a product of four factors stays finite (grouped). Mantissas and
+// exponents [candidate, lane] are written. A tile of words, whose bases stay in the first cache, goes through all candidates.
 extern "C" void polyprobe_products(const float* base, const float* steps, const float* inputs, int64_t classes,
-                                   int64_t words, int64_t tile, const int64_t* candidates, const uint8_t* grouped,
-                                   int64_t count, float* mantissas, int32_t* exponents) {
+                                   int64_t words, int64_t tile, const int64_t* candidates, const int64_t* rows,
+                                   const uint8_t* grouped, int64_t count, float* mantissas, int32_t* exponents) {
   for (int64_t i = 0; i < count * LANES; ++i) {
     mantissas[i] = 1.0f;
     exponents[i] = 0;
@@ -84,7 +84,7 @@ extern "C" void polyprobe_products(const float* base, const float* steps, const 
       std::memcpy(&product.mantissa, mantissas + i * LANES, sizeof product.mantissa);
       std::memcpy(&product.exponent, exponents + i * LANES, sizeof product.exponent);
       const float* step = steps + candidates[i] * classes;
-      const float* input = inputs + candidates[i] * words + start;
+      const float* input = inputs + rows[i] * words + start;
       if (grouped[i])
         multiply_words<true>(product, base + start, words, step, classes, input, size);
       else
