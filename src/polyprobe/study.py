@@ -198,14 +198,15 @@ class Extract(_Section):
 
 
 class Probe(_Section):
-    """Latent-variable probes and greedy selection (fidelity rows 1 to 10)."""
+    """Probes and greedy selection (fidelity rows 1 to 11); a family reads the keys that its `Settings` have."""
 
-    family: Literal["poisson"] = "poisson"
+    family: Literal["poisson", "conditional_poisson", "gaussian", "linear", "retrained"] = "poisson"
     estimator: Literal["logit_gaussian", "reinforce"] = "logit_gaussian"
     """How the expectation over masks is estimated: logits drawn with the masks' exact mean and covariance, or the
     reference's sampled masks with REINFORCE."""
-    controls: list[Literal["none", "shuffled_labels"]] = ["none"]
-    """none: the probes proper; shuffled_labels: probes on permuted labels, the null of the overlap."""
+    controls: list[Literal["none", "shuffled_labels", "random_word_types"]] = ["none"]
+    """none: the probes proper; shuffled_labels: probes on permuted labels, the null of the overlap; random_word_types:
+    probes on one random label per form, for selectivity."""
     seeds: Positive = 2
     """Probes per dataset; two seeds give the noise ceiling. Controls are trained once."""
     k_max: Positive = 50
@@ -221,6 +222,19 @@ class Probe(_Section):
     l2: Annotated[float, Field(ge=0)] = 0.0
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the train words kept for early stopping."""
+    prior_covariance: Literal["pooled", "pooled_diagonal", "class_diagonal"] = "pooled"
+    """What a class's covariance shrinks to, in the family gaussian: the covariance within classes, its diagonal, or the
+    class's own diagonal (the published prior)."""
+    prior_words: Rate = 100.0
+    """How many words that prior counts as."""
+    ridge: Rate = 1e-3
+    """Weight of the L2 penalty of a set's probe, in the family retrained."""
+    tolerance: Rate = 1e-8
+    """Gradient at which the training of a set's probe ends, in the family retrained."""
+    newton_steps: Positive = 100
+    """At most so many for a set's probe, in the family retrained."""
+    largest_set: Positive = 16
+    """The family retrained picks no more neurons than this: it trains a probe for every set that is tried."""
 
     @field_validator("controls")
     @classmethod
@@ -228,6 +242,14 @@ class Probe(_Section):
         if not controls or controls[0] != "none" or len(set(controls)) != len(controls):
             raise ValueError(f"expected `none` first and each control once, got {controls}")
         return controls
+
+    @model_validator(mode="after")
+    def _sets_are_small(self) -> "Probe":
+        if self.family == "retrained" and self.k_max > self.largest_set:
+            raise ValueError(
+                f"k_max: expected at most largest_set ({self.largest_set}) for the family retrained, got {self.k_max}"
+            )
+        return self
 
 
 class Overlap(_Section):

@@ -1,12 +1,16 @@
 """params.yaml: what is accepted, and the one line that says what is wrong."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from polyprobe.probes import FAMILIES
+from polyprobe.probes.controls import CONTROLS
 from polyprobe.running import BadInputError
-from polyprobe.study import load_study, resolve_layers
+from polyprobe.study import Probe, load_study, resolve_layers
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -46,6 +50,10 @@ def test_every_named_study_is_valid_and_named_as_its_file(file: Path) -> None:
         ("    qab: [UD_Belgan-Pocket]\n", "", "treebanks.folders: expected a treebank for language 'qab'"),
         ("save_at: [0, 20]", "save_at: [20, 0]", "save_at: expected ascending steps"),
         ("controls: [none, shuffled_labels]", "controls: [shuffled_labels]", "expected `none` first"),
+        ("family: poisson", "family: retrained\n  largest_set: 7",
+         "probe: k_max: expected at most largest_set (7) for the family retrained, got 8"),
+        ("family: poisson", "family: quadratic", "probe.family: expected 'poisson', 'conditional_poisson', 'gaussian'"),
+        ("[none, shuffled_labels]", "[none, shuffled]", "probe.controls.1: expected 'none', 'shuffled_labels' or"),
         ("treebanks:\n  source: pocket", "treebanks:\n  source: dir", "treebanks: dir: expected a folder"),
         ("study: tiny", "study: [tiny", "no valid YAML"),
     ],
@@ -103,3 +111,14 @@ def test_relative_depth_is_the_papers_numbering() -> None:
 def test_an_unknown_checkpoint_is_named() -> None:
     with pytest.raises(BadInputError, match=r"checkpoints\.nine: no such key, expected step-0"):
         load_study(STUDIES / "tiny.yaml").checkpoint("nine")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_setting_of_a_family_is_a_key_with_the_same_default(family: str) -> None:
+    for setting in fields(FAMILIES[family].settings):
+        assert Probe.model_fields[setting.name].default == setting.default, setting.name
+
+
+def test_every_family_can_be_chosen_and_every_control() -> None:
+    assert set(FAMILIES) <= set(get_args(Probe.model_fields["family"].annotation))
+    assert set(get_args(get_args(Probe.model_fields["controls"].annotation)[0])) == set(CONTROLS)

@@ -1,14 +1,22 @@
 """The families of probes and the one way to fit any of them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyprobe.probes import poisson
+from polyprobe.probes import conditional_poisson, gaussian, linear, poisson, retrained
 from polyprobe.probes._threads import one_thread
+from polyprobe.probes.checks import (
+    check_inputs,
+    check_labelled,
+    check_labels,
+    check_setting_names_and_types,
+    check_width,
+    class_count,
+)
 from polyprobe.probes.probe import Data, Probe
 
 Fit = Callable[
@@ -26,13 +34,29 @@ class Family:
     """The dataclass of its settings."""
 
 
-FAMILIES: Final = {"poisson": Family(poisson.fit, poisson.Settings)}
+FAMILIES: Final = {
+    "poisson": Family(poisson.fit, poisson.Settings),
+    "conditional_poisson": Family(conditional_poisson.fit, conditional_poisson.Settings),
+    "gaussian": Family(gaussian.fit, gaussian.Settings),
+    "linear": Family(linear.fit, linear.Settings),
+    "retrained": Family(retrained.fit, retrained.Settings),
+}
+
+
+def settings_of(family: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that the family has a setting for.
+
+    Raises:
+        ValueError: there is no such family.
+    """
+    known = {field.name for field in fields(_family(family).settings)}
+    return {name: value for name, value in values.items() if name in known}
 
 
 def fit_side_by_side(
     family: str,
     inputs: Float[Tensor, "word neuron"],
-    labels: Sequence[Int[Tensor, " word"]],
+    labels: Sequence[Int[Tensor, " _word"]],
     dev: Data | None,
     seeds: Sequence[int],
     **settings: Any,
@@ -48,12 +72,16 @@ def fit_side_by_side(
         settings: fields of the family's settings.
 
     Raises:
-        ValueError: there is no such family, or too little data.
+        ValueError: before any work: there is no such family or setting, a setting is out of its range, an input is not
+            finite, labels are out of range or not as many as the words, there is one class only, a class has fewer than
+            two words, or there are too few words for the family.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}, expected one of {', '.join(FAMILIES)}")
+    chosen = _family(family)
+    check_setting_names_and_types(family, chosen.settings, settings)
+    values = chosen.settings(**settings)
+    _check_data(inputs, labels, dev, seeds)
     with one_thread():
-        return FAMILIES[family].fit(inputs, labels, dev, seeds, FAMILIES[family].settings(**settings))
+        return chosen.fit(inputs, labels, dev, seeds, values)
 
 
 def fit(family: str, train: Data, dev: Data | None, seed: int, **settings: Any) -> Probe:
@@ -67,6 +95,32 @@ def fit(family: str, train: Data, dev: Data | None, seed: int, **settings: Any) 
         settings: fields of the family's settings.
 
     Raises:
-        ValueError: there is no such family, or too little data.
+        ValueError: see `fit_side_by_side`.
     """
     return fit_side_by_side(family, train[0], [train[1]], dev, [seed], **settings)[0]
+
+
+def _family(name: str) -> Family:
+    if name not in FAMILIES:
+        raise ValueError(f"unknown family {name!r}, expected one of {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def _check_data(
+    inputs: Float[Tensor, "word neuron"],
+    labels: Sequence[Int[Tensor, " _word"]],
+    dev: Data | None,
+    seeds: Sequence[int],
+) -> None:
+    if not seeds or len(labels) != len(seeds):
+        raise ValueError(f"expected a labelling for each of at least one seed, got {len(labels)} for {len(seeds)}")
+    for one in labels:
+        check_labelled(inputs, one, "train")
+    check_inputs(inputs, "train")
+    classes = class_count(labels)
+    if dev is None:
+        return
+    check_labelled(*dev, "dev")
+    check_inputs(dev[0], "dev")
+    check_labels(dev[1], classes, "dev")
+    check_width(dev[0], inputs.shape[1], "dev")

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from polyprobe.probes._variational import Parameters
+from polyprobe.probes._parameters import Parameters
 
 
 def fixed(generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word neuron"]:

@@ -4,37 +4,67 @@ Minimised per datapoint: -E_q[log p(y | h * m)] - entropy_scale * H(q) + l1 |W|_
 over all neurons. Early stopping reads the same objective, penalties left out, on words held out of the train set.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from polyprobe.probes import logit_gaussian, reinforce
-from polyprobe.probes._variational import Estimator, Parameters, entropy, entropy_gradient
-from polyprobe.probes.checks import class_count
+from polyprobe.probes._parameters import Parameters
+from polyprobe.probes._training import TrainingSettings, train
+from polyprobe.probes.checks import check_at_least
 from polyprobe.probes.probe import Data, LinearProbe
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """How the expectation over masks in Eq. 2 is estimated: a module with these functions."""
+
+    def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
+        """The random numbers of each place of a batch that are drawn once per fit."""
+
+    def draw(self, generator: Generator, samples: int, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
+        """The random numbers of one step of one probe."""
+
+    def loss(
+        self,
+        parameters: Parameters,
+        inputs: Float[Tensor, "probe word neuron"],
+        target: Float[Tensor, "probe class word"],
+        fixed: Float[Tensor, "probe word any"],
+        draws: Float[Tensor, "probe ..."],
+    ) -> Float[Tensor, " probe"]:
+        """-E_q[log p(y | h * m)] in nats, averaged over words and samples."""
+
+    def gradient(
+        self,
+        parameters: Parameters,
+        inputs: Float[Tensor, "probe word neuron"],
+        target: Float[Tensor, "probe class word"],
+        fixed: Float[Tensor, "probe word any"],
+        draws: Float[Tensor, "probe ..."],
+    ) -> Parameters:
+        """The gradient of the expected loss."""
+
 
 ESTIMATORS: Final[dict[str, Estimator]] = {"logit_gaussian": logit_gaussian, "reinforce": reinforce}
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(TrainingSettings):
     """How a Poisson probe is trained (fidelity rows 1 to 5)."""
 
     estimator: Literal["logit_gaussian", "reinforce"] = "logit_gaussian"
-    epochs: int = 5000
-    patience: int = 50
-    """Training ends after this many epochs without a better loss on the words held out."""
-    batch_size: int = 256
-    learning_rate: float = 0.01
     monte_carlo_samples: int = 5
     entropy_scale: float = 1.0
-    l1: float = 0.0
-    l2: float = 0.0
-    held_out: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_at_least(self, 1, "monte_carlo_samples")
+        check_at_least(self, 0, "entropy_scale")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,150 +84,71 @@ def fit(
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[PoissonProbe]:
-    """Fits one probe per seed, each to its own labels of the same words.
+    """Fits one probe per seed, each to its own labels of the same words; a probe does not depend on those beside it.
 
-    They train side by side in the same tensor operations. Each has random numbers of its own and numerically
-    independent arithmetic, so a probe does not depend on those beside it. `dev` is not read: early stopping holds words
-    out of `inputs`, so that the dev set stays fresh for the selection of neurons.
+    `dev` is not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
+    neurons.
 
     Raises:
-        ValueError: too few words to hold some out, or fewer than two classes.
+        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
     """
-    words = len(inputs)
-    held_out = max(1, round(settings.held_out * words))
-    if held_out >= words:
-        raise ValueError(f"expected more than {held_out} words, {held_out} of which are held out, got {words}")
-    fits = _Fits(inputs, labels, seeds, settings, held_out)
-    for epoch in range(1, settings.epochs + 1):
-        fits.train_epoch()
-        if not fits.stop(epoch):
-            break
-    return fits.best()
+    return [
+        PoissonProbe(epochs=one.epochs, weight=one.weight, bias=one.bias, log_odds=one.log_odds, loss=one.loss)
+        for one in train(Eq2(settings), inputs, labels, seeds, settings)
+    ]
 
 
-_PER_PROBE: Final = (
-    "flat", "first_moment", "second_moment", "target", "words", "held_words", "fixed", "held_fixed", "held_draws",
-)  # fmt: skip
+@dataclass(frozen=True)
+class Eq2:
+    """Eq. 2 for independent masks; see `_training.Objective`."""
 
+    settings: Settings
+    masks = True
 
-class _Fits:
-    """Probes in training, those that are finished taken out."""
+    @property
+    def _estimator(self) -> Estimator:
+        return ESTIMATORS[self.settings.estimator]
 
-    def __init__(
+    def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
+        """The estimator's."""
+        return self._estimator.fixed(generator, words, neurons, dtype)
+
+    def draw(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
+        """The estimator's."""
+        return self._estimator.draw(generator, self.settings.monte_carlo_samples, words, neurons, dtype)
+
+    def loss(
         self,
-        inputs: Float[Tensor, "word neuron"],
-        labels: Sequence[Int[Tensor, " word"]],
-        seeds: Sequence[int],
-        settings: Settings,
-        held_out: int,
-    ) -> None:
-        self.settings = settings
-        self.estimator = ESTIMATORS[settings.estimator]
-        self.classes, self.neurons = class_count(labels), inputs.shape[1]
-        self.inputs = inputs
-        self.generators = [Generator().manual_seed(seed) for seed in seeds]
-        orders = self._for_each(lambda generator: torch.randperm(len(inputs), generator=generator))
-        self.held_words, self.words = orders[:, :held_out], orders[:, held_out:]
-        # Words last: a softmax over a short last axis is many times slower.
-        self.target = torch.stack([torch.nn.functional.one_hot(one, self.classes).T for one in labels]).to(inputs.dtype)
-        self.flat = self._for_each(self._initial)
-        self.first_moment, self.second_moment = torch.zeros_like(self.flat), torch.zeros_like(self.flat)
-        self.steps = 0
-        self.fixed = self._fixed(min(settings.batch_size, len(inputs) - held_out))
-        # The same random numbers at every epoch: the losses differ by the probe alone.
-        self.held_fixed, self.held_draws = self._fixed(held_out), self._draw(held_out)
-        self.running = list(range(len(seeds)))
-        self.best_loss = [float("inf")] * len(seeds)
-        self.best_epoch, self.last_epoch = [0] * len(seeds), [0] * len(seeds)
-        self.best_flat = self.flat.clone()
+        parameters: Parameters,
+        inputs: Float[Tensor, "probe word neuron"],
+        target: Float[Tensor, "probe class word"],
+        fixed: Float[Tensor, "probe word any"],
+        draws: Float[Tensor, "probe ..."],
+    ) -> Float[Tensor, " probe"]:
+        """The expected loss less the entropy."""
+        expected = self._estimator.loss(parameters, inputs, target, fixed, draws)
+        return expected - self.settings.entropy_scale * entropy(parameters.log_odds)
 
-    def _for_each(self, random: Callable[[Generator], Tensor]) -> Tensor:
-        return torch.stack([random(generator) for generator in self.generators]).to(self.inputs.device)
+    def gradient(
+        self,
+        parameters: Parameters,
+        inputs: Float[Tensor, "probe word neuron"],
+        target: Float[Tensor, "probe class word"],
+        fixed: Float[Tensor, "probe word any"],
+        draws: Float[Tensor, "probe ..."],
+    ) -> Parameters:
+        """The estimator's gradient less the entropy's."""
+        gradient = self._estimator.gradient(parameters, inputs, target, fixed, draws)
+        gradient.log_odds.sub_(entropy_gradient(parameters.log_odds), alpha=self.settings.entropy_scale)
+        return gradient
 
-    def _fixed(self, words: int) -> Float[Tensor, "probe word any"]:
-        return self._for_each(lambda generator: self.estimator.fixed(generator, words, self.neurons, self.inputs.dtype))
 
-    def _draw(self, words: int) -> Float[Tensor, "probe ..."]:
-        samples, neurons, dtype = self.settings.monte_carlo_samples, self.neurons, self.inputs.dtype
-        return self._for_each(lambda generator: self.estimator.draw(generator, samples, words, neurons, dtype))
+def entropy(log_odds: Float[Tensor, "*probe neuron"]) -> Float[Tensor, "*probe"]:
+    """H(q) in nats over all neurons, of independent Bernoulli(sigmoid(log_odds)) masks."""
+    return (torch.nn.functional.softplus(log_odds) - log_odds * log_odds.sigmoid()).sum(-1)
 
-    def _initial(self, generator: Generator) -> Float[Tensor, " parameter"]:
-        """torch's default for a linear layer, uniform within 1 / sqrt(neurons), and phi uniform on (0, 1)."""
-        size = self.classes * self.neurons + self.classes + self.neurons
-        flat = torch.rand(size, generator=generator, dtype=self.inputs.dtype)
-        flat[: -self.neurons].mul_(2).sub_(1).div_(self.neurons**0.5)
-        return flat
 
-    def _parameters(self) -> Parameters:
-        return Parameters.views(self.flat, self.classes, self.neurons)
-
-    def _inputs(self, words: Int[Tensor, "probe word"]) -> Float[Tensor, "probe word neuron"]:
-        return self.inputs.index_select(0, words.flatten()).view(*words.shape, -1)
-
-    def _target(self, words: Int[Tensor, "probe word"]) -> Float[Tensor, "probe class word"]:
-        return self.target.gather(2, words[:, None].expand(-1, self.classes, -1))
-
-    def train_epoch(self) -> None:
-        """One pass over the train words in a new random order."""
-        count = self.words.shape[1]
-        words = self.words.gather(1, self._for_each(lambda generator: torch.randperm(count, generator=generator)))
-        target = self._target(words)
-        for start in range(0, count, self.settings.batch_size):
-            batch = slice(start, start + self.settings.batch_size)
-            self._step(words[:, batch], target[:, :, batch])
-
-    def _step(self, words: Int[Tensor, "probe word"], target: Float[Tensor, "probe class word"]) -> None:
-        parameters = self._parameters()
-        size = words.shape[1]
-        inputs, fixed = self._inputs(words), self.fixed[:, :size]
-        gradient = self.estimator.gradient(parameters, inputs, target, fixed, self._draw(size))
-        if self.settings.entropy_scale:
-            gradient.log_odds.sub_(entropy_gradient(parameters.log_odds), alpha=self.settings.entropy_scale)
-        if self.settings.l1:
-            gradient.weight.add_(parameters.weight.sign(), alpha=self.settings.l1)
-        if self.settings.l2:
-            gradient.weight.add_(parameters.weight, alpha=2 * self.settings.l2)
-        self._adam(gradient.flat())
-
-    def _adam(self, gradient: Float[Tensor, "probe parameter"]) -> None:
-        """Kingma and Ba (2015) with torch's defaults, equal to torch.optim.Adam; by hand so that probes can leave."""
-        self.steps += 1
-        self.first_moment.lerp_(gradient, 0.1)
-        self.second_moment.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        correction = (1 - 0.999**self.steps) ** 0.5
-        rate = self.settings.learning_rate / (1 - 0.9**self.steps)
-        self.flat.addcdiv_(self.first_moment, self.second_moment.sqrt().div_(correction).add_(1e-8), value=-rate)
-
-    def stop(self, epoch: int) -> bool:
-        """Keeps what is better, takes out what is finished, and says whether anything is left to train."""
-        parameters = self._parameters()
-        inputs, target = self._inputs(self.held_words), self._target(self.held_words)
-        losses = self.estimator.loss(parameters, inputs, target, self.held_fixed, self.held_draws)
-        losses = losses - self.settings.entropy_scale * entropy(parameters.log_odds)
-        keep = []
-        for position, (index, loss) in enumerate(zip(self.running, losses.tolist(), strict=True)):
-            self.last_epoch[index] = epoch
-            if loss < self.best_loss[index]:
-                self.best_loss[index], self.best_epoch[index] = loss, epoch
-                self.best_flat[index] = self.flat[position]
-            if epoch - self.best_epoch[index] < self.settings.patience:
-                keep.append(position)
-        if len(keep) < len(self.running):
-            self._keep(keep)
-        return bool(keep)
-
-    def _keep(self, positions: list[int]) -> None:
-        self.running = [self.running[position] for position in positions]
-        self.generators = [self.generators[position] for position in positions]
-        for name in _PER_PROBE:
-            setattr(self, name, getattr(self, name)[positions])
-
-    def best(self) -> list[PoissonProbe]:
-        """The best epoch of each probe."""
-        best = Parameters.views(self.best_flat, self.classes, self.neurons)
-        return [
-            PoissonProbe(epochs=epochs, weight=weight.clone(), bias=bias.clone(), log_odds=log_odds.clone(), loss=loss)
-            for weight, bias, log_odds, epochs, loss in zip(
-                best.weight, best.bias, best.log_odds, self.last_epoch, self.best_loss, strict=True
-            )
-        ]
+def entropy_gradient(log_odds: Float[Tensor, "*probe neuron"]) -> Float[Tensor, "*probe neuron"]:
+    """The gradient of `entropy`."""
+    inclusion = log_odds.sigmoid()
+    return -log_odds * inclusion * (1 - inclusion)

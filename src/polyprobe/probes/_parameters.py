@@ -1,0 +1,36 @@
+"""What is trained: a linear layer and, where neurons are masked, the masks' distribution."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+_ALIGNED: Final = 16
+"""Rows of a multiple of so many numbers start where vector instructions like it: products of matrices round by where
+their factors lie in memory, and a probe must not depend on those beside it."""
+
+
+@dataclass
+class Parameters:
+    """Parameters of several probes, or the gradient in them."""
+
+    weight: Float[Tensor, "probe class neuron"]
+    bias: Float[Tensor, "probe class"]
+    log_odds: Float[Tensor, "probe masked_neuron"]
+    """phi, the parameters of a distribution over masks; none where nothing is masked."""
+
+    def flat(self) -> Float[Tensor, "probe padded_parameter"]:
+        """Everything in one row per probe (a copy), 0 behind the last parameter."""
+        parts = [self.weight.flatten(1), self.bias, self.log_odds]
+        padding = -sum(part.shape[1] for part in parts) % _ALIGNED
+        return torch.cat([*parts, self.bias.new_zeros(len(self.bias), padding)], dim=1)
+
+    @staticmethod
+    def views(flat: Float[Tensor, "probe padded_parameter"], classes: int, neurons: int, masked: bool) -> "Parameters":
+        """The parts of such rows, as views."""
+        linear = classes * neurons + classes
+        ends = (classes * neurons, linear, linear + neurons * masked)
+        weight, bias, log_odds, _ = flat.tensor_split(ends, dim=1)
+        return Parameters(weight.view(-1, classes, neurons), bias, log_odds)

@@ -1,0 +1,235 @@
+"""Training of probes side by side: Adam, early stopping on words held out of the train set, the best epoch returned."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+
+from polyprobe.probes._parameters import Parameters
+from polyprobe.probes.checks import check_at_least, check_between, check_positive, class_count
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a probe is trained (fidelity rows 4 and 5)."""
+
+    epochs: int = 5000
+    patience: int = 50
+    """Training ends after this many epochs without a better loss on the words held out."""
+    batch_size: int = 256
+    learning_rate: float = 0.01
+    l1: float = 0.0
+    l2: float = 0.0
+    held_out: float = 0.1
+    """The share of the train words that early stopping reads and training does not."""
+
+    def __post_init__(self) -> None:
+        check_at_least(self, 1, "epochs", "patience", "batch_size")
+        check_at_least(self, 0, "l1", "l2")
+        check_positive(self, "learning_rate")
+        check_between(self, 0, 1, "held_out")
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What a family minimises, penalties left out. Random numbers are drawn apart, per probe and on the CPU."""
+
+    masks: bool
+    """Whether neurons are masked, by a distribution with a parameter for each."""
+
+    def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
+        """The random numbers of each place of a batch that are drawn once per fit."""
+
+    def draw(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
+        """The random numbers of one step of one probe."""
+
+    def loss(
+        self,
+        parameters: Parameters,
+        inputs: Float[Tensor, "probe word neuron"],
+        target: Float[Tensor, "probe class word"],
+        fixed: Float[Tensor, "probe word any"],
+        draws: Float[Tensor, "probe ..."],
+    ) -> Float[Tensor, " probe"]:
+        """The objective in nats, averaged over words."""
+
+    def gradient(
+        self,
+        parameters: Parameters,
+        inputs: Float[Tensor, "probe word neuron"],
+        target: Float[Tensor, "probe class word"],
+        fixed: Float[Tensor, "probe word any"],
+        draws: Float[Tensor, "probe ..."],
+    ) -> Parameters:
+        """An estimate of the gradient of the objective."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One probe at its best epoch."""
+
+    epochs: int
+    """Epochs trained, those after the best one included."""
+    loss: float
+    """The objective on the words held out, in nats."""
+    weight: Float[Tensor, "class neuron"]
+    bias: Float[Tensor, " class"]
+    log_odds: Float[Tensor, " masked_neuron"]
+
+
+def train(
+    objective: Objective,
+    inputs: Float[Tensor, "word neuron"],
+    labels: Sequence[Int[Tensor, " word"]],
+    seeds: Sequence[int],
+    settings: TrainingSettings,
+) -> list[Trained]:
+    """Trains one probe per seed, each on its own labels of the same words.
+
+    Minimised is the objective + l1 |W|_1 + l2 |W|_2^2. The probes share tensor operations. Each has random numbers of
+    its own and numerically independent arithmetic, so a probe does not depend on those beside it.
+
+    Raises:
+        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
+    """
+    words = len(inputs)
+    held_out = max(1, round(settings.held_out * words))
+    if held_out >= words:
+        raise ValueError(f"expected more than {held_out} words, {held_out} of which are held out, got {words}")
+    fits = Fits(objective, inputs, labels, seeds, settings, held_out)
+    for epoch in range(1, settings.epochs + 1):
+        fits.train_epoch()
+        if not fits.stop(epoch):
+            break
+    return fits.best()
+
+
+_PER_PROBE: Final = (
+    "flat", "first_moment", "second_moment", "target", "words", "held_words", "fixed", "held_fixed", "held_draws",
+)  # fmt: skip
+
+
+class Fits:
+    """Probes in training, those that are finished taken out."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        inputs: Float[Tensor, "word neuron"],
+        labels: Sequence[Int[Tensor, " word"]],
+        seeds: Sequence[int],
+        settings: TrainingSettings,
+        held_out: int,
+    ) -> None:
+        self.objective = objective
+        self.settings = settings
+        self.classes, self.neurons = class_count(labels), inputs.shape[1]
+        self.inputs = inputs
+        self.generators = [Generator().manual_seed(seed) for seed in seeds]
+        orders = self._for_each(lambda generator: torch.randperm(len(inputs), generator=generator))
+        self.held_words, self.words = orders[:, :held_out], orders[:, held_out:]
+        # Words last: a softmax over a short last axis is many times slower.
+        self.target = torch.stack([torch.nn.functional.one_hot(one, self.classes).T for one in labels]).to(inputs.dtype)
+        self.flat = self._initial().flat()
+        self.first_moment, self.second_moment = torch.zeros_like(self.flat), torch.zeros_like(self.flat)
+        self.steps = 0
+        self.fixed = self._fixed(min(settings.batch_size, len(inputs) - held_out))
+        # The same random numbers at every epoch: the losses differ by the probe alone.
+        self.held_fixed, self.held_draws = self._fixed(held_out), self._draw(held_out)
+        self.running = list(range(len(seeds)))
+        self.best_loss = [float("inf")] * len(seeds)
+        self.best_epoch, self.last_epoch = [0] * len(seeds), [0] * len(seeds)
+        self.best_flat = self.flat.clone()
+
+    def _for_each(self, random: Callable[[Generator], Tensor]) -> Tensor:
+        return torch.stack([random(generator) for generator in self.generators]).to(self.inputs.device)
+
+    def _fixed(self, words: int) -> Float[Tensor, "probe word any"]:
+        return self._for_each(lambda generator: self.objective.fixed(generator, words, self.neurons, self.inputs.dtype))
+
+    def _draw(self, words: int) -> Float[Tensor, "probe ..."]:
+        return self._for_each(lambda generator: self.objective.draw(generator, words, self.neurons, self.inputs.dtype))
+
+    def _initial(self) -> Parameters:
+        """torch's default for a linear layer, uniform within 1 / sqrt(neurons), and phi uniform on (0, 1)."""
+        linear = self.classes * self.neurons + self.classes
+        size = linear + self.neurons * self.objective.masks
+        rows = self._for_each(lambda generator: torch.rand(size, generator=generator, dtype=self.inputs.dtype))
+        rows[:, :linear].mul_(2).sub_(1).div_(self.neurons**0.5)
+        return self._views(rows)
+
+    def _views(self, flat: Float[Tensor, "probe padded_parameter"]) -> Parameters:
+        return Parameters.views(flat, self.classes, self.neurons, self.objective.masks)
+
+    def _parameters(self) -> Parameters:
+        return self._views(self.flat)
+
+    def _inputs(self, words: Int[Tensor, "probe word"]) -> Float[Tensor, "probe word neuron"]:
+        return self.inputs.index_select(0, words.flatten()).view(*words.shape, -1)
+
+    def _target(self, words: Int[Tensor, "probe word"]) -> Float[Tensor, "probe class word"]:
+        return self.target.gather(2, words[:, None].expand(-1, self.classes, -1))
+
+    def train_epoch(self) -> None:
+        """One pass over the train words in a new random order."""
+        count = self.words.shape[1]
+        words = self.words.gather(1, self._for_each(lambda generator: torch.randperm(count, generator=generator)))
+        target = self._target(words)
+        for start in range(0, count, self.settings.batch_size):
+            batch = slice(start, start + self.settings.batch_size)
+            self._step(words[:, batch], target[:, :, batch])
+
+    def _step(self, words: Int[Tensor, "probe word"], target: Float[Tensor, "probe class word"]) -> None:
+        parameters = self._parameters()
+        size = words.shape[1]
+        inputs, fixed = self._inputs(words), self.fixed[:, :size]
+        gradient = self.objective.gradient(parameters, inputs, target, fixed, self._draw(size))
+        if self.settings.l1:
+            gradient.weight.add_(parameters.weight.sign(), alpha=self.settings.l1)
+        if self.settings.l2:
+            gradient.weight.add_(parameters.weight, alpha=2 * self.settings.l2)
+        self._adam(gradient.flat())
+
+    def _adam(self, gradient: Float[Tensor, "probe padded_parameter"]) -> None:
+        """Kingma and Ba (2015) with torch's defaults, equal to torch.optim.Adam; by hand so that probes can leave."""
+        self.steps += 1
+        self.first_moment.lerp_(gradient, 0.1)
+        self.second_moment.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+        correction = (1 - 0.999**self.steps) ** 0.5
+        rate = self.settings.learning_rate / (1 - 0.9**self.steps)
+        self.flat.addcdiv_(self.first_moment, self.second_moment.sqrt().div_(correction).add_(1e-8), value=-rate)
+
+    def stop(self, epoch: int) -> bool:
+        """Keeps what is better, takes out what is finished, and says whether anything is left to train."""
+        inputs, target = self._inputs(self.held_words), self._target(self.held_words)
+        losses = self.objective.loss(self._parameters(), inputs, target, self.held_fixed, self.held_draws)
+        keep = []
+        for position, (index, loss) in enumerate(zip(self.running, losses.tolist(), strict=True)):
+            self.last_epoch[index] = epoch
+            if loss < self.best_loss[index]:
+                self.best_loss[index], self.best_epoch[index] = loss, epoch
+                self.best_flat[index] = self.flat[position]
+            if epoch - self.best_epoch[index] < self.settings.patience:
+                keep.append(position)
+        if len(keep) < len(self.running):
+            self._keep(keep)
+        return bool(keep)
+
+    def _keep(self, positions: list[int]) -> None:
+        self.running = [self.running[position] for position in positions]
+        self.generators = [self.generators[position] for position in positions]
+        for name in _PER_PROBE:
+            setattr(self, name, getattr(self, name)[positions])
+
+    def best(self) -> list[Trained]:
+        """The best epoch of each probe."""
+        best = self._views(self.best_flat)
+        return [
+            Trained(epochs, loss, weight.clone(), bias.clone(), log_odds.clone())
+            for weight, bias, log_odds, epochs, loss in zip(
+                best.weight, best.bias, best.log_odds, self.last_epoch, self.best_loss, strict=True
+            )
+        ]
