@@ -1,21 +1,30 @@
 """The stage `probe` on made-up embeddings whose carriers are known."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from planted_embeddings import OWN, SHARED, WIDTH, study_with, write_manifest, write_planted, write_words
 
 from polyprobe.artefacts import embeddings, probes
 from polyprobe.artefacts import overlap as plots
 from polyprobe.probes import Dataset, Run, inputs_of, probe_dataset
+from polyprobe.probes.controls import labels_under
 from polyprobe.running import BadInputError
 from polyprobe.stages import probe as stage
 from polyprobe.stages.overlap import overlap
 from polyprobe.study import Study
 
+READERS = {
+    "pairs": plots.read_pairs,
+    "means": plots.read_means,
+    "heatmap": plots.read_heatmap,
+    "told": probes.read_plot,
+}
 CARRIERS = {"qaa": SHARED, "qab": SHARED, "qac": OWN}
 
 
@@ -95,7 +104,7 @@ def test_a_finished_dataset_is_remembered_and_a_changed_one_is_not(root: Path, m
     trained: list[int] = []
     monkeypatch.setattr(
         "polyprobe.probes.probe_dataset",
-        lambda dataset, runs, **settings: trained.append(1) or probe_dataset(dataset, runs, **settings),
+        lambda *arguments, **settings: trained.append(1) or probe_dataset(*arguments, **settings),
     )
     stage.probe(made_up_study(epochs=2), "last")
     assert len(trained) == 3
@@ -106,8 +115,10 @@ def test_a_finished_dataset_is_remembered_and_a_changed_one_is_not(root: Path, m
     source.replace(embeddings.path(embeddings.FOLDER / "last", 2, "qaa"))
     stage.probe(made_up_study(epochs=2), "last")
     assert len(trained) == 4, "one language's embeddings changed"
-    stage.probe(made_up_study(epochs=3), "last")
+    stage.probe(made_up_study(epochs=3, ridge=0.5), "last")
     assert len(trained) == 7
+    stage.probe(made_up_study(epochs=3, ridge=0.1), "last")
+    assert len(trained) == 7, "a setting of another family"
     assert len(list((root / ".scratch").rglob("*.json.gz"))) == 7
 
 
@@ -125,6 +136,7 @@ def test_a_dropped_checkpoint_has_an_empty_table(root: Path) -> None:
     [
         ({"categories": ["Number", "Case"]}, "categories: no language has 'Case', expected two values of 20 words"),
         ({"probe": {"k_max": WIDTH + 1}}, f"probe.k_max: expected at most the {WIDTH} neurons of last"),
+        ({"probe": {"held_out": 0.999}}, "last, layer 2, qaa, Number: expected more than 3.. words, 3.. of which"),
     ],
 )
 def test_bad_input_changes_no_output(root: Path, change: dict[str, Any], message: str) -> None:
@@ -137,6 +149,54 @@ def test_bad_input_changes_no_output(root: Path, change: dict[str, Any], message
     with pytest.raises(BadInputError, match=message):
         stage.probe(Study.model_validate(values), "last")
     assert probes.path("last").read_bytes() == before
+
+
+@pytest.mark.parametrize("standardise", ["none", "language"])
+def test_embeddings_that_are_no_numbers_are_named(root: Path, standardise: str) -> None:
+    file = embeddings.path(embeddings.FOLDER / "last", 2, "qab")
+    array, rows = embeddings.read(file)
+    array[:, 7] = np.nan
+    embeddings.write(file, array, rows, {})
+    with pytest.raises(BadInputError, match="last, layer 2, qab, Number: train: word 0, neuron 7: expected a finite"):
+        stage.probe(made_up_study(epochs=1, standardise=standardise), "last")
+
+
+def test_a_killed_stage_goes_on_from_the_datasets_that_are_done(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[int] = []
+
+    def killed_at_the_third(*arguments: Any, **settings: Any) -> Any:
+        trained.append(1)
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        return probe_dataset(*arguments, **settings)
+
+    monkeypatch.setattr("polyprobe.probes.probe_dataset", killed_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        stage.probe(made_up_study(epochs=2), "last")
+    assert not probes.path("last").exists()
+    stage.probe(made_up_study(epochs=2), "last")
+    assert len(trained) == 4, "two datasets were done"
+
+
+def test_random_word_types_are_a_control_beside_the_null(root: Path) -> None:
+    study = made_up_study(controls=["none", "shuffled_labels", "random_word_types"])
+    stage.probe(study, "last")
+    frame = probes.read(probes.path("last"))
+    control = frame[frame["control"] == "random_word_types"]
+    assert len(control) == 3 * 6
+    assert (control["test_information_normalised"] < 0.1).all(), "each made-up word is a type of its own"
+    rest = frame[frame["control"] != "random_word_types"].reset_index(drop=True)
+    stage.probe(made_up_study(), "last")
+    pd.testing.assert_frame_equal(rest, probes.read(probes.path("last")), check_categorical=False, check_dtype=False)
+    overlap(made_up_study())
+    without = {name: read() for name, read in READERS.items()}
+    stage.probe(study, "last")
+    overlap(study)
+    for name, read in READERS.items():
+        table = read()
+        if "control" in table:
+            table = table[table["control"] != "random_word_types"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(table, without[name], check_categorical=False, check_dtype=False)
 
 
 def test_a_category_that_one_language_lacks_is_left_out_there(root: Path) -> None:
@@ -173,6 +233,69 @@ def test_shuffled_labels_keep_their_frequencies() -> None:
         probe_dataset(dataset, [Run("none_such", 0, 1)], "poisson", 2)
 
 
+def typed_dataset() -> tuple[Dataset, list[np.ndarray], np.ndarray]:
+    """A dataset of 120 types with its types and labels per set."""
+    random = np.random.default_rng(0)
+    labels, types = random.choice(3, 900, p=[0.6, 0.3, 0.1]), random.integers(0, 120, 900)
+    splits = np.array(["train"] * 500 + ["dev"] * 200 + ["test"] * 200)
+    dataset = Dataset.of(inputs_of(random.normal(size=(900, 8)), splits), labels, splits, types)
+    return dataset, [types[splits == name] for name in ("train", "dev", "test")], labels[:500]
+
+
+def drawn_by_type(dataset: Dataset, seed: int) -> dict[int, int]:
+    """Each type's label, which is one whatever the set."""
+    assert dataset.types is not None
+    own = [dataset.train[1], dataset.dev[1], dataset.test[1]]
+    drawn = labels_under("random_word_types", own, dataset.types, seed)
+    assert [len(one) for one in drawn] == [len(one) for one in own]
+    pairs = {(int(kind), int(label)) for kinds, one in zip(dataset.types, drawn, strict=True)
+             for kind, label in zip(kinds, one, strict=True)}  # fmt: skip
+    assert len(pairs) == len(dict(pairs)), "one label per type"
+    return dict(pairs)
+
+
+def test_a_word_type_has_one_random_label_in_every_set() -> None:
+    dataset, types, labels = typed_dataset()
+    by_type = drawn_by_type(dataset, 5)
+    assert set(by_type) == set(np.concatenate(types))
+    assert drawn_by_type(dataset, 5) == by_type
+    assert drawn_by_type(dataset, 6) != by_type
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
+    assert dataset.types is not None
+    moved = replace(
+        dataset,
+        train=(dataset.train[0][order], dataset.train[1][order]),
+        types=(dataset.types[0][order], *dataset.types[1:]),
+    )
+    assert drawn_by_type(moved, 5) == by_type, "the order of the words does not matter"
+    share = np.bincount(labels) / len(labels)
+    counts = sum(np.bincount([*drawn_by_type(dataset, seed).values()], minlength=3) for seed in range(50))
+    np.testing.assert_allclose(counts / (50 * 120), share, atol=4 * 0.5 / np.sqrt(50 * 120))
+
+
+def test_a_draw_that_cannot_be_probed_is_drawn_anew() -> None:
+    labels = [torch.tensor([0, 0, 0, 0, 0, 0, 1, 1]), torch.tensor([0, 1]), torch.tensor([0, 1])]
+    types = [torch.arange(4).repeat(2), torch.tensor([0, 1]), torch.tensor([2, 3])]
+    for seed in range(20):
+        train, dev, test = labels_under("random_word_types", labels, types, seed)
+        assert train.bincount().min() >= 2
+        assert dev.unique().tolist() == test.unique().tolist() == [0, 1]
+    with pytest.raises(ValueError, match="draws for 1 word types left a class with fewer than two train words"):
+        labels_under("random_word_types", labels, [torch.zeros_like(one) for one in labels], 0)
+    with pytest.raises(ValueError, match="expected the words' types"):
+        labels_under("random_word_types", labels, None, 0)
+
+
+def test_types_in_train_and_test_are_learnt_by_heart() -> None:
+    """With a neuron per type the control is perfectly learnable where test words' types were trained on."""
+    types = np.tile(np.arange(12), 60)
+    splits = np.repeat(["train", "dev", "test"], 240)
+    labels = np.random.default_rng(1).integers(0, 2, len(types))
+    dataset = Dataset.of(inputs_of(np.eye(12)[types], splits), labels, splits, types)
+    rows = probe_dataset(dataset, [Run("random_word_types", 0, 3)], "poisson", 12, entropy_scale=0.01, epochs=300)
+    assert rows[-1]["test_accuracy"] == 1
+
+
 def test_digests_tell_datasets_apart() -> None:
     random = np.random.default_rng(0)
     splits = ["train"] * 10 + ["dev"] * 5 + ["test"] * 5
@@ -182,3 +305,7 @@ def test_digests_tell_datasets_apart() -> None:
     assert one.digest() != Dataset.of(inputs, 1 - labels, splits).digest()
     assert one.digest() != Dataset.of(inputs + 1e-3, labels, splits).digest()
     assert one.digest() != Dataset.of(inputs, labels, list(reversed(splits))).digest()
+    typed = Dataset.of(inputs, labels, splits, np.arange(20))
+    assert (
+        len({one.digest(), typed.digest(), Dataset.of(inputs, labels, splits, np.zeros(20, dtype=int)).digest()}) == 3
+    )

@@ -23,7 +23,7 @@ _SHUFFLED: Final = "shuffled labels"
 
 def data(tables: Tables) -> pd.DataFrame:
     """model, step, series (a category's short name, or shuffled labels), overlap, standard_error, expected."""
-    studied = tables.means[tables.means["studied"]]
+    studied = tables.means[tables.means["studied"] & tables.means["control"].isin(["none", "shuffled_labels"])]
     series = studied["category"].map(short_name).where(studied["control"] == "none", _SHUFFLED)
     grouped = studied.assign(series=series).groupby(["model", "series", "step"], sort=False, as_index=False)
     return grouped[["overlap", "standard_error", "expected"]].mean()

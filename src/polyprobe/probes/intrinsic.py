@@ -1,16 +1,17 @@
 """Intrinsic probing of one dataset (section 3.1): fit on train, pick neurons on dev, score them on test."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from polyprobe.probes.checks import check_inputs
 from polyprobe.probes.controls import labels_under
 from polyprobe.probes.families import fit_side_by_side
 from polyprobe.probes.probe import Data
@@ -23,21 +24,34 @@ class Dataset:
     train: Data
     dev: Data
     test: Data
+    types: tuple[Int[Tensor, " _word"], ...] | None = None
+    """Each word's type in train, dev and test, for the control that labels types."""
 
     @staticmethod
-    def of(inputs: Float[Tensor, "word neuron"], labels: NDArray[np.integer], splits: Iterable[str]) -> "Dataset":
-        """Takes apart words by `splits` (train, dev, test); words without a label (-1) are left out."""
+    def of(
+        inputs: Float[Tensor, "word neuron"],
+        labels: NDArray[np.integer],
+        splits: Iterable[str],
+        types: NDArray[np.integer] | None = None,
+    ) -> "Dataset":
+        """Takes apart words by `splits` (train, dev, test); words without a label (-1) are left out.
+
+        `types` numbers the words' types from 0, the same number for the same form in every split.
+        """
         label = torch.from_numpy(labels).to(inputs.device, torch.int64)
         split = np.asarray(list(splits))
         chosen = [torch.from_numpy(split == name).to(inputs.device) & (label >= 0) for name in ("train", "dev", "test")]
-        return Dataset(*[(inputs[words], label[words]) for words in chosen])
+        train, dev, test = ((inputs[words], label[words]) for words in chosen)
+        if types is None:
+            return Dataset(train, dev, test)
+        number = torch.from_numpy(types).to(inputs.device, torch.int64)
+        return Dataset(train, dev, test, tuple(number[words] for words in chosen))
 
     def digest(self) -> str:
         """A hash of everything in it, its device's kind too: a GPU's arithmetic rounds differently."""
         digest = hashlib.sha256(self.train[0].device.type.encode())
-        for inputs, labels in (self.train, self.dev, self.test):
-            for array in (inputs, labels):
-                digest.update(f"{array.dtype}{tuple(array.shape)}".encode() + array.cpu().numpy().tobytes())
+        for array in (*self.train, *self.dev, *self.test, *(self.types or ())):
+            digest.update(f"{array.dtype}{tuple(array.shape)}".encode() + array.cpu().numpy().tobytes())
         return digest.hexdigest()
 
 
@@ -50,6 +64,16 @@ class Run:
     """The number of its seed."""
     seed: int
 
+    @staticmethod
+    def each(controls: Sequence[str], seeds: int, seed: Callable[[int, str], int]) -> "list[Run]":
+        """A dataset's runs: so many under the first control (the probes proper), one under each other control.
+
+        `seed` gives the seed of an index and a control.
+        """
+        first, *others = controls
+        runs = [Run(first, index, seed(index, first)) for index in range(seeds)]
+        return runs + [Run(control, 0, seed(0, control)) for control in others]
+
 
 Row = dict[str, str | int | float]
 
@@ -59,7 +83,7 @@ def probe_dataset(dataset: Dataset, runs: Sequence[Run], family: str, k_max: int
 
     Args:
         dataset: inputs and labels per set.
-        runs: seed and control of each probe. A control's labels are permuted within each set.
+        runs: seed and control (`controls.CONTROLS`) of each probe.
         family: a key of `FAMILIES`.
         k_max: neurons picked.
         settings: fields of the family's settings.
@@ -70,15 +94,17 @@ def probe_dataset(dataset: Dataset, runs: Sequence[Run], family: str, k_max: int
         frequent train label; classes, train_words, dev_words, test_words, epochs.
 
     Raises:
-        ValueError: there is no such family or control, or too little data.
+        ValueError: there is no such family or control, too little data, or an input that is not finite.
     """
-    train, dev, test = (
-        [labels_under(run.control, labels, run.seed + place) for run in runs]
-        for place, (_, labels) in enumerate((dataset.train, dataset.dev, dataset.test))
-    )
+    sets = {"train": dataset.train, "dev": dataset.dev, "test": dataset.test}
+    for name, (inputs, _) in sets.items():
+        check_inputs(inputs, name)
+    labels = [own for _, own in sets.values()]
+    under = [labels_under(run.control, labels, dataset.types, run.seed) for run in runs]
+    train = [own for own, _, _ in under]
     probes = fit_side_by_side(family, dataset.train[0], train, dataset.dev, [run.seed for run in runs], **settings)
     rows: list[Row] = []
-    for run, probe, train_labels, dev_labels, test_labels in zip(runs, probes, train, dev, test, strict=True):
+    for run, probe, (train_labels, dev_labels, test_labels) in zip(runs, probes, under, strict=True):
         selection = probe.select(dataset.dev[0], dev_labels, k_max)
         scores = probe.score_prefixes(selection.neurons, dataset.test[0], test_labels)
         common: Row = {

@@ -14,12 +14,13 @@ from polyprobe.study import PARAMS, Study
 
 def probe(study: Study, key: str) -> None:
     """Trains every probe of a checkpoint; one that was dropped from the study gets an empty table."""
-    parts = [(layer, code) for layer in embeddings.layers(embeddings.FOLDER / key) for code in study.languages]
-    frames = [words.read(words.path(code), ["split", *study.categories_of(key)]) for code in study.languages]
-    for category in study.categories_of(key):
-        if not any(_values(study, frame, category) for frame in frames):
-            least = f"two values of {study.words.min_label_count} words each in train, dev and test"
-            raise BadInputError(f"{PARAMS}: categories: no language has {category!r}, expected {least}")
+    categories = study.categories_of(key)
+    frames = {code: words.read(words.path(code), ["split", *categories]) for code in study.languages}
+    offered = [(code, name) for code in frames for name in categories if _values(study, frames[code], name)]
+    if missing := [name for name in categories if name not in {name for _, name in offered}]:
+        least = f"two values of {study.words.min_label_count} words each in train, dev and test"
+        raise BadInputError(f"{PARAMS}: categories: no language has {missing[0]!r}, expected {least}")
+    parts = [(layer, *one) for layer in embeddings.layers(embeddings.FOLDER / key) for one in offered]
     rows = fan_out(partial(_rows, study, key), parts, workers=knobs().workers, description=f"probe {key}")
     probes.write(probes.path(key), pd.DataFrame(chain.from_iterable(rows), columns=probes.SCHEMA.names))
 
@@ -29,30 +30,29 @@ def _values(study: Study, frame: pd.DataFrame, category: str) -> list[str]:
     return values if len(values) > 1 else []
 
 
-def _rows(study: Study, key: str, part: tuple[int, str]) -> list[dict[str, Any]]:
-    """The table's rows for one layer and language."""
+def _rows(study: Study, key: str, part: tuple[int, str, str]) -> list[dict[str, Any]]:
+    """The table's rows for one layer, language and category; none where too few words have an embedding."""
     from polyprobe.probes import Dataset, Run, inputs_of, probe_dataset, version
+    from polyprobe.probes.families import settings_of
 
-    layer, code = part
+    layer, code, category = part
     array, words_row = embeddings.read(embeddings.path(embeddings.FOLDER / key, layer, code))
     if study.probe.k_max > array.shape[1]:
         raise BadInputError(f"{PARAMS}: probe.k_max: expected at most the {array.shape[1]} neurons of {key}")
-    frame = words.read(words.path(code), ["split", *study.categories_of(key)]).iloc[words_row]
-    inputs = inputs_of(array, frame["split"], study.probe.standardise, knobs().torch_device())
-    settings = study.probe.model_dump(exclude={"controls", "seeds", "standardise"})
-    table: list[dict[str, Any]] = []
-    for category in study.categories_of(key):
-        if values := _values(study, frame, category):
-            labels = pd.Index(values).get_indexer(pd.Index(frame[category].astype("object")))
-            dataset = Dataset.of(inputs, labels, frame["split"])
-            seed = partial(derive_seed, study.seed, key, layer, code, category)
-            runs = [Run("none", index, seed(index, "none")) for index in range(study.probe.seeds)]
-            runs += [Run(control, 0, seed(0, control)) for control in study.probe.controls[1:]]
-            determines = [dataset.digest(), [vars(run) for run in runs], settings]
-            compute = partial(probe_dataset, dataset, runs, **settings)
-            found = remembered(scratch_folder("probes", version()), determines, compute)
-            table += [{"layer": layer, "language": code, "category": category} | row for row in found]
-    return table
+    frame = words.read(words.path(code), ["form", "split", category]).iloc[words_row]
+    values = _values(study, frame, category)
+    labels = pd.Index(values).get_indexer(pd.Index(frame[category].astype("object")))
+    runs = Run.each(study.probe.controls, study.probe.seeds, partial(derive_seed, study.seed, key, *part))
+    settings = settings_of(study.probe.family, study.probe.model_dump())
+    try:
+        inputs = inputs_of(array, frame["split"], study.probe.standardise, knobs().torch_device())
+        dataset = Dataset.of(inputs, labels, frame["split"], pd.factorize(frame["form"].astype("object"), sort=True)[0])
+        compute = partial(probe_dataset, dataset, runs, study.probe.family, study.probe.k_max, **settings)
+        determines = [dataset.digest(), [vars(run) for run in runs], study.probe.family, study.probe.k_max, settings]
+        found = remembered(scratch_folder("probes", version()), determines, compute) if values else []
+    except ValueError as error:
+        raise BadInputError(f"{key}, layer {layer}, {code}, {category}: {error}") from error
+    return [{"layer": layer, "language": code, "category": category} | row for row in found]
 
 
 if __name__ == "__main__":
