@@ -225,7 +225,7 @@ class Probe(_Section):
     prior_covariance: Literal["pooled", "pooled_diagonal", "class_diagonal"] = "pooled"
     """What a class's covariance shrinks to, in the family gaussian: the covariance within classes, its diagonal, or the
     class's own diagonal (the published prior)."""
-    prior_words: Rate = 100.0
+    prior_words: Rate = 1000.0
     """How many words that prior counts as."""
     ridge: Rate = 1e-3
     """Weight of the L2 penalty of a set's probe, in the family retrained."""

@@ -21,11 +21,14 @@ class Parameters:
     log_odds: Float[Tensor, "probe masked_neuron"]
     """phi, the parameters of a distribution over masks; none where nothing is masked."""
 
-    def flat(self) -> Float[Tensor, "probe padded_parameter"]:
-        """Everything in one row per probe (a copy), 0 behind the last parameter."""
-        parts = [self.weight.flatten(1), self.bias, self.log_odds]
-        padding = -sum(part.shape[1] for part in parts) % _ALIGNED
-        return torch.cat([*parts, self.bias.new_zeros(len(self.bias), padding)], dim=1)
+    def flat(self) -> Float[Tensor, "probe parameter"]:
+        """Everything in one row per probe (a copy)."""
+        return torch.cat([self.weight.flatten(1), self.bias, self.log_odds], dim=1)
+
+    def padded(self) -> Float[Tensor, "probe padded_parameter"]:
+        """The same with zeros behind it, so that every row is aligned."""
+        flat = self.flat()
+        return torch.nn.functional.pad(flat, (0, -flat.shape[1] % _ALIGNED))
 
     @staticmethod
     def views(flat: Float[Tensor, "probe padded_parameter"], classes: int, neurons: int, masked: bool) -> "Parameters":

@@ -133,7 +133,7 @@ class Fits:
         self.held_words, self.words = orders[:, :held_out], orders[:, held_out:]
         # Words last: a softmax over a short last axis is many times slower.
         self.target = torch.stack([torch.nn.functional.one_hot(one, self.classes).T for one in labels]).to(inputs.dtype)
-        self.flat = self._initial().flat()
+        self.flat = self._initial().padded()
         self.first_moment, self.second_moment = torch.zeros_like(self.flat), torch.zeros_like(self.flat)
         self.steps = 0
         self.fixed = self._fixed(min(settings.batch_size, len(inputs) - held_out))
@@ -191,7 +191,7 @@ class Fits:
             gradient.weight.add_(parameters.weight.sign(), alpha=self.settings.l1)
         if self.settings.l2:
             gradient.weight.add_(parameters.weight, alpha=2 * self.settings.l2)
-        self._adam(gradient.flat())
+        self._adam(gradient.padded())
 
     def _adam(self, gradient: Float[Tensor, "probe padded_parameter"]) -> None:
         """Kingma and Ba (2015) with torch's defaults, equal to torch.optim.Adam; by hand so that probes can leave."""
