@@ -27,8 +27,11 @@ repro: install
 	$(BIN)/dvc repro
 	$(BIN)/dvc metrics show
 
+# Unit tests side by side, one thread each: threads that wait for each other on shared cores take many times as long. The
+# pipeline's tests start processes of their own.
 test: install
-	$(BIN)/python -m pytest -m "not soak"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not soak" -n auto tests/unit tests/acceptance
+	$(BIN)/python -m pytest -m "not soak" tests/pipeline
 
 soak: install
 	$(BIN)/python -m pytest -m soak
