@@ -9,7 +9,7 @@ from torch import Tensor
 
 _ALIGNED: Final = 16
 """Rows of a multiple of so many numbers start where vector instructions like it: products of matrices round by where
-their factors lie in memory, and a probe must not depend on those beside it."""
+their factors lie in memory, and a probe should not depend on those beside it."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ import torch
 def one_thread() -> Iterator[None]:
     """Runs the block with one thread of tensor operations.
 
-    A probe then has the same bits whatever is trained beside it, in a stage and in a notebook; and operations as small
+    A probe then has the same bits however many threads there are, in a stage and in a notebook; and operations as small
     as a probe's gain nothing from more.
     """
     before = torch.get_num_threads()

@@ -90,7 +90,8 @@ def train(
     """Trains one probe per seed, each on its own labels of the same words.
 
     Minimised is the objective + l1 |W|_1 + l2 |W|_2^2. The probes share tensor operations. Each has random numbers of
-    its own and numerically independent arithmetic, so a probe does not depend on those beside it.
+    its own and independent arithmetic: those beside it move a probe by rounding at most, since vectors' ends round
+    differently on some processors. The same probes side by side give the same bits.
 
     Raises:
         ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.

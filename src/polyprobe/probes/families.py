@@ -61,7 +61,7 @@ def fit_side_by_side(
     seeds: Sequence[int],
     **settings: Any,
 ) -> Sequence[Probe]:
-    """Fits several probes to the same words, one per seed and labelling: the same probes as one call of `fit` each.
+    """Fits several probes to the same words, one per seed and labelling: but for rounding one `fit` each.
 
     Args:
         family: a key of `FAMILIES`.

@@ -84,7 +84,7 @@ def fit(
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[PoissonProbe]:
-    """Fits one probe per seed, each to its own labels of the same words; a probe does not depend on those beside it.
+    """Fits one probe per seed, each to its own labels of the same words; others beside it move a probe by rounding.
 
     `dev` is not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
     neurons.
