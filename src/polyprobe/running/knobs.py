@@ -1,7 +1,7 @@
 """Throughput knobs: how fast a stage runs, never what it computes. They are no DVC parameters.
 
 They come from `config/local.yaml` (ignored by git), and the environment overrides it: POLYPROBE_WORKERS,
-POLYPROBE_DEVICE, POLYPROBE_BATCH_TOKENS, POLYPROBE_THREADS.
+POLYPROBE_DEVICE, POLYPROBE_BATCH_TOKENS, POLYPROBE_THREADS, POLYPROBE_MIRROR.
 """
 
 import os
@@ -23,6 +23,8 @@ class Knobs:
     """A torch device: cpu, cuda, cuda:1, or auto (the GPU where there is one)."""
     batch_tokens: int
     """Sub-words of one forward pass, padding included."""
+    mirror: str
+    """The base URL under which a download from `https://HOST/PATH` is found as `HOST/PATH`; empty for none."""
 
     def torch_device(self) -> str:
         """The device with `auto` resolved."""
@@ -42,7 +44,13 @@ def knobs(path: Path = Path("config/local.yaml")) -> Knobs:
     import yaml
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    values: dict[str, int | str] = {"workers": cores, "threads": cores, "device": "auto", "batch_tokens": 8192}
+    values: dict[str, int | str] = {
+        "workers": cores,
+        "threads": cores,
+        "device": "auto",
+        "batch_tokens": 8192,
+        "mirror": "",
+    }
     given = yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.exists() else {}
     if not isinstance(given, dict):
         raise BadInputError(f"{path}: expected knobs as `name: value`")
@@ -54,6 +62,6 @@ def knobs(path: Path = Path("config/local.yaml")) -> Knobs:
             values[name] = type(values[name])(value)
         except (TypeError, ValueError):
             raise BadInputError(f"{path}: {name}: expected {type(values[name]).__name__}, got {value!r}") from None
-        if values[name] in (0, "") or (isinstance(values[name], int) and int(values[name]) < 1):
+        if (values[name] == "" and name != "mirror") or (isinstance(values[name], int) and int(values[name]) < 1):
             raise BadInputError(f"{path}: {name}: expected a positive value, got {value!r}")
     return Knobs(**{field.name: values[field.name] for field in fields(Knobs)})  # type: ignore[arg-type]

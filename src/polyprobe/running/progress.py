@@ -9,8 +9,22 @@ Item = TypeVar("Item")
 
 
 def progress(
-    items: Iterable[Item] | None = None, *, description: str, total: int | None = None, unit: str = "it"
+    items: Iterable[Item] | None = None,
+    *,
+    description: str,
+    total: int | None = None,
+    unit: str = "it",
+    unit_scale: bool = False,
 ) -> "tqdm[Item]":
     """A tqdm bar over `items`, or one to advance by hand where `items` is None."""
     given: Any = items
-    return tqdm(given, desc=description, total=total, unit=unit, disable=None, dynamic_ncols=True, leave=False)
+    return tqdm(
+        given,
+        desc=description,
+        total=total,
+        unit=unit,
+        unit_scale=unit_scale,
+        disable=None,
+        dynamic_ncols=True,
+        leave=False,
+    )

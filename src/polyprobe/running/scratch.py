@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 
+def scratch_root() -> Path:
+    """The folder of everything half-done: POLYPROBE_SCRATCH, or `.scratch`."""
+    return Path(os.environ.get("POLYPROBE_SCRATCH", ".scratch"))
+
+
 def scratch_folder(name: str, determines: Any) -> Path:
     """A folder outside all outputs for the half-done work of one result; made if it is not there.
 
@@ -17,6 +22,6 @@ def scratch_folder(name: str, determines: Any) -> Path:
     """
     text = json.dumps(determines, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("POLYPROBE_SCRATCH", ".scratch")) / f"{name}-{digest}"
+    folder = scratch_root() / f"{name}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

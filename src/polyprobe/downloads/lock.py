@@ -1,0 +1,50 @@
+"""`downloads.lock`: the SHA-256 of everything downloaded, under version control beside dvc.lock.
+
+One line per download, `digest  name`, as `sha256sum` writes them; a name is a URL, or `hub:REPOSITORY@REVISION[/FILE]`
+(the digest of a revision is its commit). A name that is there must keep its digest; one that is not is recorded at its
+first use.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import new_file
+
+PATH: Final = Path("downloads.lock")
+_LINE: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})  (\S+)")
+_HEADER: Final = "# What was downloaded: SHA-256 (or commit) and name. Remove a line to accept new contents.\n"
+
+
+def recorded(name: str) -> str | None:
+    """The digest recorded for a download; None where there is none.
+
+    Raises:
+        BadInputError: a line of the file is malformed.
+    """
+    return _read().get(name)
+
+
+def record(name: str, digest: str) -> None:
+    """Adds a download's digest; the file is written whole, its lines sorted by name."""
+    with FileLock(PATH.with_name(f".{PATH.name}.guard")):
+        table = _read() | {name: digest}
+        lines = [f"{table[key]}  {key}\n" for key in sorted(table)]
+        with new_file(PATH) as temporary:
+            temporary.write_text(_HEADER + "".join(lines), encoding="utf-8")
+
+
+def _read() -> dict[str, str]:
+    table: dict[str, str] = {}
+    if not PATH.exists():
+        return table
+    for number, line in enumerate(PATH.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("#") or not line.strip():
+            continue
+        if not (found := _LINE.fullmatch(line)):
+            raise BadInputError(f"{PATH}:{number}: expected a digest, two spaces and a name")
+        table[found[2]] = found[1]
+    return table
