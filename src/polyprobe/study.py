@@ -56,21 +56,38 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 FileSplit = Literal["train", "dev", "test"]
 
 
+class Archive(_Section):
+    """A file on the web."""
+
+    url: Annotated[str, Field(pattern=r"https?://[^\s/]+/\S+")]
+    sha256: Annotated[str, Field(pattern=r"[0-9a-f]{64}")] | None = None
+    """null: the one in downloads.lock, recorded there at the first use."""
+
+
 class Treebanks(_Section):
     """Where treebanks come from (`fetch_ud`) and how they are read."""
 
-    source: Literal["pocket", "dir"]
-    """pocket: the mini-languages, generated; dir: a folder in UD's layout."""
+    source: Literal["pocket", "dir", "archive", "github"]
+    """pocket: the mini-languages, generated; dir: a folder in UD's layout; archive: a release of UD as published;
+    github: each treebank's own repository at a release's tag."""
     dir: Path | None = None
     """The folder that holds `UD_*` folders, for source dir."""
+    release: Annotated[str, Field(pattern=r"[0-9]+\.[0-9]+")] | None = None
+    """A release of UD such as "2.1" (quoted), for the sources archive and github."""
+    archive: Archive | None = None
+    """The release's archive; may be left out for a release that `treebanks/sources/releases.yaml` knows."""
     folders: dict[LanguageCode, list[str]]
     """Per language, the treebank folders whose words are probed (several are joined)."""
     on_error: Literal["fail", "skip_sentence"] = "fail"
 
     @model_validator(mode="after")
-    def _dir_given(self) -> "Treebanks":
+    def _source_given(self) -> "Treebanks":
         if self.source == "dir" and self.dir is None:
             raise ValueError("dir: expected a folder because source is dir")
+        if self.source == "github" and self.release is None:
+            raise ValueError('release: expected a release such as "2.1" because source is github')
+        if self.source == "archive" and self.release is None and self.archive is None:
+            raise ValueError("archive: expected url and sha256 (or a known release) because source is archive")
         return self
 
 
@@ -286,6 +303,8 @@ class Task(_Section):
     max_length: Positive = 128
     evaluate_every: Positive
     """Optimiser steps between evaluations on the source language's dev set; the best step's adapter is kept."""
+    train_examples: Positive | None = None
+    """How many examples the train file must hold (the paper: 392702 of xnli, 21253 of pos); null: any number."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_gradient_norm: Rate = 1.0
     max_train: Positive | None = None
@@ -301,11 +320,55 @@ class POSTask(Task):
     """The sub-word of a word that carries its label (fidelity row 27)."""
 
 
+def _defaults_if_null(value: object) -> object:
+    return {} if value is None else value
+
+
+class HubDataset(_Section):
+    """A dataset of the hub."""
+
+    repository: str
+    revision: str = "main"
+    """A commit; or a branch or tag, which `downloads.lock` pins to a commit at its first use."""
+
+
+class TransferHub(_Section):
+    """The hub's datasets, for source hub."""
+
+    xnli: HubDataset = HubDataset(repository="facebook/xnli")
+    pos: HubDataset = HubDataset(repository="google/xtreme")
+
+
+class TransferArchive(_Section):
+    """The archives that XTREME's files are made of, for source archive."""
+
+    xnli: Archive = Archive(
+        url="https://dl.fbaipublicfiles.com/XNLI/XNLI-1.0.zip",
+        sha256="4ba1d5e1afdb7161f0f23c66dc787802ccfa8a25a3ddd3b165a35e50df346ab1",
+    )
+    """Dev and test pairs."""
+    multinli: Archive = Archive(url="https://dl.fbaipublicfiles.com/XNLI/XNLI-MT-1.0.zip")
+    """Train pairs."""
+    ud: Archive = Archive(
+        url="https://lindat.mff.cuni.cz/repository/xmlui/bitstream/handle/11234/1-3105/ud-treebanks-v2.5.tgz",
+        sha256="5ff973e44345a5f69b94cc1427158e14e851c967d58773cc2ac5a1d3adaca409",
+    )
+
+
 class Transfer(_Section):
     """Zero-shot transfer: tasks in XTREME's layout and QLoRA fine-tuning on the source language."""
 
-    source: Literal["pocket", "dir"]
+    source: Literal["pocket", "dir", "hub", "archive"]
+    """pocket: the mini-languages' tasks, generated; dir: a folder on disk; hub: the hub's datasets; archive: made of
+    the published archives as XTREME makes them."""
     dir: Path | None = None
+    """The folder that holds the tasks' folders, for source dir."""
+    hub: Annotated[TransferHub, BeforeValidator(_defaults_if_null)] = TransferHub()
+    """null: the defaults."""
+    archive: Annotated[TransferArchive, BeforeValidator(_defaults_if_null)] = TransferArchive()
+    """null: the defaults."""
+    on_leak: Literal["report", "fail"] = "report"
+    """What happens when a dev example is in train too, or a test example in train or dev."""
     seeds: Positive = 1
     lora: Lora = Lora()
     xnli: Task

@@ -50,7 +50,7 @@ def write_words(root: Path, language: str, labels: Mapping[str, Sequence[str | N
     )
     for name in dimensions():
         frame[name] = pd.Series(labels.get(name, [None] * count), dtype="object")
-    words.write(words.path(language, root), frame)
+    words.write(words.path(language, root), [frame])
 
 
 def write_planted(

@@ -24,6 +24,7 @@ DEFECTS = {
     "skipped-id": ":9: sentence bad: id 3: expected 2",
     "empty-form": ":8: sentence bad: id 1: empty FORM, expected `_` where there is nothing",
     "empty-feats": ":8: sentence bad: id 1: empty FEATS, expected `_` where there is nothing",
+    "feature-without-value": ":8: sentence bad: id 1: FEATS item 'Number', expected Feature=Value",
     "empty-head": ":8: sentence bad: id 1: head _, expected a number from 0 to 2",
     "head-beyond-sentence": ":8: sentence bad: id 1: head 3, expected a number from 0 to 2",
     "range-beyond-sentence": ":10: sentence bad: the range to 3 goes beyond the last word 2",
@@ -113,6 +114,21 @@ def test_text_is_the_stated_one_or_rebuilt_from_spaces() -> None:
         "Ana come y Eva agua",
         "New York",
     ]
+
+
+def test_text_is_rebuilt_as_it_is_stated() -> None:
+    for sentence in read_sentences(GOOD):
+        assert sentence.stated_text in (None, sentence.rebuilt_text)
+
+
+@pytest.mark.parametrize("form", ["New York", "e\u0301", "\u00e9", "\u1100\u1161", "\ufb01", "10 000"])
+def test_forms_are_left_as_they_are(tmp_path: Path, form: str) -> None:
+    file = tmp_path / "file.conllu"
+    rows = [f"{place}\t{form}\t{form}\tX\t_\t_\t{place - 1}\tdep\t_\tSpaceAfter=No" for place in (1, 2)]
+    file.write_text("\n".join(["# sent_id = 1", *rows]) + "\n\n", encoding="utf-8")
+    (sentence,) = read_sentences(file)
+    assert [token.form for token in sentence.tokens] == [token.lemma for token in sentence.tokens] == [form, form]
+    assert sentence.rebuilt_text == form + form
 
 
 def test_documents_start_at_newdoc() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -21,6 +22,7 @@ FIXTURES = Path(__file__).parent / "fixtures/conllu"
 @pytest.fixture(autouse=True)
 def at_the_root_of_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POLYPROBE_WORKERS", "1")
     return tmp_path
 
 
@@ -87,10 +89,13 @@ def test_the_metrics_say_what_was_fetched(two_languages: Study) -> None:
     digest = hashlib.sha256(Path("ud/UD_French/fr-ud-train.conllu").read_bytes()).hexdigest()
     assert report["fr"][0] == {
         "treebank": "UD_French",
+        "source": "folder ud",
+        "folder": "UD_French",
         "files": [{"name": f"fr-ud-{split}.conllu", "sha256": digest} for split in ("train", "dev", "test")],
         "sentences": 3 * 15,
         "words": 3 * 22,
         "skipped_sentences": 0,
+        "text_differs": 0,
         "licence": "Free for all",
     }
 
@@ -134,10 +139,10 @@ def bad_studies() -> dict[str, tuple[Study, str]]:
     broken = Path("ud/UD_Broken")
     broken.mkdir()
     (broken / "fr-ud-test.conllu").write_bytes((FIXTURES / "wrong-column-count.conllu").read_bytes())
-    missing = "no such folder, expected a treebank"
+    missing = "params.yaml: treebanks.folders: no treebank"
     return {
-        "missing": (study(["fr"], {"fr": ["UD_French", "UD_Frnch"]}, {}), f"ud/UD_Frnch: {missing}"),
-        "missing side": (study(["fr"], {"fr": ["UD_French"]}, {"fr": "UD_X"}), f"ud/UD_X: {missing}"),
+        "missing": (study(["fr"], {"fr": ["UD_French", "UD_Frnch"]}, {}), f"{missing} UD_Frnch in folder ud"),
+        "missing side": (study(["fr"], {"fr": ["UD_French"]}, {"fr": "UD_X"}), f"{missing} UD_X in folder ud"),
         "empty": (
             study(["fr"], {"fr": ["UD_Empty"]}, {}),
             "ud/UD_Empty: no CoNLL-U file, expected names such as en-ud-train.conllu",
@@ -207,7 +212,8 @@ def test_pocket_treebanks_go_the_same_way() -> None:
 
 
 def test_every_source_that_params_allow_is_there() -> None:
-    assert set(SOURCES) == {"pocket", "dir"}
+    allowed = Treebanks.model_fields["source"].annotation
+    assert set(SOURCES) == set(get_args(allowed))
 
 
 def test_files_of_a_split_in_several_parts_are_read_by_name(tmp_path: Path) -> None:

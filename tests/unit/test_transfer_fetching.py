@@ -39,7 +39,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 def study_over(folder: Path, languages: list[str], **folders: str) -> Study:
     values = load_study(ROOT / "studies" / "pocket.yaml").model_dump()
-    values["transfer"] |= {"source": "dir", "dir": folder}
+    values["transfer"] |= {"source": "dir", "dir": folder, "on_leak": "report"}
     for task, name in folders.items():
         values["transfer"][task] |= {"folder": name, "languages": languages}
     return Study.model_validate(values)
@@ -76,7 +76,11 @@ def test_the_report_counts_what_the_files_hold(study: Study) -> None:
     assert {tag: n for tag, n in tagged["labels"].items() if n} == {"NOUN": 1, "PUNCT": 1, "VERB": 1}  # type: ignore[attr-defined]
     # The one-word sentence "." is in every file; that is reported and no error.
     assert (tagged["seen_in_train"], tagged["seen_in_dev"]) == (1, 1)
-    assert entries["xnli", "test", "qaa"]["seen_in_train"] == 0
+    assert (tagged["sentences"], tagged["sentences_seen_in_train"], tagged["sentences_seen_in_dev"]) == (2, 1, 1)
+    pairs = entries["xnli", "test", "qaa"]
+    assert pairs["seen_in_train"] == 0
+    # Two premises of its own, and the one hypothesis of every file.
+    assert (pairs["sentences"], pairs["sentences_seen_in_train"], pairs["sentences_seen_in_dev"]) == (3, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +90,14 @@ def test_the_report_counts_what_the_files_hold(study: Study) -> None:
         ("xnli/test-qab", "a\tb\tc\tneutral\n", r"xnli/test-qab\.tsv:1: expected three columns .* found 4"),
         ("xnli/dev-qaa", "a\tb\tmaybe\n", r"xnli/dev-qaa\.tsv:1: unknown label 'maybe', expected one of entailment, n"),
         ("xnli/dev-qaa", "", r"xnli/dev-qaa\.tsv: expected at least one example"),
+        ("xnli/test-qab", "a\tb\n", r"xnli/test-qab\.tsv:1: .*found 2; XTREME's published .* hub or archive$"),
+        ("xnli/test-qab", "a\tb\t-\n", r"xnli/test-qab\.tsv:1: expected a label, found '-'; XTREME's published test"),
+        ("xnli/test-qab", "a\tb\t\n", r"xnli/test-qab\.tsv:1: expected a label, found ''; XTREME's published test"),
+        ("udpos/test-qab", "a\nb\n\nc\n", r"udpos/test-qab\.tsv:1: .* found 1 column; XTREME's .* hub or archive$"),
+        ("udpos/test-qab", "a\t_\n", r"udpos/test-qab\.tsv:1: expected a label, found '_'; XTREME's published test"),
+        ("udpos/test-qab", "a\t\n", r"udpos/test-qab\.tsv:1: expected a label, found ''; XTREME's published test"),
         ("udpos/test-qab", "a\tNOUN\nb\tNN\n", r"udpos/test-qab\.tsv:2: unknown label 'NN', expected one of ADJ, ADP"),
-        ("udpos/test-qab", "a\tNOUN\n\nb VERB\n", r"udpos/test-qab\.tsv:3: expected a word and its tag .* 1 column$"),
+        ("udpos/test-qab", "a\tNOUN\n\nb VERB\n", r"udpos/test-qab\.tsv:3: expected a word and its .* 1 column; XT"),
         ("udpos/test-qab", "\tNOUN\n", r"udpos/test-qab\.tsv:1: expected a word and its tag"),
         ("udpos/test-qab", None, r"udpos/test-qab\.tsv: no such file, expected a task file in XTREME's layout"),
         ("udpos/test-qab", b"a\tNOUN\n\xff\tNOUN\n", r"udpos/test-qab\.tsv:2: expected UTF-8"),
@@ -114,6 +124,40 @@ def test_a_missing_folder_is_named(study: Study) -> None:
     shutil.rmtree("tasks")
     with pytest.raises(BadInputError, match=r"transfer\.dir: no such folder: tasks"):
         fetch(study)
+
+
+def test_a_train_file_of_another_size_is_refused(study: Study) -> None:
+    for task, found in (("xnli", 3), ("pos", 2)):
+        settings = getattr(study.transfer, task)
+        for expected in (found, found + 1):
+            sized = settings.model_copy(update={"train_examples": expected})
+            changed = study.model_copy(update={"transfer": study.transfer.model_copy(update={task: sized})})
+            if expected == found:
+                fetch(changed)
+                continue
+            message = (
+                rf"params\.yaml: transfer\.{task}\.train_examples: expected {expected} examples in .*, found {found}$"
+            )
+            with pytest.raises(BadInputError, match=message):
+                fetch(changed)
+
+
+def test_a_leak_is_an_error_where_the_study_says_so(study: Study) -> None:
+    strict = study.model_copy(update={"transfer": study.transfer.model_copy(update={"on_leak": "fail"})})
+    message = r"^tasks/udpos/dev-qaa\.tsv: 1 of 2 examples are in train too, .* the first one: '\.'$"
+    with pytest.raises(BadInputError, match=message):
+        fetch(strict)
+    assert not Path("data/tasks").exists()
+    for file in Path("tasks/udpos").glob("*.tsv"):
+        file.write_text(f"{file.stem}\tNOUN\n", encoding="utf-8")
+    fetch(strict)
+    # A hypothesis alone is no leak of an example; the pair is.
+    leaked = Path("tasks/xnli/dev-qaa.tsv").read_text(encoding="utf-8")
+    with Path("tasks/xnli/test-qab.tsv").open("a", encoding="utf-8") as file:
+        file.write(leaked * 2)
+    message = r"test-qab\.tsv: 2 of 3 examples are in dev too, .*'dev-qaa premise 0\. \| The hypothesis\.'$"
+    with pytest.raises(BadInputError, match=message):
+        fetch(strict)
 
 
 def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
@@ -154,7 +198,7 @@ def test_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values["languages"] = languages["pos"]
     values["treebanks"]["folders"] = {code: ["UD_X"] for code in languages["pos"]}
     values |= {"source_language": "en", "parallel": {}}
-    values["transfer"] |= {"source": "dir", "dir": DATA}
+    values["transfer"] |= {"source": "dir", "dir": DATA, "on_leak": "report"}
     for task, folder in (("xnli", "xnli-mini"), ("pos", "udpos-mini")):
         values["transfer"][task] |= {"folder": folder, "languages": languages[task]}
     fetch(Study.model_validate(values))

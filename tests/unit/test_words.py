@@ -18,7 +18,7 @@ from polyprobe.treebanks.conllu import Sentence
 from polyprobe.treebanks.inventory import inventory
 from polyprobe.treebanks.parallel import parallel_table
 from polyprobe.treebanks.split import lemma_key, rare_lemmas, split_lemmas
-from polyprobe.treebanks.words import word_table
+from polyprobe.treebanks.words import read_words, word_table
 
 GOOD = Path(__file__).parent / "fixtures/conllu/good.conllu"
 
@@ -99,10 +99,22 @@ def test_an_ordinary_word_has_its_own_tags_and_attributes(good: pd.DataFrame) ->
 
 def test_the_table_passes_its_schema_and_comes_back(good: pd.DataFrame, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        words_artefact.write(tmp_path / f"{name}.parquet", good)
+        words_artefact.write(tmp_path / f"{name}.parquet", [good])
     back = words_artefact.read(tmp_path / "one.parquet")
     pd.testing.assert_frame_equal(back.astype("object"), good[back.columns].astype("object"), check_dtype=False)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_a_table_written_piece_by_piece_is_the_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    treebank(tmp_path, "hi", "UD_Hindi", train=GOOD.read_text(encoding="utf-8"), dev=random_text(0))
+    whole = read_words(tmp_path, "hi", ["UD_Hindi"], Words(min_lemma_count=2), "fail")
+    monkeypatch.setattr("polyprobe.treebanks.words._CHUNK", 101)
+    frames = list(whole.frames())
+    assert [len(frame) for frame in frames] == [101] * (len(whole) // 101) + [len(whole) % 101]
+    words_artefact.write(tmp_path / "words.parquet", whole.frames())
+    back = words_artefact.read(tmp_path / "words.parquet")
+    pd.testing.assert_frame_equal(back.astype("object"), whole.frame().astype("object"), check_dtype=False)
+    pd.testing.assert_frame_equal(whole.labels(), whole.frame()[["split", *dimensions()]])
 
 
 def test_files_are_read_as_train_dev_test_and_treebanks_in_the_order_given(tmp_path: Path) -> None:
@@ -165,12 +177,12 @@ def test_words_of_rare_lemmas_keep_their_row_but_lose_their_labels(tmp_path: Pat
     labels = list(dimensions())
     assert some.loc[rare, labels].isna().all(axis=None)
     pd.testing.assert_frame_equal(every.loc[~rare, labels].astype("object"), some.loc[~rare, labels].astype("object"))
-    words_artefact.write(tmp_path / "some.parquet", some)
+    words_artefact.write(tmp_path / "some.parquet", [some])
 
 
 def test_rare_lemmas() -> None:
-    assert rare_lemmas(["a", "b", "a", "c", "c", "c"], 2) == {"b"}
-    assert rare_lemmas(["a", "b"], 0) == set()
+    assert rare_lemmas(["a", "b", "a", "c"], [1, 1, 1, 3], 2) == {"b"}
+    assert rare_lemmas(["a", "b"], [1, 1], 0) == set()
 
 
 def slow_survivors(labels: list[str | None], splits: list[str], minimum: int) -> list[str]:

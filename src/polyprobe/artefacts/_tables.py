@@ -1,6 +1,6 @@
 """Parquet tables with a schema that is checked on writing and on reading; byte-identical for identical contents."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,9 +21,21 @@ def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
     Raises:
         BadInputError: a column is missing, unknown, of the wrong type, or null where the schema forbids it.
     """
-    table = conform(frame, schema, path)
-    with new_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", version="2.6", store_schema=True)
+    write_tables(path, [frame], schema)
+
+
+def write_tables(path: Path, frames: Iterable[pd.DataFrame], schema: pa.Schema) -> None:
+    """Writes frames one after the other into one table, each as a row group, as `write_table` does.
+
+    Raises:
+        BadInputError: as for `write_table`.
+    """
+    with (
+        new_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", version="2.6", store_schema=True) as writer,
+    ):
+        for frame in frames:
+            writer.write_table(conform(frame, schema, path))
 
 
 def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, **options: Any) -> pd.DataFrame:

@@ -1,13 +1,13 @@
 """`data/words/<lang>.parquet`: one row per word of a language, punctuation too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_table, write_table
+from polyprobe.artefacts._tables import CATEGORY, read_table, write_tables
 from polyprobe.artefacts.dimensions import dimensions
 
 FOLDER: Final = Path("data/words")
@@ -40,9 +40,9 @@ def path(language: str, root: Path = Path()) -> Path:
     return root / FOLDER / f"{language}.parquet"
 
 
-def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one language's words."""
-    write_table(file, frame, SCHEMA)
+def write(file: Path, frames: Iterable[pd.DataFrame]) -> None:
+    """Writes one language's words, given in frames one after the other; each becomes a row group."""
+    write_tables(file, frames, SCHEMA)
 
 
 def read(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

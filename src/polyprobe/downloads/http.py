@@ -5,11 +5,12 @@ which `https://HOST/PATH` is found as `HOST/PATH`.
 """
 
 import hashlib
-import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from tqdm import tqdm
@@ -26,8 +27,12 @@ _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
 _TIMEOUT: Final = (10.0, 60.0)
 """Seconds to connect, and between two pieces of data."""
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 16
 _TRY_AGAIN: Final = (408, 425, 429, 500, 502, 503, 504)
+_PARTIAL: Final = 206
+_NOT_SATISFIABLE: Final = 416
+
+Result = TypeVar("Result")
 
 
 def download(url: str, sha256: str | None = None, check: Callable[[Path], None] | None = None) -> Path:
@@ -45,7 +50,7 @@ def download(url: str, sha256: str | None = None, check: Callable[[Path], None] 
     """
     import pooch
 
-    logging.getLogger("pooch").setLevel(logging.ERROR)
+    pooch.get_logger().setLevel("WARNING")
     expected = sha256 or lock.recorded(url)
     folder = scratch_root() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:16]
     name = Path(unquote(urlsplit(url).path)).name or "download"
@@ -73,23 +78,46 @@ def download(url: str, sha256: str | None = None, check: Callable[[Path], None] 
     return file
 
 
+def read_url(url: str) -> bytes:
+    """What is at a URL now: for small answers that may change, such as a listing.
+
+    GitHub's API is shown the token of GITHUB_TOKEN: without one it answers sixty times an hour.
+
+    Raises:
+        BadInputError: it cannot be had.
+    """
+    asked = _mirrored(url)
+    token = os.environ.get("GITHUB_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token and urlsplit(url).netloc == "api.github.com" else {}
+    return _persistently(asked, lambda: _get(asked, headers))
+
+
 def _resuming(part: Path) -> Callable[[str, str, Any], None]:
     """A downloader for pooch, which fills `part` and moves it to where pooch wants the file."""
 
     def fetch(url: str, output: str, _: Any) -> None:
         asked = _mirrored(url)
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                _continue(asked, part)
-                break
-            except _TryAgainError as error:
-                if attempt == _ATTEMPTS:
-                    raise BadInputError(f"{asked}: {error}; gave up after {attempt} attempts") from None
-                time.sleep(min(error.wait or _FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT))
+        _persistently(asked, lambda: _continue(asked, part))
         part.replace(output)
         _validator(part).unlink(missing_ok=True)
 
     return fetch
+
+
+def _persistently(url: str, attempt: Callable[[], Result]) -> Result:
+    """The first attempt that succeeds; the waits between them grow.
+
+    Raises:
+        BadInputError: none does.
+    """
+    for number in range(_ATTEMPTS):
+        try:
+            return attempt()
+        except _TryAgainError as error:
+            problem = error
+        if number + 1 < _ATTEMPTS:
+            time.sleep(min(problem.wait or _FIRST_WAIT * 2**number, _LONGEST_WAIT))
+    raise BadInputError(f"{url}: {problem}; gave up after {_ATTEMPTS} attempts")
 
 
 def _mirrored(url: str) -> str:
@@ -114,40 +142,51 @@ class _TryAgainError(Exception):
         self.wait = wait
 
 
-def _continue(url: str, part: Path) -> None:
-    """Appends what is missing of a file, or all of it where the server cannot tell that it is still the same."""
+@contextmanager
+def _response(url: str, headers: dict[str, str]) -> Iterator[Any]:
+    """The server's answer, its body to be read while the context lasts."""
     import requests
 
-    start, validator = _state(part)
-    headers = {"Accept-Encoding": "identity"}
-    if start:
-        headers |= {"Range": f"bytes={start}-", "If-Range": validator}
     try:
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
             if response.status_code in _TRY_AGAIN:
                 raise _TryAgainError(f"HTTP {response.status_code}", _retry_after(response.headers))
-            if response.status_code == 416:
-                _forget(part)
-                raise _TryAgainError("what had come before is not the beginning of the file")
-            if not response.ok:
+            if not response.ok and response.status_code != _NOT_SATISFIABLE:
                 raise BadInputError(f"{url}: HTTP {response.status_code} {response.reason}")
-            if response.status_code != 206:
-                start = 0
-            _validator(part).write_text(response.headers.get("ETag") or response.headers.get("Last-Modified") or "")
-            length = response.headers.get("Content-Length")
-            total = start + int(length) if length else None
-            bar: tqdm[bytes] = progress(description=part.name[1:-5], total=total, unit="B", unit_scale=True)
-            with part.open("ab" if start else "wb") as opened, bar:
-                bar.update(start)
-                for piece in response.iter_content(_PIECE):
-                    opened.write(piece)
-                    bar.update(len(piece))
-            if total is not None and part.stat().st_size != total:
-                raise _TryAgainError(f"cut off after {part.stat().st_size} of {total} bytes")
-    except (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema):
-        raise BadInputError(f"{url}: expected an http or https URL") from None
+            yield response
     except requests.exceptions.RequestException as error:
         raise _TryAgainError(f"{type(error).__name__}: {_innermost(error)}") from None
+
+
+def _get(url: str, headers: dict[str, str]) -> bytes:
+    with _response(url, headers) as response:
+        content: bytes = response.content
+        return content
+
+
+def _continue(url: str, part: Path) -> None:
+    """Appends what is missing of a file, or all of it where the server cannot tell that it is still the same."""
+    start, validator = _state(part)
+    headers = {"Accept-Encoding": "identity"}
+    if start:
+        headers |= {"Range": f"bytes={start}-", "If-Range": validator}
+    with _response(url, headers) as response:
+        if response.status_code == _NOT_SATISFIABLE:
+            _forget(part)
+            raise _TryAgainError("what had come before is not the beginning of the file")
+        if response.status_code != _PARTIAL:
+            start = 0
+        _validator(part).write_text(response.headers.get("ETag") or response.headers.get("Last-Modified") or "")
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length else None
+        bar: tqdm[bytes] = progress(description=part.name[1:-5], total=total, unit="B", unit_scale=True)
+        with part.open("ab" if start else "wb") as opened, bar:
+            bar.update(start)
+            for piece in response.iter_content(_PIECE):
+                opened.write(piece)
+                bar.update(len(piece))
+        if total is not None and part.stat().st_size != total:
+            raise _TryAgainError(f"cut off after {part.stat().st_size} of {total} bytes")
 
 
 def _state(part: Path) -> tuple[int, str]:

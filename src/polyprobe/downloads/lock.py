@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file
+from polyprobe.running.scratch import scratch_root
 
 PATH: Final = Path("downloads.lock")
 _LINE: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})  (\S+)")
@@ -30,7 +31,8 @@ def recorded(name: str) -> str | None:
 
 def record(name: str, digest: str) -> None:
     """Adds a download's digest; the file is written whole, its lines sorted by name."""
-    with FileLock(PATH.with_name(f".{PATH.name}.guard")):
+    scratch_root().mkdir(parents=True, exist_ok=True)
+    with FileLock(scratch_root() / f"{PATH.name}.guard"):
         table = _read() | {name: digest}
         lines = [f"{table[key]}  {key}\n" for key in sorted(table)]
         with new_file(PATH) as temporary:

@@ -1,4 +1,4 @@
-"""Independent work over processes, one thread of tensor operations each; results in the order of the items."""
+"""Independent work over processes, one thread each; results in the order of the items."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -11,22 +11,29 @@ Result = TypeVar("Result")
 
 
 def fan_out(
-    function: Callable[[Item], Result], items: Sequence[Item], *, workers: int, description: str
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int,
+    description: str,
+    tensors: bool = True,
 ) -> Iterator[Result]:
     """Applies `function` (a module-level one) to each item and yields the results in the items' order.
 
     With one worker everything runs in this process. The result never depends on the number of workers: every worker
-    computes with one thread.
+    computes with one thread. Work without tensors is spared the import of torch (`tensors=False`).
     """
+    prepare = _one_thread if tensors else None
     if workers <= 1 or len(items) <= 1:
-        _one_thread()
+        if prepare:
+            prepare()
         for item in progress(items, description=description):
             yield function(item)
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(min(workers, len(items)), get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(min(workers, len(items)), get_context("spawn"), initializer=prepare) as pool:
         try:
             yield from progress(pool.map(function, items), description=description, total=len(items))
         except BaseException:

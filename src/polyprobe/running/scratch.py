@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +28,15 @@ def scratch_folder(name: str, determines: Any) -> Path:
     folder = scratch_root() / f"{name}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def temporary_folder(name: str) -> Iterator[Path]:
+    """An empty folder below the scratch root, removed when the block ends.
+
+    Args:
+        name: what is put into it, for people who look into the scratch root.
+    """
+    scratch_root().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=scratch_root()) as folder:
+        yield Path(folder)

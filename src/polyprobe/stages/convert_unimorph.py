@@ -1,30 +1,44 @@
 """Turns treebanks into words with UniMorph labels and a lemma split, and into parallel sentences."""
 
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from polyprobe.running.fanout import fan_out
 from polyprobe.running.files import new_folder
-from polyprobe.running.progress import progress
+from polyprobe.running.knobs import knobs
 from polyprobe.running.stage import run_stage
 from polyprobe.study import Study
 
 
 def convert_unimorph(study: Study) -> None:
-    """Writes the words of each language, the parallel sentences, and what each language offers for each category."""
-    from polyprobe.artefacts import corpus, parallel, words
-    from polyprobe.treebanks.inventory import inventory
+    """Writes each language's words, what it offers for each category, what the mapping lost; and parallel sentences."""
+    from polyprobe.artefacts import corpus, mapping, parallel, words
     from polyprobe.treebanks.parallel import parallel_table
     from polyprobe.treebanks.treebank import FOLDER
-    from polyprobe.treebanks.words import word_table
 
-    on_error = study.treebanks.on_error
     sides = {code: name for code, name in study.parallel.folders.items() if code in study.languages}
-    entries: list[corpus.Entry] = []
     with new_folder(words.FOLDER) as folder:
-        for language in progress(study.languages, description="words", unit="language"):
-            table = word_table(FOLDER, language, study.treebanks.folders[language], study.words, on_error)
-            words.write(folder / f"{language}.parquet", table)
-            entries += inventory(language, table, study.words.min_label_count)
-        pairs = parallel_table(FOLDER, sides, study.parallel.max_pairs, on_error)
+        convert = partial(_convert, study, folder)
+        entries = list(fan_out(convert, study.languages, workers=knobs().workers, description="words", tensors=False))
+        pairs = parallel_table(FOLDER, sides, study.parallel.max_pairs, study.treebanks.on_error)
         parallel.write(parallel.PATH, pairs)
-        corpus.write(corpus.PATH, entries)
+        corpus.write(corpus.PATH, [entry for offered, _ in entries for entry in offered])
+        mapping.write(mapping.PATH, [lost for _, lost in entries])
+
+
+def _convert(study: Study, folder: Path, language: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """One language's words; returns its entries of the metrics."""
+    from polyprobe.artefacts import words
+    from polyprobe.treebanks.inventory import inventory
+    from polyprobe.treebanks.losses import losses
+    from polyprobe.treebanks.treebank import FOLDER
+    from polyprobe.treebanks.words import read_words
+
+    treebanks = study.treebanks.folders[language]
+    table = read_words(FOLDER, language, treebanks, study.words, study.treebanks.on_error)
+    words.write(folder / f"{language}.parquet", table.frames())
+    return inventory(language, table.labels(), study.words.min_label_count), losses(language, table)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ from polyprobe.study import Study
 
 
 def fetch_ud(study: Study) -> None:
-    """Copies each language's treebanks from the study's source."""
+    """Copies each language's treebanks from the study's source, and writes `metrics/treebanks.json`."""
     from polyprobe.treebanks.copying import copy_treebanks, wanted_treebanks
     from polyprobe.treebanks.sources import SOURCES
     from polyprobe.treebanks.treebank import FOLDER
 
     wanted = wanted_treebanks(study.languages, study.treebanks.folders, study.parallel.folders)
-    with SOURCES[study.treebanks.source](study) as source, new_folder(FOLDER) as target:
+    names = sorted({name for treebanks in wanted.values() for name in treebanks})
+    with SOURCES[study.treebanks.source](study, names) as source, new_folder(FOLDER) as target:
         report = copy_treebanks(source, wanted, target, study.treebanks.on_error)
         write_json(Path("metrics/treebanks.json"), report)
 

@@ -30,6 +30,13 @@ class Encoded:
     """The sub-word whose output classifies each item; LOST where truncation cut it off."""
 
 
+_NO_LABEL: Final = ("", "_", "-")
+"""What stands in a label's place where there is none."""
+WITHOUT_LABELS: Final = (
+    "XTREME's published test files have no labels, and scores need them: use transfer.source hub or archive"
+)
+
+
 def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file with their numbers from 1, split at line feeds only.
 
@@ -50,8 +57,10 @@ def checked_label(label: str, labels: Sequence[str], file: Path, number: int) ->
     """The label itself.
 
     Raises:
-        BadInputError: it is none of `labels`.
+        BadInputError: it is none of `labels`, or says that there is no label.
     """
+    if label.strip() in _NO_LABEL:
+        raise BadInputError(f"{file}:{number}: expected a label, found {label!r}; {WITHOUT_LABELS}")
     if label not in labels:
         raise BadInputError(f"{file}:{number}: unknown label {label!r}, expected one of {', '.join(labels)}")
     return label

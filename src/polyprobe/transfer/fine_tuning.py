@@ -147,12 +147,13 @@ class _Run:
         ]
 
     def _rows(self, language: str, trained: list[list[int]], untrained: list[list[int]]) -> list[dict[str, Any]]:
-        from polyprobe.transfer.scoring import score
+        from polyprobe.transfer.scoring import task_scores
 
         gold = [example.labels for example in self.tests[language]]
         majority = [[self.most_frequent] * len(labels) for labels in gold]
         fine_tuned, baseline, chance = (
-            score(gold, predicted, len(self.task.LABELS)) for predicted in (trained, untrained, majority)
+            task_scores(gold, predicted, self.task.LABELS, self.task.METRICS)
+            for predicted in (trained, untrained, majority)
         )
         return [
             {
@@ -174,11 +175,12 @@ class _Run:
         }
 
     def _dev_score(self, model: Any) -> float:
-        from polyprobe.transfer.scoring import score
+        from polyprobe.transfer.scoring import task_scores
 
         gold = [example.labels for example in self.dev]
+        metric = self.task.METRICS[0]
         predicted = self._predict(model, self.dev, f"{self.name} dev")
-        return score(gold, predicted, len(self.task.LABELS))[self.task.METRICS[0]].value
+        return task_scores(gold, predicted, self.task.LABELS, [metric])[metric].value
 
     def _predict(self, model: Any, examples: list[Encoded], description: str) -> list[list[int]]:
         import torch

@@ -4,6 +4,8 @@ An example (a pair, a sentence) is the unit that is drawn at random, so that a s
 estimator over examples, by linearisation: for one item per example, accuracy's is the binomial sqrt(p (1 - p) / n).
 """
 
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,23 @@ class Score:
 
     value: float
     standard_error: float
+
+
+def task_scores(
+    gold: list[list[int]], predicted: list[list[int]], labels: Sequence[str], metrics: Sequence[str]
+) -> dict[str, Score]:
+    """The scores that a task reports: `accuracy`, `f1` and `f1_macro` of `score`, and `f1_xtreme`.
+
+    Args:
+        gold: per example, its items' label numbers.
+        predicted: the same shape, LOST where there is no prediction.
+        labels: the labels' names by their numbers.
+        metrics: which scores to give, in this order.
+    """
+    scores = score(gold, predicted, len(labels))
+    if "f1_xtreme" in metrics:
+        scores["f1_xtreme"] = f1_xtreme(gold, predicted, labels)
+    return {metric: scores[metric] for metric in metrics}
 
 
 def score(gold: list[list[int]], predicted: list[list[int]], classes: int) -> dict[str, Score]:
@@ -42,6 +61,56 @@ def score(gold: list[list[int]], predicted: list[list[int]], classes: int) -> di
                 guesses[row, guess] += 1
     accuracy = _accuracy(hits, golds)
     return {"accuracy": accuracy, "f1": accuracy, "f1_macro": _macro_f1(hits, golds, guesses)}
+
+
+def f1_xtreme(gold: list[list[int]], predicted: list[list[int]], labels: Sequence[str]) -> Score:
+    """The released code's figure: seqeval's micro-F1 over spans, with tags given as if they were chunk tags.
+
+    seqeval takes a tag's first letter for the place in a chunk and the rest for its type: adjacent words of one tag
+    are one span (but for SCONJ and SYM), and CCONJ predicted for SCONJ is right. An item without a prediction (LOST)
+    is left out of both the gold and the predicted tags, as in the released code, whose words end with the last
+    sub-word that the model reads.
+
+    Args:
+        gold: per sentence, its words' label numbers.
+        predicted: the same shape, LOST where there is no prediction.
+        labels: the labels' names by their numbers.
+    """
+    kept = [
+        [(labels[want], labels[guess]) for want, guess in zip(wanted, found, strict=True) if guess != LOST]
+        for wanted, found in zip(gold, predicted, strict=True)
+    ]
+    golds, guesses = (_spans([[pair[side] for pair in sentence] for sentence in kept]) for side in (0, 1))
+    ends = np.cumsum([len(sentence) + 1 for sentence in kept])
+    hits, extent = (_per_sentence(spans, ends) for spans in (golds & guesses, [*golds, *guesses]))
+    total = extent.sum()
+    if not total:
+        return Score(0.0, 0.0)
+    value = float(2 * hits.sum() / total)
+    return Score(value, _standard_error((2 * hits - value * extent) / total))
+
+
+_Span = tuple[str, int, int]
+"""Type, first and last word."""
+
+
+def _spans(sentences: list[list[str]]) -> set[_Span]:
+    """The spans of all sentences, words counted through all of them with one place more after each.
+
+    All at once: seqeval lets a span that begins with a sentence's first word X begin in the sentence before.
+    """
+    from seqeval.metrics.sequence_labeling import get_entities
+
+    with warnings.catch_warnings():
+        # The tags are none of a chunk, which is what makes the figure what it is.
+        warnings.filterwarnings("ignore", message=r".* seems not to be NE tag\.", category=UserWarning)
+        return set(get_entities(sentences))
+
+
+def _per_sentence(spans: Iterable[_Span], ends: Int[ndarray, " sentence"]) -> Int[ndarray, " sentence"]:
+    """How many spans end in each sentence."""
+    places = np.searchsorted(ends, [last for _, _, last in spans], side="right")
+    return np.bincount(places, minlength=len(ends))
 
 
 def _accuracy(hits: Int[ndarray, "example label"], golds: Int[ndarray, "example label"]) -> Score:

@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from polyprobe.running.errors import BadInputError
 from polyprobe.running.progress import progress
+from polyprobe.study import PARAMS
 from polyprobe.treebanks.conllu import OnError, Problem
-from polyprobe.treebanks.treebank import licence, read_treebank_sentences, treebank_files, treebank_path
+from polyprobe.treebanks.sources.origin import Origin
+from polyprobe.treebanks.sources.renamed import find_folder
+from polyprobe.treebanks.treebank import belongs, licence, read_treebank_sentences, treebank_files, treebank_path
 
 
 def wanted_treebanks(
@@ -20,14 +24,14 @@ def wanted_treebanks(
 
 
 def copy_treebanks(
-    source: Path, wanted: Mapping[str, Sequence[str]], target: Path, on_error: OnError
+    source: Origin, wanted: Mapping[str, Sequence[str]], target: Path, on_error: OnError
 ) -> dict[str, list[dict[str, Any]]]:
     """Copies CoNLL-U files, README and licence of each treebank to `target`/language/treebank.
 
     Returns:
-        Per language, its treebanks: treebank, files (name and sha256), sentences and words as they will be read
+        Per language, its treebanks: treebank, source, files (name and sha256), sentences and words as they will be read
         (a multiword token is one word, malformed sentences are skipped where `on_error` says so), sentences skipped,
-        and the licence's first line.
+        sentences whose words do not join to their `# text`, and the licence's first line.
 
     Raises:
         BadInputError: a folder is missing or has no CoNLL-U file; a sentence is malformed.
@@ -35,33 +39,34 @@ def copy_treebanks(
     report: dict[str, list[dict[str, Any]]] = {}
     for language in progress(list(wanted), description="treebanks", unit="language"):
         for name in wanted[language]:
-            folder = source / name
-            files = [*treebank_files(folder), *_about(folder)]
+            folder = find_folder(source.folder, name)
+            if not folder.is_dir():
+                raise BadInputError(f"{PARAMS}: treebanks.folders: no treebank {name} in {source.description}")
+            described = _describe(folder, language, on_error)
             copy = treebank_path(language, name, target)
             copy.mkdir(parents=True)
-            for file in files:
-                shutil.copyfile(file, copy / file.name)
-            report.setdefault(language, []).append(_describe(folder, language, on_error))
+            for file in sorted(folder.iterdir()):
+                if belongs(file.name):
+                    shutil.copyfile(file, copy / file.name)
+            report.setdefault(language, []).append({"treebank": name, "source": source.description} | described)
     return report
-
-
-def _about(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.name.startswith(("README", "LICENSE", "LICENCE")))
 
 
 def _describe(folder: Path, language: str, on_error: OnError) -> dict[str, Any]:
     files, skipped = treebank_files(folder), list[Problem]()
-    sentences = words = 0
+    sentences = words = differing = 0
     for file in files:
         for sentence in read_treebank_sentences(file, language, on_error, skipped):
             sentences += 1
             words += sum(1 for _ in sentence.surface_words())
+            differing += sentence.stated_text not in (None, sentence.rebuilt_text)
     return {
-        "treebank": folder.name,
+        "folder": folder.name,
         "files": [{"name": file.name, "sha256": _sha256(file)} for file in files],
         "sentences": sentences,
         "words": words,
         "skipped_sentences": len(skipped),
+        "text_differs": differing,
         "licence": licence(folder),
     }
 

@@ -43,6 +43,15 @@ def split_lemmas(keys: Iterable[str], seed: int, where: str) -> dict[str, str]:
     }
 
 
-def rare_lemmas(keys: Sequence[str], min_count: int) -> set[str]:
-    """The lemmas of fewer than `min_count` words (all of a lemma's words are in one split)."""
-    return {lemma for lemma, count in Counter(keys).items() if count < min_count}
+def rare_lemmas(keys: Sequence[str], counts: Sequence[int], min_count: int) -> set[str]:
+    """The lemmas of fewer than `min_count` words (all of a lemma's words are in one split).
+
+    Args:
+        keys: lemmas; one may come several times.
+        counts: the words of each.
+        min_count: `words.min_lemma_count`.
+    """
+    words: Counter[str] = Counter()
+    for key, count in zip(keys, counts, strict=True):
+        words[key] += int(count)
+    return {lemma for lemma, count in words.items() if count < min_count}

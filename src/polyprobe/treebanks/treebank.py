@@ -14,6 +14,9 @@ FILE_SPLITS: Final = ("train", "dev", "test")
 """The reading order of a treebank's files."""
 
 _FILE: Final = re.compile(r".+-ud-(train|dev|test)\b.*\.conllu")
+_LICENCE: Final = re.compile(r"License: *(\S.*?)\s*", re.IGNORECASE)
+_NOT_EMPTY: Final = re.compile(r"\s*(\S.*?)\s*")
+_ABOUT: Final = ("README", "LICENSE", "LICENCE")
 
 
 def treebank_path(language: str, name: str, root: Path = FOLDER) -> Path:
@@ -36,12 +39,18 @@ def treebank_files(folder: Path, splits: tuple[str, ...] = FILE_SPLITS) -> list[
     return [file for split, file in found if split in splits]
 
 
+def belongs(name: str) -> bool:
+    """Whether a file of this name is kept of a treebank: CoNLL-U files, README, licence."""
+    return bool(_FILE.fullmatch(name)) or name.startswith(_ABOUT)
+
+
 def licence(folder: Path) -> str | None:
-    """The first line that says something in the treebank's licence file; None where there is none."""
-    for file in sorted(folder.glob("LICEN[CS]E*")):
-        lines = map(str.strip, file.read_text(encoding="utf-8", errors="replace").splitlines())
-        if stated := next(filter(None, lines), None):
-            return stated
+    """What the README's `License:` line says, else the first line of the licence file; None where there is neither."""
+    for pattern, wanted in (("README*", _LICENCE), ("LICEN[CS]E*", _NOT_EMPTY)):
+        for file in sorted(folder.glob(pattern)):
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            if stated := next(filter(None, map(wanted.fullmatch, lines)), None):
+                return stated[1]
     return None
 
 

@@ -1,8 +1,11 @@
 """The words of a language's treebanks with tags, labels and split: the rows of `data/words/<lang>.parquet`."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -10,16 +13,22 @@ import pandas as pd
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.words import SPLITS
 from polyprobe.study import Words
-from polyprobe.treebanks.conllu import OnError, Sentence, Token
+from polyprobe.treebanks.conllu import OnError, Problem, Sentence
 from polyprobe.treebanks.split import lemma_key, rare_lemmas, split_lemmas
 from polyprobe.treebanks.treebank import read_treebank_sentences, treebank_files, treebank_path
 from polyprobe.treebanks.unimorph import Analysis, analyse, combine
 
+SyntacticWord = tuple[str, str, str]
+"""UPOS, FEATS, UniMorph tags joined by `;`."""
 
-def word_table(
+_CHUNK: Final = 1 << 18
+"""Rows held as a frame at a time."""
+
+
+def read_words(
     folder: Path, language: str, treebanks: Sequence[str], settings: Words, on_error: OnError
-) -> pd.DataFrame:
-    """One row per word of the text: treebanks in the order given, files in the order train, dev, test.
+) -> "WordTable":
+    """The words of the text: treebanks in the order given, files in the order train, dev, test.
 
     A multiword token is one word: form, lemma and tags are its own (usually `_`), and it has an attribute if exactly
     one of its parts has it. Words whose lemma is rarer than `words.min_lemma_count` have no attributes.
@@ -38,16 +47,16 @@ def word_table(
     for treebank in treebanks:
         for file in treebank_files(treebank_path(language, treebank, folder)):
             rows.start_file(treebank, file.name)
-            for sentence in read_treebank_sentences(file, language, on_error):
+            for sentence in read_treebank_sentences(file, language, on_error, rows.skipped):
                 rows.add(sentence, language)
-    keys = [lemma_key(lemma, form) for lemma, form in zip(rows.lemma, rows.form, strict=True)]
-    split_of = split_lemmas(keys, settings.seed, where=f"{folder / language}: {', '.join(treebanks)}")
-    frame = rows.frame()
-    frame["split"] = pd.Categorical([split_of[key] for key in keys], categories=list(SPLITS))
-    labels = rows.labels()
-    if rare := rare_lemmas(keys, settings.min_lemma_count):
-        labels = labels.mask(pd.Series(keys).isin(rare), axis=0)
-    return pd.concat([frame, labels], axis=1)
+    return WordTable(rows, settings, where=f"{folder / language}: {', '.join(treebanks)}")
+
+
+def word_table(
+    folder: Path, language: str, treebanks: Sequence[str], settings: Words, on_error: OnError
+) -> pd.DataFrame:
+    """`read_words` as one frame, one row per word."""
+    return read_words(folder, language, treebanks, settings, on_error).frame()
 
 
 @dataclass
@@ -55,66 +64,148 @@ class _Rows:
     """Columns that grow word by word; repeated texts are kept as codes."""
 
     source: dict[tuple[str, str], int] = field(default_factory=dict)
-    analyses: dict[Analysis, int] = field(default_factory=dict)
     sent_id: list[str] = field(default_factory=list)
     sentence_lengths: list[int] = field(default_factory=list)
     sentence_sources: list[int] = field(default_factory=list)
-    form: list[str] = field(default_factory=list)
+    texts: dict[str, int] = field(default_factory=dict)
+    """Forms, lemmas and UPOS."""
+    form: list[int] = field(default_factory=list)
+    lemma: list[int] = field(default_factory=list)
+    upos: list[int] = field(default_factory=list)
     space_after: list[bool] = field(default_factory=list)
-    lemma: list[str] = field(default_factory=list)
-    upos: list[str] = field(default_factory=list)
+    analyses: dict[Analysis, int] = field(default_factory=dict)
     analysis: list[int] = field(default_factory=list)
+    tokens: Counter[SyntacticWord] = field(default_factory=Counter)
+    """How often each occurs."""
+    skipped: list[Problem] = field(default_factory=list)
 
     def start_file(self, treebank: str, file: str) -> None:
         self.source[treebank, file] = len(self.source)
 
     def add(self, sentence: Sentence, language: str) -> None:
-        before = len(self.form)
+        texts, analyses, before = self.texts, self.analyses, len(self.form)
         for word, parts in sentence.surface_words():
-            found = _analyse(word, parts, language)
-            self.form.append(word.form)
+            of_parts = tuple(analyse(part.upos, part.feats, language, part.form) for part in parts)
+            found = of_parts[0]
+            if word.is_range:
+                found = combine(analyse(word.upos, word.feats, language, word.form), of_parts)
+            self.form.append(texts.setdefault(word.form, len(texts)))
+            self.lemma.append(texts.setdefault(word.lemma, len(texts)))
+            self.upos.append(texts.setdefault(word.upos, len(texts)))
             self.space_after.append(word.space_after)
-            self.lemma.append(word.lemma)
-            self.upos.append(word.upos)
-            self.analysis.append(self.analyses.setdefault(found, len(self.analyses)))
+            self.analysis.append(analyses.setdefault(found, len(analyses)))
+            for part, own in zip(parts, of_parts, strict=True):
+                self.tokens[part.upos, part.feats, own.unimorph] += 1
         self.sent_id.append(sentence.sent_id)
         self.sentence_lengths.append(len(self.form) - before)
         self.sentence_sources.append(len(self.source) - 1)
 
-    def frame(self) -> pd.DataFrame:
-        """Every column but the split and the labels."""
-        lengths = np.array(self.sentence_lengths, dtype=np.int64)
-        sentence = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
-        sources = np.array(self.sentence_sources, dtype=np.int64)[sentence]
-        codes = np.array(self.analysis, dtype=np.int64)
-        return pd.DataFrame(
-            {
-                "treebank": _categorical([treebank for treebank, _ in self.source], sources),
-                "file": _categorical([file for _, file in self.source], sources),
-                "sent_id": np.array(self.sent_id, dtype=object)[sentence],
-                "sentence": sentence,
-                "position": (np.arange(len(sentence)) - starts).astype(np.int16),
-                "form": self.form,
-                "space_after": self.space_after,
-                "lemma": self.lemma,
-                "upos": pd.Categorical(self.upos),
-                "unimorph": _categorical([analysis.unimorph for analysis in self.analyses], codes),
-            }
+
+class WordTable:
+    """The words of one language, compact; frames of them on demand.
+
+    Args:
+        rows: what was read.
+        settings: the study's `words`.
+        where: what the words are from, for errors.
+    """
+
+    def __init__(self, rows: _Rows, settings: Words, where: str) -> None:
+        self._rows = rows
+        self._texts = np.array([*rows.texts, None], dtype=object)[:-1]
+        self._form, self._lemma, self._upos, self._analysis = (
+            np.array(column, dtype=np.int32) for column in (rows.form, rows.lemma, rows.upos, rows.analysis)
         )
+        pairs, occurrence = np.unique(self._lemma.astype(np.int64) * len(rows.texts) + self._form, return_inverse=True)
+        keys = [lemma_key(*self._texts[[*divmod(pair, len(rows.texts))]]) for pair in pairs.tolist()]
+        split_of = split_lemmas(keys, settings.seed, where)
+        self._split = np.array([SPLITS.index(split_of[key]) for key in keys], dtype=np.int8)[occurrence]
+        rare = rare_lemmas(keys, np.bincount(occurrence, minlength=len(keys)).tolist(), settings.min_lemma_count)
+        self._unlabelled = np.array([key in rare for key in keys], dtype=bool)[occurrence]
+
+    def __len__(self) -> int:
+        return len(self._form)
+
+    @property
+    def tokens(self) -> Counter[SyntacticWord]:
+        """How often each kind of syntactic word occurs (the parts of multiword tokens, not the tokens)."""
+        return self._rows.tokens
+
+    @property
+    def skipped(self) -> list[Problem]:
+        """What was wrong with the sentences left out."""
+        return self._rows.skipped
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """The rows in order, some at a time; at least one frame."""
+        for start in range(0, max(len(self), 1), _CHUNK):
+            yield self._frame(slice(start, start + _CHUNK))
+
+    def frame(self) -> pd.DataFrame:
+        """All rows."""
+        return self._frame(slice(None))
 
     def labels(self) -> pd.DataFrame:
-        """One column per dimension, missing where a word has no value."""
-        codes = np.array(self.analysis, dtype=np.int64)
-        values = [dict(analysis.attributes) for analysis in self.analyses]
-        return pd.DataFrame({name: _categorical([entry.get(name) for entry in values], codes) for name in dimensions()})
+        """The split and one column per dimension, missing where a word has no value."""
+        return self._labels(slice(None))
 
+    def _frame(self, rows: slice) -> pd.DataFrame:
+        sentence, sources = self._sentences[rows], self._sources[rows]
+        frame = pd.DataFrame(
+            {
+                "treebank": _categorical([treebank for treebank, _ in self._rows.source], sources),
+                "file": _categorical([file for _, file in self._rows.source], sources),
+                "sent_id": np.array(self._rows.sent_id, dtype=object)[sentence],
+                "sentence": sentence,
+                "position": self._positions[rows],
+                "form": self._texts[self._form[rows]],
+                "space_after": self._space_after[rows],
+                "lemma": self._texts[self._lemma[rows]],
+                "upos": _categorical(self._texts[self._upos_values], self._upos_codes[rows]),
+                "unimorph": _categorical([entry.unimorph for entry in self._rows.analyses], self._analysis[rows]),
+            }
+        )
+        return pd.concat([frame, self._labels(rows)], axis=1)
 
-def _analyse(word: Token, parts: tuple[Token, ...], language: str) -> Analysis:
-    whole = analyse(word.upos, word.feats, language, word.form)
-    if not word.is_range:
-        return whole
-    return combine(whole, tuple(analyse(part.upos, part.feats, language, part.form) for part in parts))
+    def _labels(self, rows: slice) -> pd.DataFrame:
+        codes = self._analysis[rows]
+        missing = len(self._rows.analyses)
+        codes = np.where(self._unlabelled[rows], missing, codes)
+        values = [*(dict(entry.attributes) for entry in self._rows.analyses), {}]
+        splits = pd.Categorical.from_codes(self._split[rows], pd.Index(list(SPLITS), dtype="str"))
+        columns = {name: _categorical([entry.get(name) for entry in values], codes) for name in dimensions()}
+        return pd.DataFrame({"split": splits} | columns)
+
+    @cached_property
+    def _space_after(self) -> np.ndarray:
+        return np.array(self._rows.space_after, dtype=bool)
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        return np.array(self._rows.sentence_lengths, dtype=np.int64)
+
+    @cached_property
+    def _sentences(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self._lengths), dtype=np.int32), self._lengths)
+
+    @cached_property
+    def _sources(self) -> np.ndarray:
+        return np.repeat(np.array(self._rows.sentence_sources, dtype=np.int32), self._lengths)
+
+    @cached_property
+    def _positions(self) -> np.ndarray:
+        starts = np.repeat(np.cumsum(self._lengths) - self._lengths, self._lengths)
+        return np.asarray(np.arange(len(self)) - starts, dtype=np.int16)
+
+    @cached_property
+    def _upos_values(self) -> np.ndarray:
+        values: np.ndarray = np.unique(self._upos)
+        return values
+
+    @cached_property
+    def _upos_codes(self) -> np.ndarray:
+        codes: np.ndarray = np.unique(self._upos, return_inverse=True)[1]
+        return codes
 
 
 def _categorical(values: Iterable[str | None], codes: np.ndarray) -> pd.Categorical:

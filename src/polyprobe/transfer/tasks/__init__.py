@@ -43,6 +43,10 @@ class TransferTask(Protocol):
         """
         ...
 
+    def sentences(self, example: Example) -> tuple[str, ...]:
+        """The sentences of an example, each as one text."""
+        ...
+
     def encode(self, examples: list[Example], tokenizer: Any, settings: Any, language: str) -> list[Encoded]:
         """The examples as sub-words, at most `settings.max_length` of them."""
         ...

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 from polyprobe.languages import language as language_of
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import POSTask
-from polyprobe.transfer.examples import LOST, Encoded, Example, checked_label, not_empty, numbered_lines
+from polyprobe.transfer.examples import (
+    LOST,
+    WITHOUT_LABELS,
+    Encoded,
+    Example,
+    checked_label,
+    not_empty,
+    numbered_lines,
+)
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -21,7 +29,7 @@ LABELS: Final = (
     "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
     "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X",
 )  # fmt: skip
-METRICS: Final = ("f1", "f1_macro", "accuracy")
+METRICS: Final = ("f1", "f1_macro", "accuracy", "f1_xtreme")
 HEAD: Final = "AutoModelForTokenClassification"
 ADAPTER_KIND: Final = "TOKEN_CLS"
 
@@ -33,7 +41,8 @@ def read(file: Path) -> list[Example]:
     """The sentences of a file.
 
     Raises:
-        BadInputError: a missing file, a line that is not `word<TAB>tag`, or a tag that is none of the 17 UPOS.
+        BadInputError: a missing file, a line that is not `word<TAB>tag`, or a tag that is missing or none of the 17
+            UPOS.
     """
     examples: list[Example] = []
     words: list[str] = []
@@ -53,12 +62,17 @@ def read(file: Path) -> list[Example]:
         if len(columns) != 2 or not columns[0].strip():
             raise BadInputError(
                 f"{file}:{number}: expected a word and its tag separated by one tab, "
-                f"found {len(columns)} column{'s' * (len(columns) != 1)}"
+                f"found {len(columns)} column{'s' * (len(columns) != 1)}" + f"; {WITHOUT_LABELS}" * (len(columns) == 1)
             )
         words.append(columns[0])
         tags.append(checked_label(columns[1], LABELS, file, number))
     end_sentence()
     return not_empty(examples, file)
+
+
+def sentences(example: Example) -> tuple[str, ...]:
+    """The sentence."""
+    return (" ".join(example.texts),)
 
 
 def encode(examples: list[Example], tokenizer: Any, settings: POSTask, language: str) -> list[Encoded]:

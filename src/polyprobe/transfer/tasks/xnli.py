@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import Task
-from polyprobe.transfer.examples import Encoded, Example, checked_label, not_empty, numbered_lines
+from polyprobe.transfer.examples import WITHOUT_LABELS, Encoded, Example, checked_label, not_empty, numbered_lines
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -25,7 +25,7 @@ def read(file: Path) -> list[Example]:
     """The pairs of a file.
 
     Raises:
-        BadInputError: a missing file, a line without three columns, or an unknown label.
+        BadInputError: a missing file, a line without three columns, or a missing or unknown label.
     """
     examples = []
     for number, line in numbered_lines(file):
@@ -33,11 +33,16 @@ def read(file: Path) -> list[Example]:
         if len(columns) != 3:
             raise BadInputError(
                 f"{file}:{number}: expected three columns (premise, hypothesis, label) separated by tabs, "
-                f"found {len(columns)}"
+                f"found {len(columns)}" + f"; {WITHOUT_LABELS}" * (len(columns) == 2)
             )
         premise, hypothesis, label = columns
         examples.append(Example((premise, hypothesis), (checked_label(label, LABELS, file, number),)))
     return not_empty(examples, file)
+
+
+def sentences(example: Example) -> tuple[str, ...]:
+    """The premise and the hypothesis."""
+    return example.texts
 
 
 def encode(examples: list[Example], tokenizer: Any, settings: Task, language: str) -> list[Encoded]:

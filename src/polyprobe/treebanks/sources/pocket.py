@@ -1,16 +1,17 @@
 """The mini-languages' treebanks, generated."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import PARAMS, Study
+from polyprobe.treebanks.sources.origin import Origin
 
 
 @contextmanager
-def from_pocket(study: Study) -> Iterator[Path]:
+def from_pocket(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
     """A temporary folder with the treebanks of the study's mini-languages.
 
     Raises:
@@ -22,4 +23,4 @@ def from_pocket(study: Study) -> Iterator[Path]:
         raise BadInputError(f"{PARAMS}: pocket: missing section, expected it because treebanks.source is pocket")
     with TemporaryDirectory(prefix="treebanks-") as folder:
         write_treebanks(Path(folder), study.languages, study.pocket)
-        yield Path(folder)
+        yield Origin(Path(folder), f"generated, seed {study.pocket.seed}")

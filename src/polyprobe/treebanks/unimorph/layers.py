@@ -1,11 +1,12 @@
 """Layered features, `Number[psor]=Sing`: the possessor's become one PSS tag, each argument's one ARG tag."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 _LAYERED: Final = re.compile(r"([^\[=]*)\[([^\]]*)\]=(.*)")
-_ARGUMENTS: Final = {"erg": "ER", "dat": "DA", "abs": "AB"}
+ARGUMENTS: Final = {"erg": "ER", "dat": "DA", "abs": "AB"}
+"""The layers of arguments that every language may have, and UniMorph's names of the arguments."""
 _WITHOUT_TAG: Final = ("psed", "gram")
 _NUMBERS: Final = {"Sing": "S", "Plur": "P", "Dual": "D"}
 _POSSESSOR: Final = "psor"
@@ -16,8 +17,18 @@ def is_layered(item: str) -> bool:
     return "[" in item
 
 
-def layered_tags(items: Sequence[str]) -> set[str]:
+def is_read(item: str) -> bool:
+    """Whether a layered item has a part in its layer's tag: person and number have, gender and politeness have not."""
+    found = _LAYERED.fullmatch(item)
+    return found is not None and found[2] not in _WITHOUT_TAG and found[1] in ("Person", "Number")
+
+
+def layered_tags(items: Sequence[str], arguments: Mapping[str, str] = ARGUMENTS) -> set[str]:
     """The tags of the layered items among those of FEATS.
+
+    Args:
+        items: all items of FEATS.
+        arguments: the language's layers of arguments.
 
     Raises:
         ValueError: an unknown layer, or more than two features of the possessor.
@@ -27,17 +38,17 @@ def layered_tags(items: Sequence[str]) -> set[str]:
         if not (found := _LAYERED.fullmatch(item)):
             raise ValueError(f"feature {item}: expected Feature[layer]=Value")
         layers.setdefault(found[2], {})[found[1]] = found[3]
-    return {tag for layer, features in layers.items() if (tag := _tag(layer, features))}
+    return {tag for layer, features in layers.items() if (tag := _tag(layer, features, arguments))}
 
 
-def _tag(layer: str, features: dict[str, str]) -> str | None:
+def _tag(layer: str, features: dict[str, str], arguments: Mapping[str, str]) -> str | None:
     if layer in _WITHOUT_TAG:
         return None
     if layer == _POSSESSOR:
         return _possessor(features)
-    if layer not in _ARGUMENTS:
-        raise ValueError(f"unknown layer [{layer}], expected {', '.join([_POSSESSOR, *_ARGUMENTS, *_WITHOUT_TAG])}")
-    return "ARG" + _ARGUMENTS[layer] + _person_and_number(features)
+    if layer not in arguments:
+        raise ValueError(f"unknown layer [{layer}], expected {', '.join([_POSSESSOR, *arguments, *_WITHOUT_TAG])}")
+    return "ARG" + arguments[layer] + _person_and_number(features)
 
 
 def _possessor(features: dict[str, str]) -> str | None:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from polyprobe.treebanks.unimorph.base import base_tags
 from polyprobe.treebanks.unimorph.languages import rules
+from polyprobe.treebanks.unimorph.layers import ARGUMENTS
 from polyprobe.treebanks.unimorph.tags import PART_OF_SPEECH, canonical_key, read_tag
 
 NO_TAGS: Final = "_"
@@ -80,9 +81,10 @@ def _ending(form: str, language: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _to_unimorph(upos: str, feats: str, language: str, ending: str) -> tuple[str, ...]:
-    tags = base_tags(upos, feats)
-    if language in rules():
-        tags = rules()[language].adapt(tags, ending)
+    if language not in rules():
+        return tuple(sorted(base_tags(upos, feats), key=canonical_key))
+    own = rules()[language]
+    tags = own.adapt(base_tags(upos, feats, {**ARGUMENTS, **own.layers}), ending)
     return tuple(sorted(tags, key=canonical_key))
 
 

@@ -1,11 +1,12 @@
 """Languages whose tags the published mapping amends, one module each, named by the language's ISO code.
 
 A module has `adapt(tags, form)`, which takes a token's base tags and returns the amended ones, and `ENDING`, how many
-characters of the form's end it reads. A new module in this folder is found by itself. `exactly` in a rule means that
-the whole set of tags is equal.
+characters of the form's end it reads. It may have `LAYERS`: layers of arguments beside those of `layers.ARGUMENTS`,
+with UniMorph's names of the arguments, such as {"subj": "NO", "obj": "AC"}. A new module in this folder is found by
+itself. `exactly` in a rule means that the whole set of tags is equal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -20,6 +21,8 @@ class Rules:
     """From a token's base tags and the end of its form to its tags."""
     ending: int
     """How many characters of the form's end `adapt` reads."""
+    layers: Mapping[str, str]
+    """The language's own layers of arguments."""
 
 
 @cache
@@ -27,4 +30,4 @@ def rules() -> dict[str, Rules]:
     """The amendments by language."""
     names = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
     modules = {name: import_module(f"{__name__}.{name}") for name in names}
-    return {name: Rules(module.adapt, module.ENDING) for name, module in modules.items()}
+    return {name: Rules(module.adapt, module.ENDING, getattr(module, "LAYERS", {})) for name, module in modules.items()}

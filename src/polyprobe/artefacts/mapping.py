@@ -1,0 +1,30 @@
+"""`metrics/mapping.json`: what the UniMorph mapping read of each language's treebanks, and what it lost.
+
+A list of objects: language; words (of the text); tokens (syntactic words); skipped_sentences; unmapped {UPOS or
+Feature=Value: tokens}, what has no tag; unread {tag: tokens}, tags that set no attribute (disjunctions, tags outside
+the schema); overruled {tag: tokens}, tags that lost their dimension to another one of the same token.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import write_json
+
+PATH: Final = Path("metrics/mapping.json")
+
+Entry = dict[str, Any]
+
+
+def write(file: Path, entries: list[Entry]) -> None:
+    """Writes the entries in their order."""
+    write_json(file, entries)
+
+
+def read(file: Path = PATH) -> list[Entry]:
+    """Reads the entries."""
+    if not file.exists():
+        raise BadInputError(f"{file}: no such file; has convert_unimorph been run?")
+    entries: list[Entry] = json.loads(file.read_text(encoding="utf-8"))
+    return entries

@@ -1,0 +1,130 @@
+"""The tasks from the hub's datasets: XNLI from `facebook/xnli`, part-of-speech tagging from `google/xtreme`.
+
+The hub's part-of-speech data are UD 2.5 as XTREME's, and the English files have XTREME's sizes (21,253 train
+sentences), but they are not XTREME's own files, which the source `archive` makes:
+
+- words are UD's syntactic words (French `de` `le`), XTREME has the fused form `du` instead; empty nodes that have a
+  form are words too;
+- test files have labels, which XTREME's published ones lack;
+- a language is every treebank that has its name in the folder's, also within a longer name: the hub's Chinese has
+  Classical Chinese in it (11,004 of its 18,998 train sentences), its French Old French, its Greek Ancient Greek, its
+  German Swiss German.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from polyprobe.downloads import dataset_file
+from polyprobe.languages import language as language_of
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.scratch import scratch_root
+from polyprobe.study import PARAMS, HubDataset, Study
+from polyprobe.transfer.layout import file_name, files
+from polyprobe.transfer.sources.writing import write_pairs, write_sentences
+
+_SPLITS: Final = {"train": "train", "dev": "validation", "test": "test"}
+
+
+@contextmanager
+def from_hub(study: Study) -> Iterator[Path]:
+    """A temporary folder with the study's task files, written from the datasets `transfer.hub`.
+
+    Raises:
+        BadInputError: a dataset lacks a language, cannot be fetched, or is not made as expected.
+    """
+    scratch_root().mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="tasks-", dir=scratch_root()) as folder:
+        for task, write, config in (("xnli", _write_xnli, _xnli_config), ("pos", _write_pos, _pos_config)):
+            settings = getattr(study.transfer, task)
+            for split, language in files(settings, study.source_language):
+                where = f"{PARAMS}: transfer.{task}: the {split} file of language {language!r}"
+                dataset: HubDataset = getattr(study.transfer.hub, task)
+                parquet = _fetched(where, dataset, f"{config(language)}/{_SPLITS[split]}-00000-of-00001.parquet")
+                write(parquet, Path(folder) / settings.folder / file_name(split, language))
+        yield Path(folder)
+
+
+def _fetched(where: str, dataset: HubDataset, path: str) -> Path:
+    try:
+        return dataset_file(dataset.repository, dataset.revision, path)
+    except BadInputError as error:
+        raise BadInputError(f"{where}: {error}") from None
+
+
+def _xnli_config(language: str) -> str:
+    return language
+
+
+def _pos_config(language: str) -> str:
+    return f"udpos.{language_of(language).name}"
+
+
+def _write_xnli(parquet: Path, file: Path) -> None:
+    def pairs() -> Iterator[tuple[str, str, str]]:
+        for premise, hypothesis, number in _rows(parquet, "premise", "hypothesis", "label"):
+            yield premise, hypothesis, label(number)
+
+    label = _label_names(parquet, "label")
+    write_pairs(file, pairs())
+
+
+def _write_pos(parquet: Path, file: Path) -> None:
+    def sentences() -> Iterator[tuple[list[str], list[str]]]:
+        for words, numbers in _rows(parquet, "tokens", "pos_tags"):
+            yield words, [tag(number) for number in numbers]
+
+    tag = _label_names(parquet, "pos_tags")
+    write_sentences(file, sentences())
+
+
+def _rows(parquet: Path, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a parquet file, read in batches.
+
+    Raises:
+        BadInputError: no parquet file, or a column is missing.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(parquet) as opened:
+            missing = [column for column in columns if column not in opened.schema_arrow.names]
+            if missing:
+                raise BadInputError(f"{parquet}: no column {missing[0]!r}, expected {', '.join(columns)}")
+            for batch in opened.iter_batches(columns=list(columns)):
+                yield from zip(*(batch.column(column).to_pylist() for column in columns), strict=True)
+    except pa.ArrowInvalid as error:
+        raise BadInputError(f"{parquet}: no parquet file: {str(error).splitlines()[0]}") from None
+
+
+def _label_names(parquet: Path, column: str) -> Callable[[int], str]:
+    """What turns a label's number into its name, as the file's metadata have them.
+
+    Raises:
+        BadInputError: no parquet file, or its metadata name no labels; when called: the number has no name.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_schema(parquet).metadata or {}
+    except pa.ArrowInvalid as error:
+        raise BadInputError(f"{parquet}: no parquet file: {str(error).splitlines()[0]}") from None
+    try:
+        feature = json.loads(metadata[b"huggingface"])["info"]["features"][column]
+        names: list[str] = feature.get("feature", feature)["names"]
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise BadInputError(f"{parquet}: its metadata do not name the labels of column {column!r}") from None
+
+    def name(number: int) -> str:
+        if number is None or not 0 <= number < len(names):
+            raise BadInputError(
+                f"{parquet}: column {column!r}: no label of number {number}, expected 0 to {len(names) - 1}"
+            )
+        return names[number]
+
+    return name

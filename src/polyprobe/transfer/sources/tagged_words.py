@@ -1,0 +1,124 @@
+"""Words and tags of UD's treebanks as XTREME's UDPOS has them (Hu et al. 2020, "UDPOS").
+
+A multiword token (`du` over `de` and `le`) is one word with the tag of the part that is highest in the tree; empty
+nodes are left out, and so are sentences whose words a licence keeps back.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.transfer.examples import numbered_lines
+
+_RANKS: Final = {
+    "es": ("VERB", "AUX", "PRON", "ADP", "DET"),
+    "fr": ("VERB", "AUX", "PRON", "NOUN", "ADJ", "ADV", "ADP", "DET", "PART", "SCONJ", "CONJ"),
+    "it": ("VERB", "AUX", "ADV", "PRON", "ADP", "DET", "INTJ"),
+}
+_OTHER_RANKS: Final = (
+    "VERB", "NOUN", "PROPN", "PRON", "ADJ", "NUM", "ADV", "INTJ", "AUX", "ADP", "DET", "PART", "CCONJ", "SCONJ", "X",
+    "PUNCT",
+)  # fmt: skip
+"""Which tag a multiword token gets of those of its parts that are equally high, the first ones first."""
+_HIDDEN: Final = "_"
+_ZERO_WIDTH_NON_JOINER: Final = "\u200c"
+
+
+@dataclass
+class _Node:
+    form: str
+    upos: str
+    heads: list[int]
+
+
+@dataclass
+class _Tree:
+    nodes: dict[int, _Node] = field(default_factory=dict)
+    fused: dict[int, tuple[int, str]] = field(default_factory=dict)
+    """Per first part of a multiword token, its last part and its form."""
+
+
+def tagged_words(file: Path, language: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Words and tags of each sentence of a CoNLL-U file.
+
+    A sentence with words of the form `_` is kept only where those are fewer than all words but one (XTREME's rule:
+    such treebanks come without their texts). Forms lose spaces and zero-width non-joiners.
+
+    Raises:
+        BadInputError: a line is malformed.
+    """
+    for tree in _trees(file):
+        words, tags = zip(*_fused(tree, language), strict=True)
+        hidden = words.count(_HIDDEN)
+        if hidden == 0 or hidden < len(words) - 1:
+            yield [word.replace(_ZERO_WIDTH_NON_JOINER, "").replace(" ", "") for word in words], list(tags)
+
+
+def _trees(file: Path) -> Iterator[_Tree]:
+    tree = _Tree()
+    for number, line in numbered_lines(file):
+        if not line:
+            if tree.nodes:
+                yield tree
+            tree = _Tree()
+        elif not line.startswith("#"):
+            try:
+                _add(tree, line.split("\t"))
+            except ValueError:
+                raise BadInputError(f"{file}:{number}: expected the ten columns of CoNLL-U") from None
+    if tree.nodes:
+        yield tree
+
+
+def _add(tree: _Tree, columns: list[str]) -> None:
+    """Adds a line's token.
+
+    Raises:
+        ValueError: the line is malformed.
+    """
+    identifier, form, _, upos, _, _, head, _, enhanced, _ = columns
+    if "." in identifier:
+        return
+    if "-" in identifier:
+        first, last = map(int, identifier.split("-"))
+        if last < first:
+            raise ValueError
+        tree.fused[first] = (last, form.strip())
+        return
+    # XTREME's script takes the enhanced graph's heads for ancestors too, empty nodes left out.
+    others = [pair.partition(":")[0] for pair in enhanced.split("|")]
+    heads = [head, *(other for other in others if other.isdigit())]
+    tree.nodes[int(identifier)] = _Node(form.strip(), upos.strip(), [int(each) for each in heads if each != "_"])
+
+
+def _fused(tree: _Tree, language: str) -> Iterator[tuple[str, str]]:
+    """Form and tag of each word, multiword tokens as one."""
+    until = 0
+    for identifier, node in sorted(tree.nodes.items()):
+        if identifier <= until:
+            continue
+        if identifier in tree.fused:
+            until, form = tree.fused[identifier]
+            parts = [part for part in range(identifier, until + 1) if part in tree.nodes]
+            yield form, _tag(tree, parts, _RANKS.get(language, _OTHER_RANKS))
+        else:
+            yield node.form, node.upos
+
+
+def _tag(tree: _Tree, parts: list[int], ranks: tuple[str, ...]) -> str:
+    """The tag of the part with the fewest ancestors; of several, of the best rank; of several, of the first."""
+    depths = {part: _ancestors(tree, part) for part in parts}
+    highest = [tree.nodes[part].upos for part in parts if depths[part] == min(depths.values())]
+    return min(highest, key=lambda upos: ranks.index(upos) if upos in ranks else len(ranks))
+
+
+def _ancestors(tree: _Tree, identifier: int) -> int:
+    """How many other nodes, the root among them, a node hangs under."""
+    reached: set[int] = set()
+    frontier = {identifier}
+    while frontier:
+        frontier = {head for node in frontier if node in tree.nodes for head in tree.nodes[node].heads} - reached
+        reached |= frontier
+    return len(reached - {identifier})

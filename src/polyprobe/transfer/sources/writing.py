@@ -1,0 +1,35 @@
+"""Task files in XTREME's layout, written.
+
+A file holds text as it is, without quoting. What the layout cannot hold, a tab or a line end inside a text, becomes a
+space; a word with nothing in it becomes `_`, UD's sign for no form.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+_SEPARATORS: Final = re.compile(r"\r\n|[\t\n\r]")
+
+
+def write_pairs(file: Path, pairs: Iterable[tuple[str, str, str]]) -> None:
+    """Writes premises, hypotheses and labels, a pair per line; the file's folder is made if it is not there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        for premise, hypothesis, label in pairs:
+            opened.write(f"{_one_line(premise)}\t{_one_line(hypothesis)}\t{label}\n")
+
+
+def write_sentences(file: Path, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
+    """Writes words and tags, a word per line, a blank line after each sentence; the folder as in `write_pairs`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        for words, tags in sentences:
+            for word, tag in zip(words, tags, strict=True):
+                form = _one_line(word)
+                opened.write(f"{form if form.strip() else '_'}\t{tag}\n")
+            opened.write("\n")
+
+
+def _one_line(text: str) -> str:
+    return _SEPARATORS.sub(" ", text)
