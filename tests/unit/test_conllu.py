@@ -121,6 +121,21 @@ def test_text_is_rebuilt_as_it_is_stated() -> None:
         assert sentence.stated_text in (None, sentence.rebuilt_text)
 
 
+def test_an_empty_text_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "file.conllu"
+    file.write_text("# sent_id = 1\n# text =\n1\tw\tw\tX\t_\t_\t0\troot\t_\t_\n", encoding="utf-8")
+    (sentence,) = read_sentences(file)
+    assert (sentence.stated_text, sentence.text) == (None, "w")
+
+
+def test_a_bad_byte_is_named_by_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "file.conllu"
+    file.write_bytes(GOOD.read_bytes() + b"\n# \xff\n")
+    line = GOOD.read_bytes().count(b"\n") + 2
+    with pytest.raises(BadInputError, match=rf"file\.conllu:{line}: no UTF-8"):
+        list(read_sentences(file))
+
+
 @pytest.mark.parametrize("form", ["New York", "e\u0301", "\u00e9", "\u1100\u1161", "\ufb01", "10 000"])
 def test_forms_are_left_as_they_are(tmp_path: Path, form: str) -> None:
     file = tmp_path / "file.conllu"
@@ -179,7 +194,7 @@ def test_every_fixture_is_tested() -> None:
 
 
 def test_other_encodings_and_missing_files_are_refused_even_when_skipping(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match=r"no-utf-8\.conllu: .*no UTF-8"):
+    with pytest.raises(BadInputError, match=r"no-utf-8\.conllu:\d+: no UTF-8"):
         list(read_sentences(FIXTURES / "no-utf-8.conllu", "skip_sentence"))
     with pytest.raises(BadInputError, match="no such file"):
         list(read_sentences(tmp_path / "none.conllu", "skip_sentence"))

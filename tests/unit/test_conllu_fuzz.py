@@ -262,13 +262,23 @@ def assert_names_its_line(problem: Problem, first: int, block: Block) -> None:
         assert "" in line.split("\t")
 
 
+def first_undecodable(data: bytes) -> int:
+    """The number of the first line that is no UTF-8."""
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            return number
+    raise AssertionError
+
+
 def check(file: Path, data: bytes, valid: list[Block]) -> None:
     """Each block of a file is a sentence that equals conllu's or a problem; sentences that were left alone are read."""
     file.write_bytes(data)
     try:
         blocks = blocks_of(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        with pytest.raises(BadInputError, match=r"file\.conllu: after line \d+: no UTF-8"):
+        with pytest.raises(BadInputError, match=rf"file\.conllu:{first_undecodable(data)}: no UTF-8"):
             list(scan(file))
         return
     items = list(scan(file))

@@ -61,7 +61,7 @@ def test_upos() -> None:
 @pytest.mark.parametrize(
     "feature",
     ["Degree=Pos", "NumType=Card", "Poss=Yes", "PronType=Art", "PronType=Prs", "Case=Cau", "Case=Lat", "Mood=Des",
-     "Case=Obl", "Mood=Inter", "Gender=Unsp", "Foreign=Yes", "Clusivity=In", "Number", "=", "Sing"],
+     "Case=Obl", "Mood=Inter", "Gender=Unsp", "Foreign=Yes", "Clusivity=In", "Number", "=", "Sing", "Foo=a[b]", "UPOS=NOUN"],
 )  # fmt: skip
 def test_features_without_a_tag(feature: str) -> None:
     assert to_unimorph("X", feature, "vi") == NONE
@@ -116,6 +116,7 @@ def test_layers(feats: str, tags: set[str]) -> None:
         ("Number[]=Sing", "unknown layer []"),
         ("Number[psor", "feature Number[psor: expected Feature[layer]=Value"),
         ("Gender[psor]=Masc|Number[psor]=Sing|Person[psor]=1", "expected at most two features of [psor], found Gender"),
+        ("Number[psor]=Sing|Number[psor]=Plur|Person[psor]=1", "expected at most two features of [psor], found Number"),
     ],
 )
 def test_bad_layers(feats: str, message: str) -> None:

@@ -18,6 +18,7 @@ from polyprobe.running.errors import BadInputError
 OnError = Literal["fail", "skip_sentence"]
 
 _NUMBERS: Final = tuple(map(str, range(1024)))
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _RANGE: Final = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)")
 _EMPTY: Final = re.compile(r"(0|[1-9][0-9]*)\.([1-9][0-9]*)")
 
@@ -158,13 +159,15 @@ def scan(file: Path) -> Iterator[Sentence | Problem]:
 
 def _blocks(file: Path) -> Iterator[tuple[int, list[str]]]:
     # A byte-order mark and CR LF are no part of CoNLL-U, but editors leave them behind and they change nothing.
+    # Split as bytes: a line ends at a line feed and nowhere else, whatever else Unicode calls a line separator.
     lines: list[str] = []
     number = 0
     try:
-        # newline="\n": a line ends there and nowhere else, whatever else Unicode calls a line separator.
-        with file.open(encoding="utf-8-sig", newline="\n") as opened:
+        with file.open("rb") as opened:
             for number, raw in enumerate(opened, 1):
-                line = raw.rstrip("\r\n")
+                line = raw.decode("utf-8").rstrip("\r\n")
+                if number == 1:
+                    line = line.removeprefix(_BYTE_ORDER_MARK)
                 if line:
                     lines.append(line)
                 elif lines:
@@ -175,7 +178,7 @@ def _blocks(file: Path) -> Iterator[tuple[int, list[str]]]:
     except FileNotFoundError:
         raise BadInputError(f"{file}: no such file, expected a CoNLL-U file") from None
     except UnicodeDecodeError as error:
-        raise BadInputError(f"{file}: after line {number}: no UTF-8: {error.reason}") from None
+        raise BadInputError(f"{file}:{number}: no UTF-8: {error.reason}") from None
 
 
 class _MalformedError(Exception):
@@ -198,7 +201,7 @@ def _parse(file: Path, first_line: int, lines: list[str]) -> Sentence | Problem:
         file=file,
         line=first_line + len(comments),
         sent_id=sent_id,
-        stated_text=facts.get("text"),
+        stated_text=facts.get("text") or None,
         starts_document="newdoc" in facts or "newdoc id" in facts,
         comments=comments,
         tokens=tokens,

@@ -14,7 +14,7 @@ _POSSESSOR: Final = "psor"
 
 def is_layered(item: str) -> bool:
     """Whether an item of FEATS names a layer."""
-    return "[" in item
+    return "[" in item and "[" in item.partition("=")[0]
 
 
 def is_read(item: str) -> bool:
@@ -33,30 +33,31 @@ def layered_tags(items: Sequence[str], arguments: Mapping[str, str] = ARGUMENTS)
     Raises:
         ValueError: an unknown layer, or more than two features of the possessor.
     """
-    layers: dict[str, dict[str, str]] = {}
+    layers: dict[str, list[tuple[str, str]]] = {}
     for item in filter(is_layered, items):
         if not (found := _LAYERED.fullmatch(item)):
             raise ValueError(f"feature {item}: expected Feature[layer]=Value")
-        layers.setdefault(found[2], {})[found[1]] = found[3]
+        layers.setdefault(found[2], []).append((found[1], found[3]))
     return {tag for layer, features in layers.items() if (tag := _tag(layer, features, arguments))}
 
 
-def _tag(layer: str, features: dict[str, str], arguments: Mapping[str, str]) -> str | None:
+def _tag(layer: str, features: list[tuple[str, str]], arguments: Mapping[str, str]) -> str | None:
     if layer in _WITHOUT_TAG:
         return None
     if layer == _POSSESSOR:
         return _possessor(features)
     if layer not in arguments:
         raise ValueError(f"unknown layer [{layer}], expected {', '.join([_POSSESSOR, *arguments, *_WITHOUT_TAG])}")
-    return "ARG" + arguments[layer] + _person_and_number(features)
+    return "ARG" + arguments[layer] + _person_and_number(dict(features))
 
 
-def _possessor(features: dict[str, str]) -> str | None:
+def _possessor(features: list[tuple[str, str]]) -> str | None:
     if len(features) > 2:
-        raise ValueError(f"expected at most two features of [{_POSSESSOR}], found {', '.join(features)}")
-    if "None" in features.values():
+        names = ", ".join(name for name, _ in features)
+        raise ValueError(f"expected at most two features of [{_POSSESSOR}], found {names}")
+    if any(value == "None" for _, value in features):
         return "PSSD"
-    marked = _person_and_number(features)
+    marked = _person_and_number(dict(features))
     return f"PSS{marked}" if marked else None
 
 
