@@ -1,0 +1,245 @@
+"""What a study will cost before it is run: `python -m polyprobe.ops.cost [STUDY] [--rate FLOPS]`.
+
+Per stage and in total: words, sub-words, floating-point operations, hours on a GPU at the stated rate, hours of one
+core for the probes, bytes on disk and in the remote. STUDY names a file in studies/; without it, the study in force.
+The constants and where they are from: `cost.yaml`. It is an estimate: sizes of corpora are those published, or counted
+in metrics/ where the study in force has fetched its data; lengths are averages.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from polyprobe.artefacts import mapping
+from polyprobe.ops.survival import in_paper, markdown
+from polyprobe.running import BadInputError
+from polyprobe.study import PARAMS, Checkpoint, Study, Task, load_study
+
+STUDIES: Final = Path("studies")
+TRANSFER: Final = Path("metrics/transfer_data.json")
+_CONSTANTS: Final = Path(__file__).with_name("cost.yaml")
+_SHARES: Final = {"train": 0.8, "dev": 0.1, "test": 0.1}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one stage costs, over all its checkpoints."""
+
+    words: int | float = 0
+    subwords: int | float = 0
+    flops: int | float = 0
+    core_hours: int | float = 0
+    """One core's, beside the floating-point operations."""
+    disk: int | float = 0
+    """Bytes, what is downloaded among them."""
+    remote: int | float = 0
+    """Bytes that `dvc push` sends."""
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(Cost)})
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A transformer's size."""
+
+    blocks: int
+    width: int
+    vocabulary: int
+
+    @property
+    def per_block(self) -> int:
+        """Weights of one block: 4 d² of attention and 8 d² of the feed-forward network."""
+        return 12 * self.width**2
+
+    @property
+    def parameters(self) -> int:
+        """All weights, the embeddings counted."""
+        return self.blocks * self.per_block + self.vocabulary * self.width
+
+
+def costs(study: Study) -> dict[str, Cost]:
+    """The cost of each stage that has one worth telling.
+
+    Raises:
+        BadInputError: a checkpoint's model is of unknown shape.
+    """
+    found: dict[str, Cost] = {}
+
+    def add(stage: str, cost: Cost) -> None:
+        found[stage] = found.get(stage, Cost()) + cost
+
+    add("convert_unimorph", Cost(words=sum(_corpus(study, code) for code in study.languages)))
+    for settings in study.pretrain.values():
+        shape = Shape(settings.blocks, settings.width, settings.vocabulary)
+        tokens = settings.save_at[-1] * settings.batch_size * settings.sequence_length
+        saved = 4 * shape.parameters * len(settings.save_at)
+        add("pretrain", Cost(subwords=tokens, flops=6 * shape.parameters * tokens, disk=saved, remote=saved))
+    for key, checkpoint in study.checkpoints.items():
+        shape = shape_of(study, key, checkpoint)
+        if checkpoint.repository is not None:
+            add("resolve", Cost(disk=_constants()["weights_bytes"] * shape.parameters))
+        add("extract", _extract(study, key, shape))
+        add("probe", _probe(study, key, shape))
+        for task in ("xnli", "pos"):
+            add(f"finetune_{task}", _fine_tune(study, task, shape))
+    return found
+
+
+def shape_of(study: Study, key: str, checkpoint: Checkpoint) -> Shape:
+    """The shape of a checkpoint's model: pretrained here, or of a known repository, or of its own config.json.
+
+    Raises:
+        BadInputError: none of these.
+    """
+    from polyprobe.checkpoints.architecture import layers_and_width
+
+    if checkpoint.model in study.pretrain:
+        settings = study.pretrain[checkpoint.model]
+        return Shape(settings.blocks, settings.width, settings.vocabulary)
+    if checkpoint.repository is not None:
+        known = [name for name in _constants()["models"] if checkpoint.repository.startswith(name)]
+        if known:
+            return Shape(**_constants()["models"][max(known, key=len)])
+        raise BadInputError(f"{_CONSTANTS.name}: models: no shape of {checkpoint.repository}, expected a line for it")
+    layers, width = layers_and_width(checkpoint.weights)
+    return Shape(layers - 1, width, 0)
+
+
+def split_words(study: Study, language: str) -> dict[str, int | float]:
+    """Words of a language that are embedded, per lemma split."""
+    caps = study.extract.max_words.model_dump() if study.extract.max_words else {}
+    labelled = _corpus(study, language) * _constants()["labelled"]
+    return {split: min(labelled * share, caps.get(split, labelled)) for split, share in _SHARES.items()}
+
+
+def _corpus(study: Study, language: str) -> int | float:
+    """Words of a language's treebanks."""
+    if language in (counted := _counted_words(study)):
+        return counted[language]
+    if study.treebanks.source == "pocket" and study.pocket is not None:
+        sizes = study.pocket.treebank
+        return (sizes.train + sizes.dev + sizes.test) * float(_constants()["pocket_words_per_sentence"])
+    return float(_constants()["words"].get(language, _constants()["words_of_others"]))
+
+
+def _extract(study: Study, key: str, shape: Shape) -> Cost:
+    """Whole sentences go through the model, up to the highest layer asked for; what is kept is float16."""
+    layers = study.layers_of(key, shape.blocks + 1)
+    words = sum(sum(split_words(study, code).values()) for code in study.languages)
+    subwords = words / _constants()["labelled"] * _constants()["subwords_per_word"]
+    kept = len(layers) * words * (2 * shape.width + 4)
+    flops = 2 * (max(layers) - 1) * shape.per_block * subwords
+    return Cost(words=words, subwords=subwords, flops=flops, disk=kept, remote=kept)
+
+
+def _probe(study: Study, key: str, shape: Shape) -> Cost:
+    constants, layers = _constants(), study.layers_of(key, shape.blocks + 1)
+    probes_per_dataset = study.probe.seeds + len(study.probe.controls) - 1
+    seconds = 0.0
+    for category in study.categories_of(key):
+        classes = constants["classes"].get(category, constants["classes"]["other"])
+        rate = float(constants["probe_seconds"]["fixed"]) + float(constants["probe_seconds"]["per_class"]) * classes
+        for language in study.languages:
+            # Where the paper does not probe a pair, neither will this study, most likely.
+            if in_paper(language, category) is not False:
+                seconds += rate * split_words(study, language)["train"] * shape.width / 1024 * probes_per_dataset
+    return Cost(core_hours=len(layers) * seconds / 3600)
+
+
+def _fine_tune(study: Study, task: str, shape: Shape) -> Cost:
+    """Forward and backward through frozen weights are 4 operations per weight and sub-word, forward alone 2."""
+    settings: Task = getattr(study.transfer, task)
+    sizes: dict[str, int] = dict(_constants()["examples"][task])
+    if study.transfer.source == "pocket" and study.pocket is not None:
+        sizes |= (study.pocket.nli if task == "xnli" else study.pocket.pos).model_dump()
+    sizes |= _counted_examples(study, task)
+    train = min(sizes["train"], settings.max_train or sizes["train"])
+    test = min(sizes["test"], settings.max_test or sizes["test"]) * len(settings.languages)
+    steps = settings.epochs * train / (settings.batch_size * settings.gradient_accumulation)
+    evaluated = sizes["dev"] * steps / settings.evaluate_every + 2 * test
+    body = shape.blocks * shape.per_block
+    length = min(sizes["subwords"], settings.max_length)
+    adapter = 4 * shape.blocks * study.transfer.lora.rank * 4 * shape.width
+    seeds = study.transfer.seeds
+    return Cost(
+        subwords=seeds * (settings.epochs * train + evaluated) * length,
+        flops=seeds * body * length * (4 * settings.epochs * train + 2 * evaluated),
+        disk=seeds * adapter,
+        remote=seeds * adapter,
+    )
+
+
+def _in_force(study: Study) -> bool:
+    return PARAMS.exists() and load_study(PARAMS) == study
+
+
+def _counted_words(study: Study) -> dict[str, int]:
+    """Each language's words, where `convert_unimorph` has counted them."""
+    if not (mapping.PATH.exists() and _in_force(study)):
+        return {}
+    return {entry["language"]: entry["words"] for entry in mapping.read()}
+
+
+def _counted_examples(study: Study, task: str) -> dict[str, int]:
+    """Examples per split, where `fetch_transfer` has counted them; of the tests, the largest one's."""
+    if not (TRANSFER.exists() and _in_force(study)):
+        return {}
+    sizes: dict[str, int] = {}
+    for entry in json.loads(TRANSFER.read_text(encoding="utf-8")):
+        if entry["task"] == task:
+            sizes[entry["split"]] = max(entry["examples"], sizes.get(entry["split"], 0))
+    return sizes
+
+
+@cache
+def _constants() -> dict[str, Any]:
+    import yaml
+
+    constants: dict[str, Any] = yaml.safe_load(_CONSTANTS.read_text(encoding="utf-8"))
+    return constants
+
+
+def table(found: dict[str, Cost], rate: float) -> str:
+    """The costs as a Markdown table, with their sum."""
+    total = sum(found.values(), Cost())
+    header = ["stage", "words", "sub-words", "operations", "GPU hours", "core hours", "disk, GB", "remote, GB"]
+    rows = [
+        [
+            stage,
+            f"{cost.words:,.0f}",
+            f"{cost.subwords:,.0f}",
+            f"{cost.flops:.2g}",
+            f"{cost.flops / rate / 3600:.2g}",
+            f"{cost.core_hours:.2g}",
+            f"{cost.disk / 1e9:.2g}",
+            f"{cost.remote / 1e9:.2g}",
+        ]
+        for stage, cost in (found | {"total": total}).items()
+    ]
+    return markdown([header, *rows])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints the cost."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", nargs="?", help="a study in studies/; without it, the one in force")
+    parser.add_argument("--rate", type=float, help="floating-point operations that the GPU does per second")
+    options = parser.parse_args(arguments)
+    try:
+        study = load_study(STUDIES / f"{options.study}.yaml" if options.study else PARAMS)
+        rate = float(options.rate or _constants()["flops_per_second"])
+        print(f"study {study.study}: {len(study.checkpoints)} checkpoints, {len(study.languages)} languages")
+        print(f"GPU hours at {rate:.3g} operations per second; core hours of one core beside them\n")
+        print(table(costs(study), rate))
+    except BadInputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

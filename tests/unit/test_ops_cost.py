@@ -1,0 +1,95 @@
+"""What a study is said to cost, against closed forms and against what the pocket study took."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from polyprobe.ops import cost
+from polyprobe.ops.cost import Cost, Shape, costs, main, shape_of, split_words
+from polyprobe.running.errors import BadInputError
+from polyprobe.study import Checkpoint, Study, load_study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def pocket() -> Study:
+    return load_study(ROOT / "studies/pocket.yaml")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_shapes_have_the_parameters_that_their_names_say() -> None:
+    models = {name: Shape(**shape) for name, shape in cost._constants()["models"].items()}
+    for name, millions in (("560m", 559), ("1b1", 1065), ("1b7", 1722), ("3b", 3003), ("7b1", 7069)):
+        assert models[f"bigscience/bloom-{name}"].parameters / 1e6 == pytest.approx(millions, rel=0.005)
+
+
+def test_costs_add_up() -> None:
+    assert Cost(words=1, disk=2) + Cost(words=3, flops=4) == Cost(words=4, disk=2, flops=4)
+
+
+def test_the_pocket_study_takes_what_is_said(pocket: Study) -> None:
+    """Against the sizes that dvc.lock records; the probes took 9 s on two cores per checkpoint."""
+    lock = YAML(typ="safe").load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    sizes = {
+        name: out["size"] for name, stage in lock.items() for out in stage["outs"] if out["path"].startswith("data/")
+    }
+    found = costs(pocket)
+    embedded = sum(size for name, size in sizes.items() if name.startswith("extract@"))
+    assert found["extract"].disk == pytest.approx(embedded, rel=0.1)
+    assert found["pretrain"].disk == pytest.approx(sizes["pretrain@pocket"], rel=0.1)
+    assert found["convert_unimorph"].words == pytest.approx(277_000, rel=0.02)
+
+
+def test_operations_follow_the_layers_and_the_examples(pocket: Study) -> None:
+    changes = {"checkpoints": {"a": Checkpoint(model="pocket", weights=Path("x"), step=0)}}
+    one = costs(pocket.model_copy(update=changes | {"layers": [3]}))
+    both = costs(pocket.model_copy(update=changes | {"layers": [3, 5]}))
+    # The pass ends at the highest layer: 4 blocks instead of 2; what is kept doubles.
+    assert both["extract"].flops == pytest.approx(2 * one["extract"].flops)
+    assert both["extract"].disk == pytest.approx(2 * one["extract"].disk)
+    assert both["probe"].core_hours == pytest.approx(2 * one["probe"].core_hours)
+    assert both["finetune_xnli"] == one["finetune_xnli"]
+    embeddings_only = costs(pocket.model_copy(update=changes | {"layers": [1]}))
+    assert embeddings_only["extract"].flops == 0
+
+
+def test_caps_are_heeded(pocket: Study) -> None:
+    assert split_words(pocket, "qaa") == {"train": 1500, "dev": 400, "test": 400}
+    everything = pocket.model_copy(update={"extract": pocket.extract.model_copy(update={"max_words": None})})
+    assert split_words(everything, "qaa")["train"] > 30_000
+
+
+def test_models_are_known_by_repository_or_folder(pocket: Study, tmp_path: Path) -> None:
+    def of(**given: object) -> Shape:
+        return shape_of(pocket, "c", Checkpoint.model_validate({"weights": "x", "step": 0, "model": "m"} | given))
+
+    assert of(repository="bigscience/bloom-1b7-intermediate", revision="global_step1000").width == 2048
+    with pytest.raises(BadInputError, match=r"cost\.yaml: models: no shape of a/b, expected a line for it"):
+        of(repository="a/b", revision="main")
+    (tmp_path / "config.json").write_text('{"num_hidden_layers": 6, "hidden_size": 64}', encoding="utf-8")
+    assert of(weights=tmp_path) == Shape(6, 64, 0)
+
+
+@pytest.mark.parametrize(
+    "study", sorted(file.stem for file in (ROOT / "studies").glob("*.yaml") if "-" not in file.stem)
+)
+def test_every_study_has_a_cost(
+    study: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    main([study, "--rate", "1e12"])
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"study {study}: ")
+    assert "at 1e+12 operations per second" in printed
+    assert printed.splitlines()[-1].startswith("| total | ")
+
+
+def test_an_unknown_study_is_named() -> None:
+    with pytest.raises(SystemExit, match=r"error: studies/none\.yaml: no such file"):
+        main(["none"])
