@@ -46,6 +46,13 @@ def _layer(value: object) -> object:
     return value
 
 
+def _one_or_two_files(value: object) -> object:
+    files = [value] if isinstance(value, str | Path) else value
+    if not isinstance(files, list) or len(files) not in (1, 2):
+        raise ValueError(f"expected one file of `source<TAB>target` or two files [source, target], got {value!r}")
+    return files
+
+
 _SOME_CODES = ("en", "eu", "zh", "qaa")
 LanguageCode = Annotated[str, BeforeValidator(_known_language)]
 Category = Annotated[str, BeforeValidator(_known_category)]
@@ -92,12 +99,25 @@ class Treebanks(_Section):
 
 
 class Parallel(_Section):
-    """Parallel sentences for the similarity of languages; sentences are matched by sent_id."""
+    """Parallel sentences for the similarity of languages with the source language."""
 
     folders: dict[LanguageCode, str] = {}
-    """Per language, the treebank folder that holds its side of the parallel text."""
+    """Per language, the treebank folder that holds its side of the parallel text; sentences are matched by sent_id."""
+    files: dict[LanguageCode, Annotated[list[Path], BeforeValidator(_one_or_two_files)]] = {}
+    """Per target language, its sentences with those of the source language as text: one file whose lines are
+    `source<TAB>target`, or two files `[source, target]` that are aligned line by line. DVC does not watch them: after a
+    change, `dvc repro --force convert_unimorph`."""
     max_pairs: Positive = 1000
+    """At most so many pairs of a language: the first."""
     poolings: list[Literal["mean", "last"]] = ["mean", "last"]
+    """A sentence's hidden state: the mean over its sub-words; its last sub-word's, as the authors did."""
+
+    @model_validator(mode="after")
+    def _one_place_each(self) -> "Parallel":
+        for language in self.files:
+            if language in self.folders:
+                raise ValueError(f"files.{language}: expected a language once, it is in folders too")
+        return self
 
 
 class PocketNLI(_Section):
@@ -168,15 +188,27 @@ class Pretrain(_Section):
         return self
 
 
+class HubModel(_Section):
+    """A model of the hub."""
+
+    repository: str
+    revision: str = "main"
+    """A commit; or a branch or tag, which `downloads.lock` pins to a commit at its first use."""
+
+
 class Checkpoint(_Section):
     """One checkpoint of one model."""
 
     model: str
     """The model that this is a checkpoint of; correlations are per model."""
     weights: Path
-    """A folder in transformers' layout; or, with `repository`, the YAML file that pins hub revisions to commits."""
+    """A folder in transformers' layout; or, with `repository`, the YAML file that pins hub revisions to commits (those
+    that it lacks are in `downloads.lock`)."""
     repository: str | None = None
     revision: str | None = None
+    """On the hub: a commit, branch or tag."""
+    tokenizer: HubModel | None = None
+    """null: the tokenizer lies with the weights."""
     step: Annotated[int, Field(ge=0)]
     tokens_seen: Annotated[int, Field(ge=0)] | None = None
     """Sub-words seen in training; null where unknown."""

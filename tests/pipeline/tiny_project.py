@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,9 +18,9 @@ class Project:
 
     path: Path
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs a command in the checkout and returns what it printed (standard output and error together)."""
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """The environment of the project's commands."""
+        return {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.path / "src"),
@@ -28,12 +29,22 @@ class Project:
             "GIT_AUTHOR_NAME": "tester", "GIT_AUTHOR_EMAIL": "tester@example.org",
             "GIT_COMMITTER_NAME": "tester", "GIT_COMMITTER_EMAIL": "tester@example.org",
         }  # fmt: skip
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs a command in the checkout and returns what it printed (standard output and error together)."""
         done = subprocess.run(
-            command, cwd=self.path, env=environment, text=True, check=False,
+            command, cwd=self.path, env=self.environment(), text=True, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}"
         return done
+
+    def start(self, *command: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Starts a command in the checkout, in a process group of its own."""
+        return subprocess.Popen(
+            command, cwd=self.path, env=self.environment(), stdout=output, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
 
     def dvc(self, *arguments: str) -> str:
         """Runs dvc, which must succeed."""

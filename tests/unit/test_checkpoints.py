@@ -1,14 +1,10 @@
-"""Checkpoints: hashes that see the weights and nothing else, manifests, duplicates, the hub."""
+"""Checkpoints: hashes that see the weights and nothing else, what they refuse, manifests, duplicates."""
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,6 @@ from safetensors.torch import save_file
 from polyprobe.artefacts import embeddings, manifest
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import apply_duplicates_policy, resolve, tokenizer_hash, weights_summary
-from polyprobe.checkpoints.hub import pinned_commit
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.verify_checkpoints import verify_checkpoints
 from polyprobe.study import Checkpoint, Study, load_study
@@ -37,7 +32,7 @@ TENSORS = {
 def _write(folder: Path, tensors: dict[str, torch.Tensor] = TENSORS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    (folder / "config.json").write_text(json.dumps({"model_type": "bloom", "n_layer": 2, "hidden_size": 3}))
+    (folder / "config.json").write_text(json.dumps({"model_type": "other", "n_layer": 2, "hidden_size": 3}))
     (folder / "tokenizer.json").write_text(json.dumps({"model": {"a": 1, "b": 2}, "padding": None}))
     return folder
 
@@ -93,6 +88,80 @@ def test_two_names_exchanged_change_the_hash(tmp_path) -> None:
     assert weights_summary(before).sha256 != weights_summary(after).sha256
 
 
+def _bloom(folder: Path, tensors: dict[str, torch.Tensor]) -> Path:
+    _write(folder, {name: tensor.clone() for name, tensor in tensors.items()})
+    (folder / "config.json").write_text(json.dumps({"model_type": "bloom", "n_layer": 2, "hidden_size": 3}))
+    return folder
+
+
+def test_a_tied_output_embedding_does_not_count_and_an_untied_one_does(tmp_path) -> None:
+    tensors = {f"transformer.{name}": tensor for name, tensor in TENSORS.items()}
+    tied = {"lm_head.weight": TENSORS["h.0.weight"]}
+    untied = {"lm_head.weight": TENSORS["h.0.weight"] + 1}
+    without, with_tied, with_untied = (
+        weights_summary(_bloom(tmp_path / str(number), tensors | head))
+        for number, head in enumerate(({}, tied, untied))
+    )
+    assert with_tied == without
+    assert with_untied.sha256 != without.sha256
+    assert with_untied.parameters == without.parameters + 6
+
+
+def test_the_base_models_prefix_does_not_count(tmp_path) -> None:
+    prefixed = {f"transformer.{name}": tensor for name, tensor in TENSORS.items()}
+    expected = weights_summary(_bloom(tmp_path / "prefixed", prefixed))
+    assert weights_summary(_bloom(tmp_path / "bare", TENSORS)) == expected
+    tied = TENSORS | {"lm_head.weight": TENSORS["h.0.weight"]}
+    assert weights_summary(_bloom(tmp_path / "tied", tied)) == expected
+    other = weights_summary(_write(tmp_path / "other", prefixed))
+    assert other == expected
+    assert weights_summary(_write(tmp_path / "other-bare")) != other
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_numbers_that_are_not_finite_are_refused_with_their_tensor(tmp_path, dtype, number) -> None:
+    if dtype == "float8_e4m3fn":
+        number = "nan"
+    largest = torch.finfo(getattr(torch, dtype)).max
+    numbers = torch.full((5,), largest, dtype=torch.float64)
+    numbers[0] = -largest
+    weights_summary(_write(tmp_path / "finite", TENSORS | {"h.2.bias": numbers.to(getattr(torch, dtype))}))
+    numbers[3] = float(number)
+    folder = _write(tmp_path / "weights", TENSORS | {"h.2.bias": numbers.to(getattr(torch, dtype))})
+    with pytest.raises(BadInputError, match=r"model.safetensors: tensor h.2.bias: expected finite numbers, found NaN"):
+        weights_summary(folder)
+
+
+def test_zeros_are_refused_where_there_is_nothing_else(tmp_path) -> None:
+    zeros = {name: torch.zeros_like(tensor) for name, tensor in TENSORS.items()} | {"minus": torch.tensor([-0.0])}
+    with pytest.raises(
+        BadInputError, match=r"weights: all 4 tensors \(count, ...\) are zero, expected trained weights"
+    ):
+        weights_summary(_write(tmp_path / "weights", zeros))
+    weights_summary(_write(tmp_path / "bias", TENSORS | {"bias": torch.zeros(9)}))
+
+
+def test_memory_does_not_grow_with_the_model_and_chunks_leave_no_seam(tmp_path, monkeypatch) -> None:
+    from polyprobe.checkpoints import tensors
+
+    expected = weights_summary(_write(tmp_path / "weights"))
+    monkeypatch.setattr(tensors, "_CHUNK", 8)
+    assert weights_summary(tmp_path / "weights") == expected
+    bad = TENSORS | {"h.0.weight": torch.tensor([1.0, 2.0, 3.0, 4.0, float("nan")])}
+    with pytest.raises(BadInputError, match=r"tensor h\.0\.weight"):
+        weights_summary(_write(tmp_path / "bad", bad))
+
+
+def test_an_encoder_with_a_decoder_is_refused(tmp_path) -> None:
+    folder = _write(tmp_path / "weights")
+    (folder / "config.json").write_text('{"is_encoder_decoder": true, "num_layers": 2, "d_model": 3}')
+    with pytest.raises(
+        BadInputError, match=r"config.json: an encoder with a decoder, expected a causal model or an enc"
+    ):
+        resolve("step-5", _checkpoint(folder))
+
+
 def test_the_tokenizers_layout_and_last_settings_do_not_matter(tmp_path) -> None:
     one, two = _write(tmp_path / "one"), _write(tmp_path / "two")
     (two / "tokenizer.json").write_text('{\n "padding": {"length": 3}, "model": {"b": 2,\n "a": 1}}')
@@ -136,7 +205,10 @@ def _cut(file: Path, end: int) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "model.safetensors").unlink(), "weights: no weights, expected model.safetensors or"),
+        (
+            lambda folder: (folder / "model.safetensors").unlink(),
+            "weights: no weights, expected model.safetensors or pytorch_model.bin",
+        ),
         (lambda folder: (folder / "config.json").unlink(), "weights: no config.json, expected transformers' config"),
         (lambda folder: (folder / "config.json").write_text("{"), r"config.json: no valid JSON"),
         (lambda folder: (folder / "config.json").write_text("{}"), r"config.json: expected one of the keys num_hidden"),
@@ -210,7 +282,7 @@ def test_verifying_writes_every_manifest_and_prunes_the_rest(tmp_path, monkeypat
     assert left == [".gitignore", "one.json", "three.json", "two.json"]
     rows = json.loads(Path("metrics/checkpoints.json").read_text())
     assert [(row["checkpoint"], row["dropped"]) for row in rows] == list(verified.items())
-    columns = "checkpoint model step tokens_seen weights_sha256 parameters layers width dtype dropped"
+    columns = "checkpoint model repository commit step tokens_seen weights_sha256 parameters layers width dtype dropped"
     assert list(rows[0]) == columns.split()
 
 
@@ -261,107 +333,3 @@ def test_embeddings_come_back_and_their_bytes_do_not_change(tmp_path) -> None:
     assert len({file.read_bytes() for file in files}) == 1
     assert embeddings.metadata(files[0]) == metadata
     assert [array.tolist() for array in embeddings.read(files[0])] == [states.tolist(), rows.tolist()]
-
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.mark.parametrize(
-    ("pins", "message"),
-    [
-        ("a/b@step1: " + COMMIT, "pins.yaml: no line for a/b@step2, expected"),
-        ("a/b@step2: main", "pins.yaml: a/b@step2: expected a commit of 40 hexadecimal digits, got 'main'"),
-        ("a: [", "pins.yaml: no valid YAML"),
-        ("", "pins.yaml: no line for a/b@step2"),
-        (None, "pins.yaml: no such file"),
-    ],
-)
-def test_bad_pins_are_one_clear_line(tmp_path, pins, message) -> None:
-    file = tmp_path / "pins.yaml"
-    if pins is not None:
-        file.write_text(pins)
-    with pytest.raises(BadInputError, match=message):
-        pinned_commit(file, "a/b", "step2")
-
-
-class _Hub(BaseHTTPRequestHandler):
-    """The few endpoints of the hub that fetching a commit asks for."""
-
-    folder: Path
-    asked: list[str]
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        path = self.path.partition("?")[0]
-        names = sorted(file.name for file in self.folder.iterdir())
-        if path == f"/api/models/a/b/revision/{COMMIT}":
-            listed = {"id": "a/b", "modelId": "a/b", "sha": COMMIT, "siblings": [{"rfilename": name} for name in names]}
-            self._answer(json.dumps(listed).encode(), {"Content-Type": "application/json"})
-        elif path.startswith(f"/api/models/a/b/tree/{COMMIT}"):
-            sizes = [{"type": "file", "path": name, "size": (self.folder / name).stat().st_size, "oid": name}
-                     for name in names]  # fmt: skip
-            self._answer(json.dumps(sizes).encode(), {"Content-Type": "application/json"})
-        elif path.startswith(f"/a/b/resolve/{COMMIT}/") and path.rpartition("/")[2] in names:
-            content = (self.folder / path.rpartition("/")[2]).read_bytes()
-            etag = hashlib.sha256(content).hexdigest()
-            self._answer(content, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
-        else:
-            self._answer(b"{}", {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "Revision Not Found"}, 404)
-
-    def _answer(self, content: bytes, headers: dict[str, str], status: int = 200) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keeps quiet."""
-
-
-@pytest.fixture
-def hub(tmp_path) -> Iterator[tuple[str, type[_Hub]]]:
-    folder = _write(tmp_path / "hub")
-    (folder / "pytorch_model.bin").write_bytes(b"not wanted")
-    (folder / "README.md").write_text("not wanted")
-    handler = type("Hub", (_Hub,), {"folder": folder, "asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def _resolve_apart(study: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
-    """Runs the stage in a process of its own: the hub's address is read when its library is imported."""
-    environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(study / "home"), "NO_PROXY": "127.0.0.1"}
-    command = [sys.executable, "-m", "polyprobe.stages.resolve", "step-5"]
-    return subprocess.run(command, cwd=study, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_a_checkpoint_of_the_hub_is_fetched_at_its_pinned_commit(tmp_path, hub) -> None:
-    endpoint, handler = hub
-    study = tmp_path / "study"
-    study.mkdir()
-    params = (ROOT / "studies" / "pocket.yaml").read_text()
-    start, end = params.index("checkpoints:\n"), params.index("checkpoints_duplicates:")
-    entry = "checkpoints:\n  step-5: {model: m, weights: pins.yaml, repository: a/b, revision: step5, step: 5}\n"
-    (study / "params.yaml").write_text(params[:start] + entry + params[end:])
-    (study / "pins.yaml").write_text(f"a/b@step5: {COMMIT}\n")
-    done = _resolve_apart(study, endpoint)
-    assert done.returncode == 0, done.stderr
-    found = manifest.read(study / "data" / "checkpoints" / "step-5.json")
-    assert (found.repository, found.commit, found.folder) == ("a/b", COMMIT, None)
-    assert found.weights_sha256 == weights_summary(tmp_path / "hub").sha256
-    assert not any("pytorch_model" in path or "README" in path for path in handler.asked)
-    (study / "pins.yaml").write_text(f"a/b@step5: {'f' * 40}\n")
-    failed = _resolve_apart(study, endpoint)
-    assert failed.returncode == 1
-    assert failed.stderr.splitlines()[-1].startswith(f"error: a/b at {'f' * 40}: cannot be fetched from the hub")

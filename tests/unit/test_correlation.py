@@ -321,6 +321,8 @@ def test_scores_are_averaged_over_seeds_in_the_studys_order(tmp_path: Path, monk
     assert list(last["language"]) == ["qaa", "qaf", "qae", "qad", "qac", "qab"]
     expected = first.set_index("language")["score"] + 0.01
     assert last.set_index("language")["score"].to_dict() == pytest.approx(expected.to_dict(), rel=1e-6)
+    assert last["spread"].tolist() == pytest.approx([0.02 / 2**0.5] * 6), "two seeds, 0.02 apart"
+    assert table[table["checkpoint"] == "step-0"]["spread"].isna().all(), "one seed"
 
 
 @pytest.mark.usefixtures("in_finished")

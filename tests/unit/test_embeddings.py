@@ -1,7 +1,7 @@
 """Hidden states of words, held against a slow and obvious way of getting them."""
 
+import copy
 from collections.abc import Sequence
-from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -9,75 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tokenizers import Regex, Tokenizer
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel, Split
-from tokenizers.pre_tokenizers import Sequence as Steps
-from tokenizers.processors import TemplateProcessing
-from tokenizers.trainers import BpeTrainer
+from small_models import ARCHITECTURES, BLOCKS, SENTENCES, WIDTH, small_model, small_tokenizer
 
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import Sentence, embed_selected_words, select_words, sentence_embeddings, word_embeddings
 from polyprobe.checkpoints.embedding import embed_words
 from polyprobe.checkpoints.pooling import Groups, _windows, length_limit
-from polyprobe.checkpoints.tokenising import tokenise
+from polyprobe.checkpoints.tokenising import TokenisedSentence, tokenise
 from polyprobe.running.errors import BadInputError
-
-ARCHITECTURES = ("bloom", "gpt_neox", "llama", "xlm-roberta")
-
-WIDTH = 16
-BLOCKS = 2
-
-SENTENCES = [
-    Sentence(("The", "old", "cats", "sat", "."), (True, True, True, False, False)),
-    Sentence(("«", "Ñandúes", "»", ",", "said", "she", "."), (False, False, False, True, True, False, True)),
-    Sentence(("我们", "看见", "猫", "。"), (False, False, False, False)),
-    Sentence(("Yes",), (True,)),
-    Sentence(("He", "said", '"', "no", '."'), (True, True, False, False, True)),
-    Sentence(("1 000", "cats", "  ", "and", "old"), (True, True, True, True, False)),
-    Sentence(("cats",) * 9, (True,) * 9),
-]
-
-
-@cache
-def _tokenizer(architecture: str) -> Any:
-    """Byte-level BPE whose sub-words run over the borders of words: `." he` is split at spaces only."""
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = Steps([Split(Regex(r"\s?\S+|\s+"), "isolated"), ByteLevel(False, use_regex=False)])
-    special = ["<s>", "<pad>", "</s>", "<unk>"]
-    texts = ['she said "no." and "yes." he said', "the old cats sat. the old cats", "1 000 cats", "我们看见猫。"] * 5
-    trainer = BpeTrainer(
-        vocab_size=330, special_tokens=special, initial_alphabet=sorted(ByteLevel.alphabet()), show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    if architecture == "xlm-roberta":
-        tokenizer.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
-    )
-
-
-@cache
-def _model(architecture: str) -> Any:
-    from transformers import AutoConfig, AutoModel
-
-    common = {"vocab_size": len(_tokenizer(architecture)), "pad_token_id": 1, "hidden_size": WIDTH}
-    names = {"num_hidden_layers": BLOCKS, "num_attention_heads": 2, "intermediate_size": 32}
-    config = {
-        "bloom": {"n_layer": BLOCKS, "n_head": 2},
-        "gpt_neox": names | {"max_position_embeddings": 64},
-        "llama": names | {"max_position_embeddings": 64, "num_key_value_heads": 2},
-        "xlm-roberta": names | {"max_position_embeddings": 66, "type_vocab_size": 1},
-    }[architecture]
-    torch.manual_seed(0)
-    model = AutoModel.from_config(AutoConfig.for_model(architecture, **common, **config)).eval()
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.1 * torch.randn_like(weight)
-    return model
 
 
 def _states(architecture: str, ids: Sequence[int], layer: int) -> np.ndarray:
@@ -85,7 +25,7 @@ def _states(architecture: str, ids: Sequence[int], layer: int) -> np.ndarray:
     encoder = architecture == "xlm-roberta"
     whole = [0, *ids, 2] if encoder else list(ids)
     with torch.inference_mode():
-        output = _model(architecture)(input_ids=torch.tensor([whole]), output_hidden_states=True)
+        output = small_model(architecture)(input_ids=torch.tensor([whole]), output_hidden_states=True)
     states = output.hidden_states[layer - 1][0].numpy()
     return states[1:-1] if encoder else states
 
@@ -98,7 +38,7 @@ def _slowly(architecture: str, sentence: Sentence, layer: int) -> np.ndarray:
         text += form + (" " if space else "")
     text = text.rstrip()
     solid = {place for place, character in enumerate(text) if not character.isspace()}
-    encoding = _tokenizer(architecture)(text, add_special_tokens=False, return_offsets_mapping=True)
+    encoding = small_tokenizer(architecture)(text, add_special_tokens=False, return_offsets_mapping=True)
     states = _states(architecture, encoding["input_ids"], layer)
     rows = []
     for word in words:
@@ -114,7 +54,9 @@ def _slowly(architecture: str, sentence: Sentence, layer: int) -> np.ndarray:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_words_are_the_means_of_their_subwords(architecture) -> None:
     layers = [1, 2, 3]
-    found = word_embeddings(_model(architecture), _tokenizer(architecture), SENTENCES, layers, batch_tokens=40)
+    found = word_embeddings(
+        small_model(architecture), small_tokenizer(architecture), SENTENCES, layers, batch_tokens=40
+    )
     for layer in layers:
         expected = np.concatenate([_slowly(architecture, sentence, layer) for sentence in SENTENCES])
         empty = np.isnan(expected).any(axis=1)
@@ -125,8 +67,10 @@ def test_words_are_the_means_of_their_subwords(architecture) -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_isolated_words_are_tokenised_alone_and_strung_together(architecture) -> None:
-    tokenizer = _tokenizer(architecture)
-    found = word_embeddings(_model(architecture), tokenizer, SENTENCES, [2], tokenisation="isolated", batch_tokens=40)
+    tokenizer = small_tokenizer(architecture)
+    found = word_embeddings(
+        small_model(architecture), tokenizer, SENTENCES, [2], tokenisation="isolated", batch_tokens=40
+    )
     expected = []
     for sentence in SENTENCES:
         parts = [tokenizer(form, add_special_tokens=False)["input_ids"] for form in sentence.forms]
@@ -138,7 +82,7 @@ def test_isolated_words_are_tokenised_alone_and_strung_together(architecture) ->
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_batch_has_no_influence(architecture) -> None:
-    model, tokenizer = _model(architecture), _tokenizer(architecture)
+    model, tokenizer = small_model(architecture), small_tokenizer(architecture)
     alone = word_embeddings(model, tokenizer, SENTENCES, [3], batch_tokens=1)
     for budget in (20, 64, 10_000):
         together = word_embeddings(model, tokenizer, SENTENCES, [3], batch_tokens=budget)
@@ -148,17 +92,17 @@ def test_the_batch_has_no_influence(architecture) -> None:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_last_layer_is_the_models_own_output(architecture) -> None:
     sentence = Sentence(("cats",), (False,))
-    ids = _tokenizer(architecture)("cats", add_special_tokens=False)["input_ids"]
-    found = word_embeddings(_model(architecture), _tokenizer(architecture), [sentence], [BLOCKS + 1])
+    ids = small_tokenizer(architecture)("cats", add_special_tokens=False)["input_ids"]
+    found = word_embeddings(small_model(architecture), small_tokenizer(architecture), [sentence], [BLOCKS + 1])
     whole = [0, *ids, 2] if architecture == "xlm-roberta" else ids
     with torch.inference_mode():
-        output = _model(architecture)(input_ids=torch.tensor([whole])).last_hidden_state[0]
+        output = small_model(architecture)(input_ids=torch.tensor([whole])).last_hidden_state[0]
     inner = output[1:-1] if architecture == "xlm-roberta" else output
     np.testing.assert_allclose(found[BLOCKS + 1][0], inner.mean(0).numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_wanted_words_are_those_rows_of_all() -> None:
-    model, tokenizer = _model("bloom"), _tokenizer("bloom")
+    model, tokenizer = small_model("bloom"), small_tokenizer("bloom")
     wanted = [[0, 3], [], [2], [0], [1, 4], [], [8]]
     starts = np.cumsum([0, *(len(sentence.forms) for sentence in SENTENCES)])
     rows = [start + word for start, words in zip(starts, wanted, strict=False) for word in words]
@@ -167,26 +111,34 @@ def test_wanted_words_are_those_rows_of_all() -> None:
 
 
 def test_no_sentences_give_no_rows() -> None:
-    assert word_embeddings(_model("bloom"), _tokenizer("bloom"), [], [1])[1].shape == (0, WIDTH)
+    assert word_embeddings(small_model("bloom"), small_tokenizer("bloom"), [], [1])[1].shape == (0, WIDTH)
+
+
+def _subwords(found: TokenisedSentence, words: int) -> list[list[int]]:
+    """The positions of each word's sub-words."""
+    assert (np.diff(found.words) >= 0).all()
+    return [found.positions[found.words == word].tolist() for word in range(words)]
 
 
 def test_a_subword_over_two_words_counts_for_both_and_a_leading_space_for_none() -> None:
-    tokenizer = _tokenizer("bloom")
+    tokenizer = small_tokenizer("bloom")
     sentence = Sentence(("said", '"', "no", ".", '"', "and"), (True, False, False, False, True, False))
     (found,) = tokenise(tokenizer, [sentence], "natural")
     tokens = tokenizer.convert_ids_to_tokens(found.ids)
     assert tokens[-2:] == ['Ġ"no."', "Ġand"]
     quotation, last = len(tokens) - 2, len(tokens) - 1
-    assert found.words == [list(range(quotation)), *[[quotation]] * 4, [last]]
-    assert found.shared == sum(sum(position in word for word in found.words) > 1 for position in range(len(found.ids)))
-    counted = embed_words(_model("bloom"), tokenizer, [sentence, SENTENCES[0]], [1])
+    words = _subwords(found, 6)
+    assert words == [list(range(quotation)), *[[quotation]] * 4, [last]]
+    assert found.shared == sum(sum(position in word for word in words) > 1 for position in range(len(found.ids)))
+    counted = embed_words(small_model("bloom"), tokenizer, [sentence, SENTENCES[0]], [1])
     assert counted.subwords == len(found.ids) + len(tokenizer(SENTENCES[0].text)["input_ids"])
     assert counted.shared_subwords >= found.shared >= 1
 
 
 def test_a_word_without_subwords_takes_the_one_before() -> None:
-    (found,) = tokenise(_tokenizer("bloom"), [SENTENCES[5]], "natural")
-    assert found.words[2] == found.words[1][-1:]
+    (found,) = tokenise(small_tokenizer("bloom"), [SENTENCES[5]], "natural")
+    words = _subwords(found, 5)
+    assert words[2] == words[1][-1:]
 
 
 LONG = Sentence(("the", "old", "cats", "sat", ".") * 12, (True, True, True, False, True) * 12)
@@ -194,27 +146,29 @@ LONG = Sentence(("the", "old", "cats", "sat", ".") * 12, (True, True, True, Fals
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_long_sentence_is_split_and_each_subword_has_context_on_both_sides(architecture) -> None:
-    model, tokenizer = _model(architecture), _tokenizer(architecture)
+    model, tokenizer = small_model(architecture), small_tokenizer(architecture)
     room = 16
     limit = room + 2 * (architecture == "xlm-roberta")
     found = embed_words(model, tokenizer, [SENTENCES[0], LONG], [1, 3], max_length=limit)
     assert found.split_sentences == 1
-    assert len(found.embeddings[3]) == 65
+    assert len(found.states[3]) == 65
     (tokenised,) = tokenise(tokenizer, [LONG], "natural")
     length = len(tokenised.ids)
+    words = _subwords(tokenised, len(LONG.forms))
     states = np.full((length, WIDTH), np.nan, dtype=np.float32)
     for start in range(0, length, room // 2):
         first = start + room // 4 if start else 0
-        states[first : start + room] = _states(architecture, tokenised.ids[start : start + room], 3)[first - start :]
+        part = tokenised.ids[start : start + room].tolist()
+        states[first : start + room] = _states(architecture, part, 3)[first - start :]
         if start + room >= length:
             break
-    expected = np.stack([states[word].mean(axis=0) for word in tokenised.words])
-    np.testing.assert_allclose(found.embeddings[3][5:], expected, rtol=1e-4, atol=1e-5)
+    expected = np.stack([states[word].mean(axis=0) for word in words])
+    np.testing.assert_allclose(found.states[3][5:].numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("length", "room"), [(1, 8), (8, 8), (9, 8), (100, 8), (57, 7), (30, 1), (31, 2), (200, 64)])
 def test_windows_use_every_subword_once(length, room) -> None:
-    sentence = Groups(list(range(length)), np.arange(length), np.zeros(length, dtype=np.int64))
+    sentence = Groups(np.arange(length), np.arange(length), np.zeros(length, dtype=np.int64))
     windows = list(_windows(0, sentence, room))
     used = [place for window in windows for place in range(window.use_from, window.use_to)]
     assert used == list(range(length))
@@ -226,10 +180,10 @@ def test_windows_use_every_subword_once(length, room) -> None:
 
 
 def test_the_limit_is_what_model_and_tokenizer_say() -> None:
-    limits = [length_limit(_model(architecture), _tokenizer(architecture)) for architecture in ARCHITECTURES]
+    limits = [length_limit(small_model(architecture), small_tokenizer(architecture)) for architecture in ARCHITECTURES]
     assert limits == [None, 64, 64, 64]  # RoBERTa's positions start behind the padding index
     longer = Sentence(LONG.forms * 2, LONG.space_after * 2)
-    longest = embed_words(_model("xlm-roberta"), _tokenizer("xlm-roberta"), [longer], [3])
+    longest = embed_words(small_model("xlm-roberta"), small_tokenizer("xlm-roberta"), [longer], [3])
     assert longest.split_sentences == 1
 
 
@@ -237,11 +191,11 @@ def test_sentences_are_pooled_without_special_subwords() -> None:
     texts = ["the old cats sat.", "yes", "我们看见猫。"]
     for architecture in ARCHITECTURES:
         found = sentence_embeddings(
-            _model(architecture), _tokenizer(architecture), texts, [1, 3], ["mean", "last"], batch_tokens=12
+            small_model(architecture), small_tokenizer(architecture), texts, [1, 3], ["mean", "last"], batch_tokens=12
         )
         assert set(found) == {(1, "mean"), (1, "last"), (3, "mean"), (3, "last")}
         for number, text in enumerate(texts):
-            ids = _tokenizer(architecture)(text, add_special_tokens=False)["input_ids"]
+            ids = small_tokenizer(architecture)(text, add_special_tokens=False)["input_ids"]
             states = _states(architecture, ids, 3)
             np.testing.assert_allclose(found[3, "mean"][number], states.mean(0), rtol=1e-4, atol=1e-5)
             np.testing.assert_allclose(found[3, "last"][number], states[-1], rtol=1e-4, atol=1e-5)
@@ -249,15 +203,13 @@ def test_sentences_are_pooled_without_special_subwords() -> None:
 
 def test_an_empty_sentence_is_refused() -> None:
     with pytest.raises(ValueError, match="no sub-word"):
-        sentence_embeddings(_model("bloom"), _tokenizer("bloom"), ["yes", ""], [1], ["mean"])
+        sentence_embeddings(small_model("bloom"), small_tokenizer("bloom"), ["yes", ""], [1], ["mean"])
 
 
 def test_bfloat16_states_are_averaged_in_float32() -> None:
-    import copy
-
-    model = copy.deepcopy(_model("bloom")).to(torch.bfloat16)
-    found = word_embeddings(model, _tokenizer("bloom"), SENTENCES, [1])[1]
-    expected = word_embeddings(_model("bloom"), _tokenizer("bloom"), SENTENCES, [1])[1]
+    model = copy.deepcopy(small_model("bloom")).to(torch.bfloat16)
+    found = word_embeddings(model, small_tokenizer("bloom"), SENTENCES, [1])[1]
+    expected = word_embeddings(small_model("bloom"), small_tokenizer("bloom"), SENTENCES, [1])[1]
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0.1, atol=0.05)
     assert not np.array_equal(found, torch.from_numpy(found).to(torch.bfloat16).float().numpy())
@@ -331,33 +283,59 @@ def _manifest() -> Manifest:
     return Manifest("step-1", "m", None, None, "f", "0" * 64, "1" * 64, 1, 3, WIDTH, "float32", 1, None, False)
 
 
-def _selected(words: pd.DataFrame, rows: np.ndarray, model: Any) -> Any:
-    return embed_selected_words(
-        model, _tokenizer("bloom"), words, rows, [2, 3],
-        manifest=_manifest(), language="qaa", tokenisation="natural", batch_tokens=100,
+def _selected(words: pd.DataFrame, rows: np.ndarray, model: Any, **settings: Any) -> tuple[Any, dict[str, str]]:
+    """The embeddings by layer, and their metadata."""
+    parts: list[dict[int, np.ndarray]] = []
+    metadata = embed_selected_words(
+        model, small_tokenizer("bloom"), words, rows, [2, 3],
+        manifest=_manifest(), language="qaa", tokenisation="natural", batch_tokens=100, append=parts.append, **settings,
     )  # fmt: skip
+    empty = np.zeros((0, WIDTH), dtype=np.float16)
+    return {layer: np.concatenate([empty, *(part[layer] for part in parts)]) for layer in (2, 3)}, metadata
 
 
 def test_selected_words_are_the_rows_of_the_whole_table() -> None:
     words = _words(60)
     rows = select_words(words, CAPS, 1, seed=0, language="qaa")
-    every = _selected(words, np.arange(len(words)), _model("bloom"))
-    some = _selected(words, rows, _model("bloom"))
+    every, _ = _selected(words, np.arange(len(words)), small_model("bloom"))
+    some, metadata = _selected(words, rows, small_model("bloom"))
     for layer in (2, 3):
-        assert some.embeddings[layer].dtype == np.float16
-        np.testing.assert_allclose(
-            some.embeddings[layer].astype(float), every.embeddings[layer][rows].astype(float), rtol=2e-3, atol=2e-3
-        )
-    assert some.metadata["weights_sha256"] == "0" * 64
-    assert _selected(words, rows[:0], _model("bloom")).embeddings[2].shape == (0, WIDTH)
+        assert some[layer].dtype == np.float16
+        expected = every[layer][rows].astype(float)
+        np.testing.assert_allclose(some[layer].astype(float), expected, rtol=2e-3, atol=2e-3)
+    assert metadata["weights_sha256"] == "0" * 64
+    assert _selected(words, rows[:0], small_model("bloom"))[0][2].shape == (0, WIDTH)
 
 
-def test_states_too_large_for_float16_are_refused() -> None:
-    import copy
-
-    model = copy.deepcopy(_model("bloom"))
+@pytest.mark.parametrize("layer", [2, 3])
+def test_states_too_large_for_float16_are_refused(layer: int) -> None:
+    model = copy.deepcopy(small_model("bloom"))
     with torch.no_grad():
-        model.ln_f.bias[5] = 1e5
+        if layer == 3:
+            model.ln_f.bias[5] = 1e5
+        else:
+            model.h[0].mlp.dense_4h_to_h.bias[5] = -1e5
     words = _words(10)
-    with pytest.raises(BadInputError, match=r"step-1: qaa: layer 3: word '\w+' \(row 2\): neuron 5 is \d+"):
+    with pytest.raises(BadInputError, match=rf"step-1: qaa: layer {layer}: word '\w+' \(row 2\): neuron 5 is -?\d+"):
         _selected(words, np.array([2, 4]), model)
+
+
+def test_a_large_state_of_a_later_chunk_names_its_own_word() -> None:
+    model, words = copy.deepcopy(small_model("bloom")), _words(30)
+    rows = np.arange(len(words))
+    parts: list[Any] = []
+
+    def poison(part: Any) -> None:
+        parts.append(part)
+        if len(parts) == 3:
+            with torch.no_grad():
+                model.ln_f.bias[7] = 1e5
+
+    with pytest.raises(BadInputError) as caught:
+        embed_selected_words(
+            model, small_tokenizer("bloom"), words, rows, [3],
+            manifest=_manifest(), language="qaa", tokenisation="natural", batch_tokens=100, append=poison,
+            chunk_bytes=4 * WIDTH * 20,
+        )  # fmt: skip
+    row = sum(len(part[3]) for part in parts)
+    assert f"layer 3: word {words['form'][row]!r} (row {row}): neuron 7 is" in str(caught.value)

@@ -1,5 +1,8 @@
 """Whole-or-nothing writes, seeds, scratch folders, knobs, fan-out."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,36 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     fill("third", fail=False)
     assert [entry.name for entry in path.iterdir()] == ["third"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from polyprobe.running.files import new_folder
+with new_folder(Path(sys.argv[1])) as temporary:
+    (temporary / "half").touch()
+    print(temporary.name, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_process_left_of_a_folder_is_removed(tmp_path: Path) -> None:
+    """That of a process which still writes is left alone."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, tmp_path / "folder"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        unfinished = process.stdout.readline().strip()
+        (tmp_path / ".other.1.tmp").mkdir()
+        for killed in (False, True):
+            if killed:
+                # Not waited for: a process that nobody has asked about yet keeps its number.
+                process.kill()
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            with new_folder(tmp_path / "folder") as temporary:
+                (temporary / "whole").touch()
+            kept = {"folder", ".other.1.tmp"} | ({unfinished} if not killed else set())
+            assert {entry.name for entry in tmp_path.iterdir()} == kept
 
 
 def test_json_holds_no_nan(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Similarity of parallel sentences."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from polyprobe.alignment.similarity import sentence_similarity, similarity_table
+from polyprobe.alignment.similarity import no_similarities, sentence_similarity, similarity_table
 from polyprobe.artefacts import similarity
 
 
@@ -49,23 +52,63 @@ def test_one_pair_is_too_few() -> None:
         sentence_similarity(np.ones((1, 4)), np.ones((1, 4)))
 
 
+def _pairs(**sides: dict[int, str]) -> pd.DataFrame:
+    rows = [(pair, language, text) for language, side in sides.items() for pair, text in side.items()]
+    return pd.DataFrame(rows, columns=["pair", "language", "text"]).sample(frac=1, random_state=0)
+
+
+class _Model:
+    """Random states of sentences, the same ones for the same sentence; keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def __call__(self, texts: list[str]) -> Any:
+        self.calls.append(texts)
+        return {
+            (layer, pooling): np.stack([self.state(text, layer, pooling) for text in texts])
+            for layer in (3, 10)
+            for pooling in ("mean", "last")
+        }
+
+    def state(self, text: str, layer: int, pooling: str) -> np.ndarray:
+        return np.random.default_rng([layer, *pooling.encode(), *text.encode()]).normal(size=4)
+
+
 def test_the_table_has_a_row_per_layer_language_and_pooling(tmp_path) -> None:
-    generator = np.random.default_rng(2)
-    states = {
-        language: {(layer, pooling): generator.normal(size=(6, 4)) for layer in (3, 10) for pooling in ("mean", "last")}
-        for language in ("qac", "qaa", "qab")
-    }
-    table = similarity_table(states, "qaa")
+    sides = {language: {pair: f"{language} {pair}" for pair in range(6)} for language in ("qac", "qaa", "qab")}
+    model = _Model()
+    table = similarity_table(_pairs(**sides), model, "qaa")
     assert table[["layer", "language", "pooling"]].values.tolist() == [
         [layer, language, pooling] for layer in (3, 10) for language in ("qab", "qac") for pooling in ("last", "mean")
     ]
-    expected = sentence_similarity(states["qaa"][10, "mean"], states["qac"][10, "mean"])
-    assert table.iloc[-1]["cosine"] == expected.cosine
+    source, target = (model(list(sides[language].values()))[10, "mean"] for language in ("qaa", "qac"))
+    assert table.iloc[-1]["cosine"] == sentence_similarity(source, target).cosine
+    assert model.calls[0] == list(sides["qaa"].values())  # in the pairs' order
     similarity.write(tmp_path / "similarity.parquet", table)
     assert len(similarity.read(tmp_path / "similarity.parquet")) == 8
 
 
-@pytest.mark.parametrize("states", [{}, {"qab": {(1, "mean"): np.ones((2, 2))}}])
-def test_without_parallel_text_of_the_source_language_the_table_is_empty(states, tmp_path) -> None:
-    similarity.write(tmp_path / "similarity.parquet", similarity_table(states, "qaa"))
-    assert similarity.read(tmp_path / "similarity.parquet").empty
+def test_each_language_is_compared_on_its_own_pairs_and_no_sentence_runs_twice() -> None:
+    source = {0: "one", 1: "two", 2: "two", 3: "three", 4: "four"}
+    model = _Model()
+    table = similarity_table(
+        _pairs(qaa=source, qab={0: "x", 1: "y"}, qac={2: "z", 3: "x", 4: "z"}, qad={}), model, "qaa"
+    )
+    assert sorted(map(tuple, model.calls)) == sorted([("one", "two", "three", "four"), ("x", "y"), ("z", "x")])
+    for language, pairs, texts in (("qab", [0, 1], ["x", "y"]), ("qac", [2, 3, 4], ["z", "x", "z"])):
+        states = [np.stack([model.state(text, 3, "last") for text in side]) for side in
+                  ([source[pair] for pair in pairs], texts)]  # fmt: skip
+        expected = sentence_similarity(*states)
+        row = table[(table["language"] == language) & (table["layer"] == 3) & (table["pooling"] == "last")].iloc[0]
+        assert (row["cosine"], row["mismatched"], row["pairs"]) == (expected.cosine, expected.mismatched, len(pairs))
+    assert set(table["language"]) == {"qab", "qac"}
+
+
+@pytest.mark.parametrize("sides", [{}, {"qab": {0: "x", 1: "y"}}, {"qaa": {0: "x"}, "qab": {1: "y"}}])
+def test_without_parallel_text_of_the_source_language_the_table_is_empty(sides, tmp_path) -> None:
+    model = _Model()
+    for table in (similarity_table(_pairs(**sides), model, "qaa"), no_similarities()):
+        similarity.write(tmp_path / "similarity.parquet", table)
+        assert similarity.read(tmp_path / "similarity.parquet").empty
+    assert model.calls == []

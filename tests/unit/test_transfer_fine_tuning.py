@@ -2,19 +2,26 @@
 
 import dataclasses
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from tiny_bloom import tiny_bloom
 
-from polyprobe.artefacts import scores
+from polyprobe.artefacts import confusion, scores
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import Lora, POSTask, Task
 from polyprobe.transfer import TASKS
-from polyprobe.transfer.fine_tuning import _Run, fine_tune, load_fine_tuned
+from polyprobe.transfer.fine_tuning import Predicted, _Run, fine_tune, load_fine_tuned
 
 WORDS = {"NOUN": ["mola", "kito", "benu"], "VERB": ["sara", "tipe"], "ADJ": ["vone", "garu"], "PUNCT": ["."]}
 SIGNS = {"entailment": "yes", "neutral": "maybe", "contradiction": "never"}
@@ -33,9 +40,10 @@ class Planted:
             "folder": task, "languages": LANGUAGES, "epochs": 3, "learning_rate": 1e-2, "batch_size": 16,
             "max_length": 32, "evaluate_every": 10, "max_train": 120,
         } | changes  # fmt: skip
+        seeds = values.pop("seeds", 1)
         kind = {"xnli": Task, "pos": POSTask}[task]
         fine_tune(
-            task, self.manifest, kind.model_validate(values), Lora(), source="qaa", seed=0, seeds=1,
+            task, self.manifest, kind.model_validate(values), Lora(), source="qaa", seed=0, seeds=seeds,
             data=self.data / task, output=output,
         )  # fmt: skip
         return output
@@ -85,7 +93,8 @@ def test_a_planted_problem_is_learned_the_same_way_twice(planted: Planted, task:
     assert (main.score > main.majority + 3 * main.standard_error).all()
     assert (main.score > main.untrained + 3 * main.standard_error).all()
     assert set(contents(output)) == {
-        "scores.parquet", "seed-0/adapter_config.json", "seed-0/adapter_model.safetensors",
+        "scores.parquet", "confusion.parquet", "seed-0/adapter_config.json", "seed-0/adapter_model.safetensors",
+        "seed-0/loss.tsv", "seed-0/dev_score.tsv",
     }  # fmt: skip
     assert contents(planted.fine_tune(task, tmp_path / "second")) == contents(output)
     assert not list(Path(".scratch").iterdir())
@@ -125,7 +134,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     with pytest.raises(KilledError):
         planted.fine_tune("pos", tmp_path / "killed", **options)
     assert not (tmp_path / "killed").exists()
-    [scratch] = Path(".scratch").iterdir()
+    [scratch] = Path(".scratch").glob("*/seed-0")
     (scratch / "checkpoint-21").mkdir()
     monkeypatch.setattr(_Trainer, "_save_checkpoint", save)
     evaluated = []
@@ -140,6 +149,110 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert evaluated == [step for step in (10, 20, 24) if step > at]
 
 
+def test_a_run_killed_while_it_tests_trains_nothing_again(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two adapters; the best step is not the last one."""
+    options = {"seeds": 2, "epochs": 1, "evaluate_every": 2}
+    unbroken = planted.fine_tune("pos", tmp_path / "unbroken", **options)
+    assert (scores.read(unbroken / scores.NAME).best_step < 8).any()
+    from polyprobe.transfer.training import _Trainer
+
+    test, step, tested, trained = _Run._test, _Trainer.training_step, [], []
+
+    def die_at_the_end(self: Any, model: Any, description: str) -> Any:
+        tested.append(description)
+        if tested == ["untrained", "fine-tuned"] * 2:
+            raise KilledError
+        return test(self, model, description)
+
+    def train_and_tell(self: Any, *arguments: Any) -> Any:
+        trained.append(self.state.global_step)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(_Run, "_test", die_at_the_end)
+    with pytest.raises(KilledError):
+        planted.fine_tune("pos", tmp_path / "killed", **options)
+    monkeypatch.setattr(_Run, "_test", test)
+    monkeypatch.setattr(_Trainer, "training_step", train_and_tell)
+    assert contents(planted.fine_tune("pos", tmp_path / "killed", **options)) == contents(unbroken)
+    assert trained == []
+    assert not list(Path(".scratch").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_process_is_gone_on_with(planted: Planted, tmp_path: Path, number: signal.Signals) -> None:
+    options = {"evaluate_every": 3, "learning_rate": 2e-3}
+    unbroken = planted.fine_tune("pos", tmp_path / "unbroken", **options)
+    script = (
+        "from test_transfer_fine_tuning import *\n"
+        f"planted = Planted(Manifest(**{dataclasses.asdict(planted.manifest)!r}), Path({str(planted.data)!r}))\n"
+        f"planted.fine_tune('pos', Path('stopped'), **{options!r})\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    with subprocess.Popen([sys.executable, "-c", script], env=environment) as process:
+        while not any(Path(".scratch").glob("*/seed-0/checkpoint-6/trainer_state.json")):
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.send_signal(number)
+    assert process.returncode == -number
+    assert not Path("stopped").exists()
+    assert contents(planted.fine_tune("pos", tmp_path / "stopped", **options)) == contents(unbroken)
+    assert not list(Path(".scratch").iterdir())
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".scratch", "stopped", "unbroken"]
+
+
+def test_half_the_batch_where_memory_does_not_suffice(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory runs out after a save; the halved run begins anew or goes on, and a step sees the same pairs."""
+    from polyprobe.transfer.training import _Trainer
+
+    options = {"epochs": 1, "evaluate_every": 2, "learning_rate": 2e-3}
+    step, sizes = _Trainer.training_step, []
+
+    def little_memory(self: Any, model: Any, inputs: Any, *arguments: Any) -> Any:
+        sizes.append(len(inputs["labels"]))
+        if sizes[-1] > 8 and self.state.global_step > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return step(self, model, inputs, *arguments)
+
+    monkeypatch.setattr(_Trainer, "training_step", little_memory)
+    output = planted.fine_tune("xnli", tmp_path / "halved", **options)
+    assert sizes[:4] == [16] * 4
+    assert sizes[4:] == [8] * 11, "steps 3 to 8; the last one has 8 pairs"
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    whole = planted.fine_tune("xnli", tmp_path / "whole", **options)
+    losses = [np.loadtxt(folder / "seed-0/loss.tsv", skiprows=1) for folder in (output, whole)]
+    np.testing.assert_allclose(*losses, rtol=0.02)
+
+
+def test_the_training_curves_are_trainers(planted: Planted, tmp_path: Path) -> None:
+    output = planted.fine_tune("xnli", tmp_path / "out", evaluate_every=7)
+    losses = np.loadtxt(output / "seed-0/loss.tsv", skiprows=1)
+    assert losses[:, 0].tolist() == [*range(1, 25)]
+    assert losses[0, 1] == pytest.approx(np.log(3), abs=0.3), "an untrained head"
+    assert losses[-8:, 1].mean() < losses[:8, 1].mean() / 2
+    dev = np.loadtxt(output / "seed-0/dev_score.tsv", skiprows=1)
+    assert dev[:, 0].tolist() == [7, 14, 21, 24]
+    best = scores.read(output / scores.NAME).best_step[0]
+    assert dev[dev[:, 0] == best, 1] == dev[:, 1].max()
+
+
+def test_memory_that_runs_out_in_a_test_names_its_knob(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*arguments: Any, **options: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("polyprobe.transfer.evaluation.predict", no_memory)
+    with pytest.raises(
+        BadInputError, match=r"xnli untrained qaa: out of memory, expected POLYPROBE_BATCH_TOKENS below"
+    ):
+        planted.fine_tune("xnli", tmp_path / "out")
+
+
 @pytest.mark.parametrize("task", ["xnli", "pos"])
 def test_the_saved_adapter_gives_the_reported_scores(planted: Planted, task: str, tmp_path: Path) -> None:
     output = planted.fine_tune(task, tmp_path / "out", epochs=2, evaluate_every=4)
@@ -150,10 +263,12 @@ def test_the_saved_adapter_gives_the_reported_scores(planted: Planted, task: str
         evaluate_every=3, max_train=120,
     )  # fmt: skip
     run = _Run(task, planted.manifest, settings, Lora(), "qaa", 0, planted.data / task)
-    predicted = run._test(model, "reloaded")
-    rows = [row for code in LANGUAGES for row in run._rows(code, predicted[code], predicted[code])]
-    assert [row["score"] for row in rows] == frame.score.tolist()
+    found = run._test(model, "reloaded")
+    predicted = Predicted(trained=found, untrained=found, best_step=0)
+    assert [row["score"] for row in run.scores(predicted)] == frame.score.tolist()
     assert not (frame.score == frame.untrained).all()
+    table = confusion.read(output / confusion.NAME).drop(columns="seed").astype("object")
+    assert table.to_dict("records") == run.confusion(predicted)
 
 
 def test_saved_files_name_no_place_and_no_time(planted: Planted, tmp_path: Path) -> None:
@@ -186,7 +301,8 @@ def test_a_dropped_checkpoint_has_an_empty_table(planted: Planted, tmp_path: Pat
     dropped = Planted(dataclasses.replace(planted.manifest, dropped=True), planted.data)
     output = dropped.fine_tune("xnli", tmp_path / "out")
     assert len(scores.read(output / scores.NAME)) == 0
-    assert set(contents(output)) == {"scores.parquet"}
+    assert len(confusion.read(output / confusion.NAME)) == 0
+    assert set(contents(output)) == {"scores.parquet", "confusion.parquet"}
 
 
 def test_a_missing_file_leaves_the_old_output(planted: Planted, tmp_path: Path) -> None:

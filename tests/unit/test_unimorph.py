@@ -61,7 +61,8 @@ def test_upos() -> None:
 @pytest.mark.parametrize(
     "feature",
     ["Degree=Pos", "NumType=Card", "Poss=Yes", "PronType=Art", "PronType=Prs", "Case=Cau", "Case=Lat", "Mood=Des",
-     "Case=Obl", "Mood=Inter", "Gender=Unsp", "Foreign=Yes", "Clusivity=In", "Number", "=", "Sing", "Foo=a[b]", "UPOS=NOUN"],
+     "Case=Obl", "Mood=Inter", "Gender=Unsp", "Foreign=Yes", "Clusivity=In", "Number", "=", "Sing",
+     "Foo=a[b]", "UPOS=NOUN"],
 )  # fmt: skip
 def test_features_without_a_tag(feature: str) -> None:
     assert to_unimorph("X", feature, "vi") == NONE

@@ -1,11 +1,15 @@
 """How alike a model finds sentences and their translations."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+
+Embed = Callable[[list[str]], Mapping[tuple[int, Literal["mean", "last"]], Float[np.ndarray, "sentence neuron"]]]
+"""From sentences to their hidden states by layer and pooling."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,9 @@ class Similarity:
     precision_at_1: float
     """Share of sentences whose nearest neighbour among all translations is their own; ties count in part."""
     pairs: int
+
+
+_COLUMNS: Final = ["layer", "language", "pooling", *(field.name for field in fields(Similarity))]
 
 
 def sentence_similarity(
@@ -46,25 +53,36 @@ def sentence_similarity(
     )
 
 
-def similarity_table(
-    embeddings: Mapping[str, Mapping[tuple[int, str], Float[np.ndarray, "pair neuron"]]], source_language: str
-) -> pd.DataFrame:
+def similarity_table(pairs: pd.DataFrame, embed: Embed, source_language: str) -> pd.DataFrame:
     """One row per layer, target language and pooling, in the columns of `artefacts.similarity`.
 
+    A target language is compared with the source language on the pairs that it has. Each sentence goes through the
+    model once, the source language's first; the states of one target language are held at a time.
+
     Args:
-        embeddings: per language, by layer and pooling, one row per parallel sentence; may be empty.
+        pairs: parallel sentences (`artefacts.parallel`), may be empty.
+        embed: the model.
         source_language: the language that the others are compared with.
     """
-    columns = ["layer", "language", "pooling", "cosine", "mismatched", "precision_at_1", "pairs"]
-    source = embeddings.get(source_language, {})
-    rows = [
-        {"layer": layer, "language": language, "pooling": pooling}
-        | asdict(sentence_similarity(source[layer, pooling], states))
-        for language, by_layer in embeddings.items()
-        if source and language != source_language
-        for (layer, pooling), states in by_layer.items()
-    ]
-    return pd.DataFrame(rows, columns=columns).sort_values(columns[:3], ignore_index=True)
+    sides = {str(language): side for language, side in pairs.sort_values("pair").groupby("language", observed=True)}
+    source = sides.pop(source_language, pairs[:0])
+    shared = {language: side.merge(source, on="pair", suffixes=("", "_source")) for language, side in sides.items()}
+    places, texts = pd.factorize(source["text"])
+    first = dict(zip(source["pair"], places, strict=True))
+    states = embed(texts.tolist()) if any(map(len, shared.values())) else {}
+    rows: list[dict[str, object]] = []
+    for language, both in shared.items():
+        ours = np.array([first[pair] for pair in both["pair"]], dtype=np.int64)
+        theirs, texts = pd.factorize(both["text"])
+        for (layer, pooling), found in (embed(texts.tolist()) if len(both) else {}).items():
+            compared = sentence_similarity(states[layer, pooling][ours], found[theirs])
+            rows.append({"layer": layer, "language": language, "pooling": pooling} | asdict(compared))
+    return pd.DataFrame(rows, columns=_COLUMNS).sort_values(_COLUMNS[:3], ignore_index=True)
+
+
+def no_similarities() -> pd.DataFrame:
+    """The table of a study without parallel sentences."""
+    return pd.DataFrame(columns=_COLUMNS)
 
 
 def _unit(vectors: Float[np.ndarray, "pair neuron"]) -> Float[np.ndarray, "pair neuron"]:

@@ -15,7 +15,8 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
         scores: checkpoint, task and the scores of that checkpoint fine-tuned for that task.
         languages: the order of the languages.
 
-    The standard error is the mean over seeds: the seeds share their test items.
+    The standard error is the mean over seeds: the seeds share their test items. The spread is the sample's standard
+    deviation over seeds.
     """
     frames = []
     for manifest, task, frame in scores:
@@ -25,6 +26,7 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
             majority=("majority", "mean"),
             untrained=("untrained", "mean"),
             items=("items", "first"),
+            spread=("score", "std"),
         )
         averaged = averaged.astype({"metric": "str", "language": "str"})
         averaged["place"] = averaged["language"].map({code: place for place, code in enumerate(languages)})

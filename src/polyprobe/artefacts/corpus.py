@@ -4,16 +4,14 @@ A list of objects: language, category, probed (bool), reason (why not, else null
 have a value), values {value: {train, dev, test}}.
 """
 
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from polyprobe.running.errors import BadInputError
+from polyprobe.artefacts._entries import Entry as Entry
+from polyprobe.artefacts._entries import read_entries
 from polyprobe.running.files import write_json
 
 PATH: Final = Path("metrics/corpus.json")
-
-Entry = dict[str, Any]
 
 
 def write(file: Path, entries: list[Entry]) -> None:
@@ -23,7 +21,4 @@ def write(file: Path, entries: list[Entry]) -> None:
 
 def read(file: Path = PATH) -> list[Entry]:
     """Reads the entries."""
-    if not file.exists():
-        raise BadInputError(f"{file}: no such file; has convert_unimorph been run?")
-    entries: list[Entry] = json.loads(file.read_text(encoding="utf-8"))
-    return entries
+    return read_entries(file, "convert_unimorph")

@@ -10,11 +10,12 @@ and note, which says why.
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 import pyarrow as pa
 
+from polyprobe.artefacts._entries import Entry, read_entries
 from polyprobe.artefacts._tables import CATEGORY, read_csv, schema, write_csv
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import write_json
@@ -40,7 +41,7 @@ POINTS_SCHEMA: Final = schema(
 """One point per checkpoint (average; language is `all`) or per checkpoint and target language (pairwise). used:
 whether it is among the n points that r is taken over (the converged model may not be)."""
 
-Cell = dict[str, Any]
+Cell = Entry
 
 
 def write(file: Path, cells: list[Cell]) -> None:
@@ -50,10 +51,7 @@ def write(file: Path, cells: list[Cell]) -> None:
 
 def read(file: Path = PATH) -> list[Cell]:
     """Reads the table's cells."""
-    if not file.exists():
-        raise BadInputError(f"{file}: no such file; has correlate been run?")
-    cells: list[Cell] = json.loads(file.read_text(encoding="utf-8"))
-    return cells
+    return read_entries(file, "correlate")
 
 
 def write_points(file: Path, frame: pd.DataFrame) -> None:

@@ -28,7 +28,7 @@ class Manifest:
     folder: str | None
     """The folder of the weights, relative to the study; None for the hub."""
     weights_sha256: str
-    """Hash of the tensors (names, shapes, types, bytes in name order), not of the files."""
+    """Hash of the tensors (names, types, shapes, bytes in name order), not of the files; see `checkpoints.hashing`."""
     tokenizer_sha256: str
     parameters: int
     layers: int
@@ -40,6 +40,9 @@ class Manifest:
     converged: bool
     dropped: bool = False
     """A duplicate that verify_checkpoints took out of the study."""
+    tokenizer_repository: str | None = None
+    """The hub's repository of the tokenizer, where it is not with the weights."""
+    tokenizer_commit: str | None = None
 
 
 def path(checkpoint: str, folder: Path = VERIFIED) -> Path:

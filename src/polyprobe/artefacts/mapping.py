@@ -5,16 +5,14 @@ Feature=Value: tokens}, what has no tag; unread {tag: tokens}, tags that set no 
 the schema); overruled {tag: tokens}, tags that lost their dimension to another one of the same token.
 """
 
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from polyprobe.running.errors import BadInputError
+from polyprobe.artefacts._entries import Entry as Entry
+from polyprobe.artefacts._entries import read_entries
 from polyprobe.running.files import write_json
 
 PATH: Final = Path("metrics/mapping.json")
-
-Entry = dict[str, Any]
 
 
 def write(file: Path, entries: list[Entry]) -> None:
@@ -24,7 +22,4 @@ def write(file: Path, entries: list[Entry]) -> None:
 
 def read(file: Path = PATH) -> list[Entry]:
     """Reads the entries."""
-    if not file.exists():
-        raise BadInputError(f"{file}: no such file; has convert_unimorph been run?")
-    entries: list[Entry] = json.loads(file.read_text(encoding="utf-8"))
-    return entries
+    return read_entries(file, "convert_unimorph")

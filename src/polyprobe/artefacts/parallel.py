@@ -11,7 +11,7 @@ from polyprobe.artefacts._tables import CATEGORY, read_table, schema, write_tabl
 PATH: Final = Path("data/parallel.parquet")
 
 SCHEMA: Final = schema(pair=pa.int32(), sent_id=pa.string(), language=CATEGORY, text=pa.string())
-"""Every language has the same pairs, numbered from 0."""
+"""Pairs are numbered from 0; those of a target language are there in the source language too, where it has any."""
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from polyprobe.artefacts import corpus, correlation, overlap, probes, scores, similarity, words
+from polyprobe.artefacts import confusion, corpus, correlation, overlap, probes, scores, similarity, words
 
 
 def load(root: Path) -> dict[str, pd.DataFrame]:
-    """The tables that are there: words, corpus, probes, similarity, scores, overlap, overlap_means, informativeness,
-    transfer, correlation, points. Tables that lie in one file per language, checkpoint or task come joined, with that
-    column in front."""
+    """The tables that are there: words, corpus, probes, similarity, scores, confusion, overlap, overlap_means,
+    informativeness, transfer, correlation, points. Tables that lie in one file per language, checkpoint or task come
+    joined, with that column in front."""
     found: dict[str, pd.DataFrame] = {}
 
     def joined(
@@ -36,6 +36,12 @@ def load(root: Path) -> dict[str, pd.DataFrame]:
         list((root / scores.FOLDER).glob(f"*/*/{scores.NAME}")),
         lambda file: {"task": file.parent.parent.name, "checkpoint": file.parent.name},
         scores.read,
+    )
+    joined(
+        "confusion",
+        list((root / scores.FOLDER).glob(f"*/*/{confusion.NAME}")),
+        lambda file: {"task": file.parent.parent.name, "checkpoint": file.parent.name},
+        confusion.read,
     )
     if (root / corpus.PATH).exists():
         found["corpus"] = pd.json_normalize(corpus.read(root / corpus.PATH))

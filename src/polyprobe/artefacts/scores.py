@@ -44,8 +44,10 @@ PLOT_SCHEMA: Final = schema(
     majority=pa.float64(),
     untrained=pa.float64(),
     items=pa.int32(),
+    spread_=pa.float64(),
 )
-"""The same over all checkpoints, averaged over seeds."""
+"""The same over all checkpoints, averaged over seeds; spread: the score's standard deviation over seeds, null for one
+seed."""
 
 
 def folder(task: str, checkpoint: str, root: Path = Path()) -> Path:

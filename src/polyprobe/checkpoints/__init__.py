@@ -7,7 +7,7 @@ fast.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from polyprobe.checkpoints.duplicates import apply_duplicates_policy
+from polyprobe.checkpoints.duplicates import apply_duplicates_policy, sets_of_equals
 from polyprobe.checkpoints.hashing import tokenizer_hash, weights_summary
 from polyprobe.checkpoints.resolving import resolve
 
@@ -28,6 +28,7 @@ __all__ = [
     "resolve",
     "select_words",
     "sentence_embeddings",
+    "sets_of_equals",
     "tokenizer_hash",
     "weights_summary",
     "word_embeddings",

@@ -23,15 +23,23 @@ def apply_duplicates_policy(
     Raises:
         BadInputError: there are duplicates and the policy is `fail`.
     """
+    groups = _groups(manifests)
+    if groups and policy == "fail":
+        raise BadInputError(
+            f"{PARAMS}: checkpoints: {'; '.join(sets_of_equals(manifests))} hold the same weights; give other weights, "
+            "take a key out, or set checkpoints_duplicates to drop_both or keep_first"
+        )
+    dropped = {key for group in groups for key in (group if policy == "drop_both" else group[1:])}
+    return [replace(manifest, dropped=manifest.checkpoint in dropped) for manifest in manifests]
+
+
+def sets_of_equals(manifests: Sequence[Manifest]) -> list[str]:
+    """Each set of checkpoints that hold the same weights, as `one and two`."""
+    return [" and ".join(group) for group in _groups(manifests)]
+
+
+def _groups(manifests: Sequence[Manifest]) -> list[list[str]]:
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for manifest in manifests:
         groups[manifest.weights_sha256].append(manifest.checkpoint)
-    duplicates = [group for group in groups.values() if len(group) > 1]
-    if duplicates and policy == "fail":
-        sets = "; ".join(" and ".join(group) for group in duplicates)
-        raise BadInputError(
-            f"{PARAMS}: checkpoints: {sets} hold the same weights; give other weights, take a key out, or set "
-            "checkpoints_duplicates to drop_both or keep_first"
-        )
-    dropped = {key for group in duplicates for key in (group if policy == "drop_both" else group[1:])}
-    return [replace(manifest, dropped=manifest.checkpoint in dropped) for manifest in manifests]
+    return [group for group in groups.values() if len(group) > 1]

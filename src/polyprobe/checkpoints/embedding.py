@@ -1,15 +1,17 @@
 """Hidden states of words and of sentences: means over their sub-words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32
+from torch import Tensor
 
 from polyprobe.checkpoints.pooling import Groups, count_split, length_limit, pooled_states
 from polyprobe.checkpoints.sentences import Sentence
-from polyprobe.checkpoints.tokenising import Tokenisation, encode, special_tokens, tokenise
+from polyprobe.checkpoints.tokenising import Tokenisation, TokenisedSentence, encode, special_tokens, tokenise
+from polyprobe.running.progress import progress
 
 Pooling = Literal["mean", "last"]
 
@@ -18,8 +20,8 @@ Pooling = Literal["mean", "last"]
 class EmbeddedWords:
     """Hidden states of words, and what had to be done to get them."""
 
-    embeddings: dict[int, Float32[np.ndarray, "word neuron"]]
-    """By layer."""
+    states: dict[int, Float32[Tensor, "word neuron"]]
+    """By layer, on the model's device."""
     subwords: int
     """Sub-words of all sentences."""
     shared_subwords: int
@@ -46,24 +48,25 @@ def word_embeddings(
         tokenizer: its fast tokenizer.
         sentences: whole sentences; each goes through the model as written.
         layers: numbered from 1, the embedding output; the last is after the final layer norm.
-        words: for each sentence the positions of the words wanted; None for all of them.
+        words: for each sentence the positions of the words wanted, none twice; None for all of them.
         tokenisation: natural: the sentence as written; isolated: each word alone, without spaces.
         max_length: sub-words that the model takes at once; None for what model and tokenizer say.
         batch_tokens: sub-words of one forward pass; no influence on the result beyond rounding.
 
     Returns:
         By layer, one row per word in the order of sentences and words.
+
+    Raises:
+        BadInputError: a batch does not fit into memory, nor does half of it.
     """
-    return embed_words(
-        model,
-        tokenizer,
-        sentences,
-        layers,
-        words=words,
-        tokenisation=tokenisation,
-        max_length=max_length,
-        batch_tokens=batch_tokens,
-    ).embeddings
+    bar: Any = progress(description="words", total=len(sentences), unit="sentence")
+    with bar:
+        embedded = embed_words(
+            model, tokenizer, sentences, layers,
+            words=words, tokenisation=tokenisation, max_length=max_length, batch_tokens=batch_tokens,
+            advance=bar.update,
+        )  # fmt: skip
+    return {layer: states.cpu().numpy() for layer, states in embedded.states.items()}
 
 
 def embed_words(
@@ -76,27 +79,30 @@ def embed_words(
     tokenisation: Tokenisation = "natural",
     max_length: int | None = None,
     batch_tokens: int = 8192,
-    description: str = "words",
+    advance: Callable[[int], object] = int,
 ) -> EmbeddedWords:
-    """`word_embeddings` with the counts beside them."""
+    """`word_embeddings` left where the model is, with the counts beside them.
+
+    Args:
+        advance: told how many more sentences have been begun.
+    """
     tokenised = tokenise(tokenizer, sentences, tokenisation)
     grouped, number = [], 0
     for sentence, found in enumerate(tokenised):
-        wanted = range(len(found.words)) if words is None else words[sentence]
-        members = [found.words[word] for word in wanted]
-        grouped.append(_groups(found.ids, members, number))
-        number += len(members)
+        count = len(sentences[sentence].forms)
+        wanted = range(count) if words is None else words[sentence]
+        grouped.append(_wanted(found, count, wanted, number))
+        number += len(wanted)
     specials, limit = special_tokens(tokenizer), max_length or length_limit(model, tokenizer)
-    states = pooled_states(
-        model, grouped, number, layers,
-        special_tokens=specials, max_length=limit, batch_tokens=batch_tokens, description=description,
-    )  # fmt: skip
     return EmbeddedWords(
-        embeddings={layer: state.numpy() for layer, state in states.items()},
+        states=pooled_states(
+            model, grouped, number, layers,
+            special_tokens=specials, max_length=limit, batch_tokens=batch_tokens, advance=advance,
+        ),
         subwords=sum(len(found.ids) for found in tokenised),
         shared_subwords=sum(found.shared for found in tokenised),
         split_sentences=count_split(grouped, specials, limit),
-    )
+    )  # fmt: skip
 
 
 def sentence_embeddings(
@@ -110,7 +116,10 @@ def sentence_embeddings(
     batch_tokens: int = 8192,
     description: str = "sentences",
 ) -> dict[tuple[int, Pooling], Float32[np.ndarray, "sentence neuron"]]:
-    """Hidden states of sentences: the mean over their sub-words, or the last one; special sub-words do not count.
+    """Hidden states of sentences, in two poolings; special sub-words do not count.
+
+    mean: over the sentence's sub-words. last: its last sub-word, where a causal model has seen the whole sentence (the
+    authors' choice).
 
     Returns:
         By layer and pooling, one row per text.
@@ -120,25 +129,26 @@ def sentence_embeddings(
         if not ids:
             raise ValueError(f"the tokenizer finds no sub-word in {texts[number]!r}")
         members = [range(len(ids)) if pooling == "mean" else [len(ids) - 1] for pooling in poolings]
-        grouped.append(_groups(ids, members, number * len(poolings)))
-    states = pooled_states(
-        model,
-        grouped,
-        len(texts) * len(poolings),
-        layers,
-        special_tokens=special_tokens(tokenizer),
-        max_length=max_length or length_limit(model, tokenizer),
-        batch_tokens=batch_tokens,
-        description=description,
-    )
+        positions = np.concatenate(members)
+        groups = number * len(poolings) + np.repeat(np.arange(len(poolings)), [len(group) for group in members])
+        grouped.append(Groups(np.array(ids), positions, groups))
+    bar: Any = progress(description=description, total=len(texts), unit="sentence")
+    with bar:
+        states = pooled_states(
+            model, grouped, len(texts) * len(poolings), layers,
+            special_tokens=special_tokens(tokenizer), max_length=max_length or length_limit(model, tokenizer),
+            batch_tokens=batch_tokens, advance=bar.update,
+        )  # fmt: skip
     return {
-        (layer, pooling): state.numpy()[place :: len(poolings)]
+        (layer, pooling): state.cpu().numpy()[place :: len(poolings)]
         for layer, state in states.items()
         for place, pooling in enumerate(poolings)
     }
 
 
-def _groups(ids: list[int], members: Sequence[Sequence[int]], first: int) -> Groups:
-    positions = np.array([position for group in members for position in group], dtype=np.int64)
-    numbers = np.repeat(np.arange(first, first + len(members)), [len(group) for group in members])
-    return Groups(ids, positions, numbers.astype(np.int64))
+def _wanted(found: TokenisedSentence, count: int, wanted: Sequence[int], first: int) -> Groups:
+    """The sub-words of the wanted ones of a sentence's `count` words, which are numbered from `first`."""
+    numbers = np.full(count, -1)
+    numbers[list(wanted)] = np.arange(first, first + len(wanted))
+    groups = numbers[found.words]
+    return Groups(found.ids, found.positions[groups >= 0], groups[groups >= 0])

@@ -1,27 +1,24 @@
-"""From a language's table of words to the float16 embeddings of the selected ones."""
+"""From a language's table of words to the float16 embeddings of the selected ones, a stretch of sentences at a time."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float16, Float32, Int64
+from torch import Tensor
 
 from polyprobe.artefacts.manifest import Manifest
+from polyprobe.checkpoints.chunks import chunks
 from polyprobe.checkpoints.embedding import embed_words
-from polyprobe.checkpoints.sentences import sentences_of
 from polyprobe.checkpoints.tokenising import Tokenisation
 from polyprobe.running.errors import BadInputError
+from polyprobe.running.progress import progress
 
-
-@dataclass(frozen=True)
-class SelectedWords:
-    """Embeddings of a language's selected words."""
-
-    embeddings: dict[int, Float16[np.ndarray, "word neuron"]]
-    """By layer."""
-    metadata: dict[str, str]
-    """What the artefact says of them, except the layer."""
+CHUNK_BYTES: Final = 1 << 30
+"""Of the float32 states that are held at once, whatever the treebank's size."""
+CHUNK_SENTENCES: Final = 20_000
 
 
 def embed_selected_words(
@@ -35,8 +32,13 @@ def embed_selected_words(
     language: str,
     tokenisation: Tokenisation,
     batch_tokens: int,
-) -> SelectedWords:
-    """Embeddings of some of a language's words; only sentences that hold one of them are run.
+    append: Callable[[dict[int, Float16[np.ndarray, "word neuron"]]], object],
+    chunk_bytes: int = CHUNK_BYTES,
+) -> dict[str, str]:
+    """Embeds some of a language's words and hands them on as they come; only sentences that hold one of them are run.
+
+    A chunk's sentences are sorted by length among themselves. Where the chunks end has no influence on the result
+    beyond rounding.
 
     Args:
         model: the checkpoint's base model.
@@ -48,45 +50,52 @@ def embed_selected_words(
         language: for messages and progress.
         tokenisation: see `word_embeddings`.
         batch_tokens: see `word_embeddings`.
+        append: given, in the order of `rows`, the embeddings of some more words by layer.
+        chunk_bytes: so much of hidden states is held at once.
+
+    Returns:
+        What the artefact says of the embeddings, except the layer.
 
     Raises:
-        BadInputError: a state that float16 cannot hold.
+        BadInputError: a state that float16 cannot hold, or a batch that does not fit into memory.
     """
-    numbers = words["sentence"].to_numpy()
-    kept = np.flatnonzero(np.isin(numbers, np.unique(numbers[rows])))
-    starts, sentences = zip(*sentences_of(words.iloc[kept]), strict=True) if len(kept) else ((), ())
-    places = np.searchsorted(kept, rows)
-    bounds = np.searchsorted(places, [*starts, len(kept)])
-    wanted = [(places[bounds[number] : bounds[number + 1]] - start).tolist() for number, start in enumerate(starts)]
-    embedded = embed_words(
-        model, tokenizer, sentences, layers,
-        words=wanted, tokenisation=tokenisation, batch_tokens=batch_tokens, description=f"words {language}",
-    )  # fmt: skip
-    forms = words["form"]
-    return SelectedWords(
-        embeddings={
-            layer: _to_float16(states, forms, rows, f"{manifest.checkpoint}: {language}: layer {layer}")
-            for layer, states in embedded.embeddings.items()
-        },
-        metadata={
-            "weights_sha256": manifest.weights_sha256,
-            "tokenisation": tokenisation,
-            "shared_subwords": f"{embedded.shared_subwords / max(1, embedded.subwords):.6f}",
-            "split_sentences": str(embedded.split_sentences),
-        },
-    )
+    most_words = chunk_bytes // (4 * manifest.width * len(layers))
+    subwords = shared = split = 0
+    bar: Any = progress(description=f"words {language}", total=words["sentence"].iloc[rows].nunique(), unit="sentence")
+    with bar:
+        for chunk in chunks(words, rows, most_words=most_words, most_sentences=CHUNK_SENTENCES):
+            embedded = embed_words(
+                model, tokenizer, chunk.sentences, layers,
+                words=chunk.words, tokenisation=tokenisation, batch_tokens=batch_tokens, advance=bar.update,
+            )  # fmt: skip
+            where, forms = f"{manifest.checkpoint}: {language}: layer", words["form"]
+            append(
+                {
+                    layer: _to_float16(states, forms, chunk.rows, f"{where} {layer}")
+                    for layer, states in embedded.states.items()
+                }
+            )
+            subwords += embedded.subwords
+            shared += embedded.shared_subwords
+            split += embedded.split_sentences
+            del embedded  # or it would be held while the next chunk's states are computed
+    return {
+        "weights_sha256": manifest.weights_sha256,
+        "tokenisation": tokenisation,
+        "shared_subwords": f"{shared / max(1, subwords):.6f}",
+        "split_sentences": str(split),
+    }
 
 
 def _to_float16(
-    states: Float32[np.ndarray, "word neuron"], forms: pd.Series, rows: Int64[np.ndarray, " word"], where: str
+    states: Float32[Tensor, "word neuron"], forms: pd.Series, rows: Int64[np.ndarray, " word"], where: str
 ) -> Float16[np.ndarray, "word neuron"]:
-    with np.errstate(over="ignore"):
-        small = states.astype(np.float16)
-    bad = np.argwhere(~np.isfinite(small))
-    if len(bad):
-        word, neuron = bad[0]
+    small = states.to(torch.float16)
+    finite = small.isfinite()
+    if not finite.all():
+        word, neuron = (~finite).nonzero()[0].tolist()
         raise BadInputError(
             f"{where}: word {forms.iloc[rows[word]]!r} (row {rows[word]}): neuron {neuron} is "
             f"{states[word, neuron]:g}, expected a finite number within float16's {np.finfo(np.float16).max:g}"
         )
-    return small
+    return small.cpu().numpy()

@@ -1,51 +1,78 @@
-"""Checkpoints on the hub, fetched at a pinned commit."""
+"""Checkpoints on the hub: the commit of a revision, and the files that are needed of it."""
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
+from polyprobe.checkpoints.layout import CONFIG, PICKLED, TOKENIZER, WEIGHTS, settings_files, weights_files
+from polyprobe.downloads.hub import COMMIT, commit_of, model_files
 from polyprobe.running.errors import BadInputError
 
-FILES: Final = ("config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "special_tokens_map.json",
-                "vocab*", "merges.txt", "sentencepiece*")  # fmt: skip
-"""What loading needs; the hub's repositories hold more."""
 
+def pinned_commit(pins: Path | None, repository: str, revision: str) -> str:
+    """The commit that a revision stands for.
 
-def pinned_commit(pins: Path, repository: str, revision: str) -> str:
-    """The commit that a revision stands for, from a YAML file of lines `repository@revision: commit`.
+    It is the revision itself, else what the study's pins say, else what `downloads.lock` says, else what the hub says,
+    which `downloads.lock` then records.
+
+    Args:
+        pins: a YAML file of lines `repository@revision: commit`, be it none; None for no file.
+        repository: such as bigscience/bloom-560m.
+        revision: a commit, branch or tag.
 
     Raises:
-        BadInputError: no such file, or no whole commit for this revision.
+        BadInputError: no such file, a line that is no commit, no such revision, or the hub cannot be reached.
     """
     from ruamel.yaml import YAML, YAMLError
 
+    if pins is None:
+        return commit_of(repository, revision)
     name = f"{repository}@{revision}"
     try:
         table = YAML(typ="safe").load(pins.read_text(encoding="utf-8")) or {}
     except (FileNotFoundError, IsADirectoryError):
-        raise BadInputError(f"{pins}: no such file, expected YAML with `{name}: commit`") from None
+        raise BadInputError(
+            f"{pins}: no such file, expected YAML with lines such as `{name}: commit`, or none"
+        ) from None
     except YAMLError as error:
         raise BadInputError(f"{pins}: no valid YAML: {str(error).splitlines()[0]}") from None
-    commit = table.get(name) if isinstance(table, dict) else None
-    if commit is None:
-        raise BadInputError(f"{pins}: no line for {name}, expected `{name}: commit`")
-    if not re.fullmatch(r"[0-9a-f]{40}", str(commit)):
+    if not isinstance(table, dict):
+        raise BadInputError(f"{pins}: expected lines such as `{name}: commit`")
+    commit = str(table.get(name) or commit_of(repository, revision))
+    if not COMMIT.fullmatch(commit):
         raise BadInputError(f"{pins}: {name}: expected a commit of 40 hexadecimal digits, got {commit!r}")
-    return str(commit)
+    return commit
 
 
 def fetch(repository: str, commit: str) -> Path:
-    """The folder of a commit's files in the hub's local cache, downloaded where it is not there yet.
+    """The folder of a commit's weights (safetensors where there are any), config and tokenizer in the local cache.
 
     Raises:
-        BadInputError: the hub does not have it or cannot be reached.
+        BadInputError: as for `downloads.hub.model_files`, or there are no weights or no config.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    try:
-        folder = snapshot_download(repository, revision=commit, allow_patterns=list(FILES))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        problem = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise BadInputError(f"{repository} at {commit}: cannot be fetched from the hub: {problem}") from None
-    return Path(folder)
+    def needed(names: Sequence[str]) -> list[str]:
+        weights = weights_files(names)
+        if not weights:
+            raise BadInputError(
+                f"{repository} at {commit}: no weights, expected {WEIGHTS} or {PICKLED}, whole or sharded"
+            )
+        if CONFIG not in names:
+            raise BadInputError(f"{repository} at {commit}: no {CONFIG}, expected a model of transformers")
+        return weights + settings_files(names)
+
+    return model_files(repository, commit, needed)
+
+
+def fetch_tokenizer(repository: str, commit: str) -> Path:
+    """The folder of a commit's tokenizer in the local cache.
+
+    Raises:
+        BadInputError: as for `downloads.hub.model_files`, or there is no fast tokenizer.
+    """
+
+    def needed(names: Sequence[str]) -> list[str]:
+        if TOKENIZER not in names:
+            raise BadInputError(f"{repository} at {commit}: no {TOKENIZER}, expected a fast tokenizer")
+        return settings_files(names)
+
+    return model_files(repository, commit, needed)

@@ -1,11 +1,14 @@
 """Models and tokenizers of checkpoints, of any causal or encoder architecture that transformers knows."""
 
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints.resolving import weights_folder
+from polyprobe.checkpoints.layout import CONFIG, read_json
+from polyprobe.checkpoints.resolving import tokenizer_folder, weights_folder
 from polyprobe.running.errors import BadInputError
 
 
@@ -16,20 +19,40 @@ def load_model(manifest: Manifest, dtype: str = "float32", device: str = "cpu") 
         manifest: the checkpoint.
         dtype: float32, bfloat16 or float16.
         device: a torch device.
+
+    Raises:
+        BadInputError: transformers does not know the architecture, or the weights lack some of its tensors.
     """
     from transformers import AutoModel
     from transformers.utils import logging
 
+    folder = weights_folder(manifest)
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # that the head's weights are not used is what is wanted here
     try:
-        model = AutoModel.from_pretrained(
-            weights_folder(manifest), dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True
+        model, found = AutoModel.from_pretrained(
+            folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True, output_loading_info=True
         )
+    except (ValueError, KeyError) as error:
+        raise BadInputError(_not_loaded(folder, error)) from None
     finally:
         logging.set_verbosity(verbosity)
+    # An encoder's pooler comes after all hidden states, and a model saved with a head has none.
+    if missing := sorted(name for name in found["missing_keys"] if not name.startswith("pooler.")):
+        raise BadInputError(
+            f"{folder}: the weights lack {len(missing)} tensors that config.json asks for, such as {missing[0]}; "
+            "expected names as transformers saves them"
+        )
     return model.eval().to(device)
+
+
+def _not_loaded(folder: Path, error: Exception) -> str:
+    kind = read_json(folder / CONFIG, "transformers' config.json").get("model_type")
+    return (
+        f"{folder / CONFIG}: model_type {kind!r}: transformers {version('transformers')} cannot load it; expected a "
+        f"causal model or an encoder that this version knows without code from the hub ({str(error).splitlines()[0]})"
+    )
 
 
 def load_tokenizer(manifest: Manifest) -> Any:
@@ -40,7 +63,7 @@ def load_tokenizer(manifest: Manifest) -> Any:
     """
     from transformers import AutoTokenizer
 
-    folder = weights_folder(manifest)
+    folder = tokenizer_folder(manifest)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="right")
     if not tokenizer.is_fast:
         raise BadInputError(f"{folder}: no fast tokenizer, expected tokenizer.json")

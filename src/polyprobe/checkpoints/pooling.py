@@ -1,23 +1,28 @@
 """Hidden states of sub-words, averaged over groups of them, in batches of sentences of like length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 
+from polyprobe.checkpoints.activations import fast_activations
+from polyprobe.checkpoints.layer_states import LayerStates
 from polyprobe.checkpoints.tokenising import NO_LIMIT
-from polyprobe.running.progress import progress
+from polyprobe.running.errors import BadInputError
+
+CACHED_SUBWORDS: Final = 1024
+"""Sub-words that a CPU takes at once: what a block computes of more of them does not stay in its cache."""
 
 
 @dataclass(frozen=True)
 class Groups:
     """One sentence's sub-words and the groups of them that are averaged."""
 
-    ids: list[int]
+    ids: Int[np.ndarray, " subword"]
     positions: Int[np.ndarray, " member"]
     """A sub-word's position in `ids`, for each membership of a sub-word in a group."""
     groups: Int[np.ndarray, " member"]
@@ -35,6 +40,18 @@ class _Window:
     use_to: int
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Sentences that go through the model at once."""
+
+    ids: Int[Tensor, "sentence subword"]
+    """Padded on the right."""
+    mask: Int[Tensor, "sentence subword"]
+    places: Int[Tensor, " member"]
+    """For each membership, its place in the hidden states of all sentences, one sentence after the other."""
+    groups: Int[Tensor, " member"]
+
+
 def pooled_states(
     model: Any,
     sentences: Sequence[Groups],
@@ -44,9 +61,9 @@ def pooled_states(
     special_tokens: tuple[list[int], list[int]],
     max_length: int | None,
     batch_tokens: int,
-    description: str,
+    advance: Callable[[int], object],
 ) -> dict[int, Float[Tensor, "group neuron"]]:
-    """The mean hidden state of each group at each layer, in float32 on the CPU.
+    """The mean hidden state of each group at each layer, in float32 on the model's device.
 
     Layer l is `hidden_states[l - 1]` of transformers: 1 is the embedding output, the last one is taken after the final
     layer norm. Sentences longer than the model's limit are run in windows that overlap by half; a sub-word's state
@@ -60,30 +77,48 @@ def pooled_states(
         special_tokens: put before and behind each window.
         max_length: the model's limit, special sub-words counted; None for no limit.
         batch_tokens: sub-words of one forward pass, padding included.
-        description: for the progress bar.
+        advance: told how many more sentences have been begun.
+
+    Raises:
+        BadInputError: a batch does not fit into memory, nor does half of it.
     """
-    before, behind = special_tokens
+    before, behind = (np.array(ids, dtype=np.int64) for ids in special_tokens)
     room = (max_length or NO_LIMIT) - len(before) - len(behind)
     windows = [window for number, sentence in enumerate(sentences) for window in _windows(number, sentence, room)]
-    device = next(model.parameters()).device
+    states, device = LayerStates(model, layers), next(model.parameters()).device
     padding = model.config.pad_token_id or 0
-    sums = {layer: torch.zeros(groups, model.config.hidden_size) for layer in layers}
+    sums = {layer: torch.zeros(groups, model.config.hidden_size, device=device) for layer in layers}
     counts = torch.zeros(groups, 1)
-    batches = list(_batches(windows, len(before) + len(behind), batch_tokens))
-    for batch in progress(batches, description=description, unit="batch"):
-        rows = [before + sentences[window.sentence].ids[window.start : window.stop] + behind for window in batch]
-        ids, mask = _padded(rows, padding)
-        with torch.inference_mode():
-            output = model(
-                input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True, use_cache=False
-            )
-        flat, group = _members(batch, sentences, len(before), ids.shape[1])
-        counts.index_add_(0, group, torch.ones(len(group), 1))
-        for layer in layers:
-            states = output.hidden_states[layer - 1].flatten(0, 1)[flat.to(device)]
-            # Summed on the CPU, where the order of the additions is fixed.
-            sums[layer].index_add_(0, group, states.to("cpu", torch.float32))
-    return {layer: total / counts for layer, total in sums.items()}
+
+    def add(batch: list[_Window]) -> bool:
+        """Adds a batch's states to the sums; False, and nothing added, where memory does not suffice."""
+        length = max(window.stop - window.start for window in batch) + len(before) + len(behind)
+        at_once = max(1, CACHED_SUBWORDS // length) if device.type == "cpu" else len(batch)
+        found = []
+        try:
+            for start in range(0, len(batch), at_once):
+                part = _batch(batch[start : start + at_once], sentences, before, behind, length, padding)
+                found.append((part.groups, _member_states(states, part, device)))
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            return False
+        for numbers, members in found:
+            counts.index_add_(0, numbers, torch.ones(len(numbers), 1))
+            where = _copied(numbers, device)
+            for layer, rows in members.items():
+                _add_rows(sums[layer], where, rows)
+        advance(sum(window.start == 0 for window in batch))
+        return True
+
+    with fast_activations(model):
+        for batch in _batches(windows, len(before) + len(behind), batch_tokens):
+            if not add(batch) and not _in_halves(add, batch, device):
+                raise BadInputError(
+                    f"out of memory: half of a batch of {batch_tokens} sub-words is still too large; "
+                    f"expected batch_tokens (POLYPROBE_BATCH_TOKENS) below {batch_tokens // 2}"
+                )
+    return {layer: total.div_(counts.to(device)) for layer, total in sums.items()}
 
 
 def length_limit(model: Any, tokenizer: Any) -> int | None:
@@ -122,39 +157,80 @@ def _windows(number: int, sentence: Groups, room: int) -> Iterator[_Window]:
 
 
 def _batches(windows: list[_Window], specials: int, batch_tokens: int) -> Iterator[list[_Window]]:
-    """Windows in descending length, as many at once as the budget holds (one at least)."""
+    """Windows in descending length, as many at once as the budget holds (one at least) and padding stays below half."""
     batch: list[_Window] = []
-    longest = 0
+    longest = subwords = 0
     for window in sorted(windows, key=lambda window: window.start - window.stop):
-        if batch and (len(batch) + 1) * longest > batch_tokens:
+        length = window.stop - window.start + specials
+        padded = (len(batch) + 1) * longest
+        if batch and (padded > batch_tokens or padded > 2 * (subwords + length)):
             yield batch
             batch = []
         if not batch:
-            longest = window.stop - window.start + specials
+            longest, subwords = length, 0
         batch.append(window)
+        subwords += length
     if batch:
         yield batch
 
 
-def _padded(
-    rows: list[list[int]], padding: int
-) -> tuple[Int[Tensor, "sentence subword"], Int[Tensor, "sentence subword"]]:
-    ids = torch.full((len(rows), max(map(len, rows))), padding)
-    mask = torch.zeros_like(ids)
-    for number, row in enumerate(rows):
-        ids[number, : len(row)] = torch.tensor(row)
-        mask[number, : len(row)] = 1
-    return ids, mask
+def _in_halves(add: Callable[[list[_Window]], bool], batch: list[_Window], device: torch.device) -> bool:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    middle = len(batch) // 2
+    return middle > 0 and add(batch[:middle]) and add(batch[middle:])
 
 
-def _members(
-    batch: list[_Window], sentences: Sequence[Groups], before: int, length: int
-) -> tuple[Int[Tensor, " member"], Int[Tensor, " member"]]:
-    """For each membership in a batch: its place in the flattened hidden states, and its group."""
+def _out_of_memory(error: Exception) -> bool:
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or bool(should_reduce_batch_size(error))
+
+
+def _batch(
+    windows: list[_Window],
+    sentences: Sequence[Groups],
+    before: Int[np.ndarray, " subword"],
+    behind: Int[np.ndarray, " other_subword"],
+    length: int,
+    padding: int,
+) -> _Batch:
+    rows = [np.concatenate([before, sentences[w.sentence].ids[w.start : w.stop], behind]) for w in windows]
+    mask = np.arange(length) < np.array([len(row) for row in rows])[:, None]
+    ids = np.full(mask.shape, padding, dtype=np.int64)
+    ids[mask] = np.concatenate(rows)
     places, groups = [], []
-    for row, window in enumerate(batch):
+    for row, window in enumerate(windows):
         sentence = sentences[window.sentence]
         inside = (sentence.positions >= window.use_from) & (sentence.positions < window.use_to)
-        places.append(row * length + before + sentence.positions[inside] - window.start)
+        places.append(row * length + len(before) + sentence.positions[inside] - window.start)
         groups.append(sentence.groups[inside])
-    return torch.from_numpy(np.concatenate(places)), torch.from_numpy(np.concatenate(groups))
+    return _Batch(
+        torch.from_numpy(ids),
+        torch.from_numpy(mask.astype(np.int64)),
+        torch.from_numpy(np.concatenate(places)),
+        torch.from_numpy(np.concatenate(groups)),
+    )
+
+
+def _member_states(
+    states: LayerStates, batch: _Batch, device: torch.device
+) -> dict[int, Float32[Tensor, "member neuron"]]:
+    found = states(_copied(batch.ids, device), _copied(batch.mask, device))
+    places = _copied(batch.places, device)
+    return {layer: state.flatten(0, 1)[places].float() for layer, state in found.items()}
+
+
+def _add_rows(
+    sums: Float32[Tensor, "group neuron"], groups: Int[Tensor, " member"], rows: Float32[Tensor, "member neuron"]
+) -> None:
+    """Adds each row to its group's sum, always in the same order."""
+    if sums.device.type == "cpu":
+        sums.index_add_(0, groups, rows)
+    else:  # where index_add_ adds in any order, and this one sorts
+        sums.index_put_((groups,), rows, accumulate=True)
+
+
+def _copied(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; the CPU does not wait for a GPU."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -29,8 +29,8 @@ class Sentence:
         return spans
 
 
-def sentences_of(words: pd.DataFrame) -> Iterator[tuple[int, Sentence]]:
-    """The sentences of a table of words (`artefacts.words`), each with the position of its first word in the table.
+def sentences_of(words: pd.DataFrame) -> Iterator[Sentence]:
+    """The sentences of a table of words (`artefacts.words`).
 
     Args:
         words: whole sentences in the table's order, with the columns sentence, form and space_after.
@@ -39,4 +39,4 @@ def sentences_of(words: pd.DataFrame) -> Iterator[tuple[int, Sentence]]:
     forms, spaces = words["form"].tolist(), words["space_after"].tolist()
     starts = [0, *((numbers[1:] != numbers[:-1]).nonzero()[0] + 1).tolist()] if len(numbers) else []
     for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
-        yield start, Sentence(tuple(forms[start:end]), tuple(spaces[start:end]))
+        yield Sentence(tuple(forms[start:end]), tuple(spaces[start:end]))

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Literal
+
+import numpy as np
+from jaxtyping import Bool, Int, Int64
 
 from polyprobe.checkpoints.sentences import Sentence
 
@@ -10,14 +14,18 @@ Tokenisation = Literal["natural", "isolated"]
 
 NO_LIMIT: Final = 1 << 20
 
+_SPACES: Final = np.array([code for code in range(0x10000) if chr(code).isspace()], dtype=np.uint32)
+
 
 @dataclass(frozen=True)
 class TokenisedSentence:
-    """A sentence's sub-words, without special ones."""
+    """A sentence's sub-words, without special ones, and which of them each word has (at least one)."""
 
-    ids: list[int]
-    words: list[list[int]]
-    """For each word the positions of its sub-words in `ids`, at least one."""
+    ids: Int[np.ndarray, " subword"]
+    positions: Int[np.ndarray, " member"]
+    """The words' sub-words, word by word, by their positions in `ids`."""
+    words: Int[np.ndarray, " member"]
+    """The word that each of these belongs to, ascending."""
     shared: int
     """Sub-words that more than one word has."""
 
@@ -56,63 +64,105 @@ def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
 
 
 def _natural(tokenizer: Any, sentences: Sequence[Sentence]) -> list[TokenisedSentence]:
-    texts = [sentence.text for sentence in sentences]
-    encoding = encode(tokenizer, texts, offsets=True)
-    return [
-        _locate(ids, offsets, sentence.spans, text)
-        for ids, offsets, sentence, text in zip(
-            encoding["input_ids"], encoding["offset_mapping"], sentences, texts, strict=True
-        )
-    ]
-
-
-def _locate(
-    ids: list[int], offsets: list[tuple[int, int]], spans: list[tuple[int, int]], text: str
-) -> TokenisedSentence:
-    words: list[list[int]] = [[] for _ in spans]
-    shared = 0
-    first = 0
-    for position, (start, end) in enumerate(offsets):
-        while start < end and text[start].isspace():
-            start += 1
-        while start < end and text[end - 1].isspace():
-            end -= 1
-        if start == end:
-            continue
-        while first < len(spans) and spans[first][1] <= start:
-            first += 1
-        owners = 0
-        word = first
-        while word < len(spans) and spans[word][0] < end:
-            if spans[word][1] > start:
-                words[word].append(position)
-                owners += 1
-            word += 1
-        shared += owners > 1
-    return TokenisedSentence(ids, _filled(words, len(ids)), shared)
+    encoding = encode(tokenizer, [sentence.text for sentence in sentences], offsets=True)
+    subwords = _flat(map(len, encoding["input_ids"]))
+    offsets = _flat(chain.from_iterable(chain.from_iterable(encoding["offset_mapping"]))).reshape(-1, 2)
+    # All sentences lie behind one another in one text, a space between any two.
+    lengths = _flat(len(form) for sentence in sentences for form in sentence.forms)
+    spaces = _flat(space for sentence in sentences for space in sentence.space_after)
+    counts = _flat(len(sentence.forms) for sentence in sentences)
+    ends = np.cumsum(lengths + spaces) + np.repeat(np.arange(len(counts)), counts) - spaces
+    starts = ends - lengths
+    text = " ".join(
+        "".join(form + " " * space for form, space in zip(sentence.forms, sentence.space_after, strict=True))
+        for sentence in sentences
+    )
+    firsts = np.cumsum([0, *(sum(map(len, s.forms)) + sum(s.space_after) + 1 for s in sentences)])[:-1]
+    offsets = offsets + np.repeat(firsts, subwords)[:, None]
+    start, end = _trimmed(offsets, _solid(text))
+    first = np.searchsorted(ends, start, side="right")
+    owners = np.where(start < end, np.searchsorted(starts, end, side="left") - first, 0).clip(min=0)
+    places = np.repeat(np.arange(len(owners)), owners)
+    words = np.repeat(first, owners) + _counted(owners)
+    return _by_sentence(encoding["input_ids"], counts, words, places, owners > 1)
 
 
 def _isolated(tokenizer: Any, sentences: Sequence[Sentence]) -> list[TokenisedSentence]:
     forms = sorted({form for sentence in sentences for form in sentence.forms})
     subwords: dict[str, list[int]] = dict(zip(forms, encode(tokenizer, forms)["input_ids"], strict=True))
-    found = []
-    for sentence in sentences:
-        ids: list[int] = []
-        words: list[list[int]] = []
-        for form in sentence.forms:
-            words.append(list(range(len(ids), len(ids) + len(subwords[form]))))
-            ids += subwords[form]
-        found.append(TokenisedSentence(ids, _filled(words, len(ids)), 0))
-    return found
+    ids = [list(chain.from_iterable(subwords[form] for form in sentence.forms)) for sentence in sentences]
+    counts = _flat(len(sentence.forms) for sentence in sentences)
+    lengths = _flat(len(subwords[form]) for sentence in sentences for form in sentence.forms)
+    words = np.repeat(np.arange(len(lengths)), lengths)
+    return _by_sentence(ids, counts, words, np.arange(len(words)), np.zeros(len(words), dtype=bool))
 
 
-def _filled(words: list[list[int]], subwords: int) -> list[list[int]]:
-    """The same, words without sub-words given the one before them, or the first."""
-    if subwords == 0 and words:
+def _solid(text: str) -> Bool[np.ndarray, " character"]:
+    """Which characters are no spaces."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    solid: Bool[np.ndarray, " character"] = np.isin(codes, _SPACES, invert=True)
+    return solid
+
+
+def _trimmed(
+    offsets: Int64[np.ndarray, "subword 2"], solid: Bool[np.ndarray, " character"]
+) -> tuple[Int64[np.ndarray, " subword"], Int64[np.ndarray, " subword"]]:
+    """Sub-words' first characters and those after their last, without the spaces at both ends."""
+    places = np.arange(len(solid))
+    following = np.minimum.accumulate(np.where(solid, places, len(solid))[::-1])[::-1]
+    start, end = offsets.T
+    start = np.minimum(np.append(following, len(solid))[start], end)
+    preceding = np.maximum.accumulate(np.where(solid, places + 1, 0))
+    return start, np.maximum(np.append(0, preceding)[end], start)
+
+
+def _by_sentence(
+    ids: list[list[int]],
+    counts: Int64[np.ndarray, " sentence"],
+    words: Int64[np.ndarray, " member"],
+    places: Int64[np.ndarray, " member"],
+    shared: Bool[np.ndarray, " subword"],
+) -> list[TokenisedSentence]:
+    """Cuts what is numbered over all sentences; words without sub-words are given the one before them, or the first.
+
+    Args:
+        ids: each sentence's sub-words.
+        counts: its words.
+        words: the word of each membership of a sub-word in a word.
+        places: its sub-word.
+        shared: whether more than one word has the sub-word.
+    """
+    lengths = _flat(map(len, ids))
+    if np.any((lengths == 0) & (counts > 0)):
         raise ValueError("the tokenizer finds no sub-word in a sentence")
-    before = 0
-    for positions in words:
-        if not positions:
-            positions.append(before)
-        before = positions[-1]
-    return words
+    first_word, first_place = np.cumsum(counts) - counts, np.cumsum(lengths) - lengths
+    last = np.full(counts.sum(), -1)
+    np.maximum.at(last, words, places)
+    empty = np.flatnonzero(last < 0)
+    starts = first_word[counts > 0]
+    last[starts] = np.maximum(last[starts], first_place[counts > 0])
+    known = np.maximum.accumulate(np.where(last < 0, 0, np.arange(len(last))))
+    words, places = np.append(words, empty), np.append(places, last[known[empty]])
+    order = np.lexsort((places, words))
+    words, places = words[order], places[order]
+    bounds = np.searchsorted(words, np.append(first_word, len(last)))
+    twice = np.append(0, np.cumsum(shared))
+    return [
+        TokenisedSentence(
+            ids=np.array(mine, dtype=np.int64),
+            positions=places[low:high] - place,
+            words=words[low:high] - word,
+            shared=int(twice[place + len(mine)] - twice[place]),
+        )
+        for mine, low, high, word, place in zip(ids, bounds[:-1], bounds[1:], first_word, first_place, strict=True)
+    ]
+
+
+def _flat(numbers: Any) -> Int64[np.ndarray, " number"]:
+    return np.fromiter(numbers, dtype=np.int64)
+
+
+def _counted(lengths: Int64[np.ndarray, " run"]) -> Int64[np.ndarray, " member"]:
+    """0, 1, 2, … for each run."""
+    counted: Int64[np.ndarray, " member"] = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return counted

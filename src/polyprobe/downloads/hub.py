@@ -1,14 +1,49 @@
-"""Files of the hub's datasets, at a commit.
+"""Files of the hub's repositories, at a commit, and never used before their hash is checked.
 
 The hub's own settings hold: HF_ENDPOINT (a mirror), HF_HOME (the cache), HF_TOKEN, HF_HUB_OFFLINE.
 """
 
+import errno
 import hashlib
 import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Final, Literal
 
 from polyprobe.downloads import lock
 from polyprobe.running.errors import BadInputError
+
+COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+Kind = Literal["model", "dataset"]
+
+_UNAUTHORISED: Final = 401
+
+
+def commit_of(repository: str, revision: str, kind: Kind = "model") -> str:
+    """The commit that a revision stands for.
+
+    A commit is its own; a branch or tag is pinned in `downloads.lock` at its first use.
+
+    Args:
+        repository: such as bigscience/bloom-560m.
+        revision: a commit, branch or tag.
+        kind: what the repository holds.
+
+    Raises:
+        BadInputError: the hub does not have it or cannot be reached.
+    """
+    if COMMIT.fullmatch(revision):
+        return revision
+    name = f"{_name(repository, kind)}@{revision}"
+    commit = lock.recorded(name)
+    if commit is None:
+        with _asking(f"{repository}@{revision}: cannot be resolved on the hub"):
+            commit = _ask_for_commit(repository, revision, kind)
+        lock.record(name, commit)
+    return commit
 
 
 def dataset_file(repository: str, revision: str, path: str) -> Path:
@@ -16,50 +51,176 @@ def dataset_file(repository: str, revision: str, path: str) -> Path:
 
     Args:
         repository: such as facebook/xnli.
-        revision: a commit; or a branch or tag, which is pinned in `downloads.lock` to the commit that it stands for at
-            its first use.
+        revision: as for `commit_of`.
         path: the file's path in the repository.
 
     Raises:
         BadInputError: the hub does not have it or cannot be reached, or the file is not what `downloads.lock` expects.
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    commit = _commit(repository, revision)
-    try:
+    commit = commit_of(repository, revision, "dataset")
+    with _asking(f"{repository}/{path} at {commit}: cannot be fetched from the hub"):
         file = Path(hf_hub_download(repository, path, repo_type="dataset", revision=commit))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise BadInputError(
-            f"{repository}/{path} at {commit}: cannot be fetched from the hub: {_line(error)}"
-        ) from None
-    name = f"hub:datasets/{repository}@{commit}/{path}"
-    with file.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    expected = lock.recorded(name)
-    if expected is None:
-        lock.record(name, digest)
-    elif expected != digest:
-        raise BadInputError(f"{name}: what came is not what {lock.PATH} expects: its SHA-256 is not {expected}")
+    _check({f"{_name(repository, 'dataset')}@{commit}/{path}": file}, {})
     return file
 
 
-def _commit(repository: str, revision: str) -> str:
-    if re.fullmatch(r"[0-9a-f]{40}", revision):
-        return revision
-    name = f"hub:datasets/{repository}@{revision}"
-    commit = lock.recorded(name)
-    if commit is None:
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError
+def model_files(repository: str, commit: str, choose: Callable[[Sequence[str]], list[str]]) -> Path:
+    """The folder of a model's files in the hub's local cache, downloaded where they are not there yet.
 
+    The first time, each file is held against the hash in the hub's listing of the commit; from then on against its
+    SHA-256 in `downloads.lock`, and nothing is asked of the hub any more. A connection that is cut off is taken up
+    again; of a process that was killed only whole files are kept.
+
+    Args:
+        repository: such as bigscience/bloom-560m.
+        commit: of 40 hexadecimal digits.
+        choose: from the paths in the repository to those that are needed; raises BadInputError where one is missing.
+
+    Raises:
+        BadInputError: the hub does not have it or cannot be reached, the disk is full, or a file is not what the hub's
+            listing or `downloads.lock` says; what is wrong is removed.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    base = f"{_name(repository, 'model')}@{commit}"
+    listed: dict[str, str | None] = {}
+    with _asking(f"{repository} at {commit}: cannot be fetched from the hub"):
+        paths = _cached_paths(repository, commit)
+        if not paths or any(lock.recorded(f"{base}/{path}") is None for path in choose(paths)):
+            listed = _listing(repository, commit, paths)
+        chosen = choose(sorted(listed) or paths)
+        folder = Path(snapshot_download(repository, revision=commit, allow_patterns=chosen))
+    _check(
+        {f"{base}/{path}": folder / path for path in chosen}, {f"{base}/{path}": listed.get(path) for path in chosen}
+    )
+    return folder
+
+
+def _name(repository: str, kind: Kind) -> str:
+    return f"hub:datasets/{repository}" if kind == "dataset" else f"hub:{repository}"
+
+
+def _ask_for_commit(repository: str, revision: str, kind: Kind) -> str:
+    """The hub's answer; where it cannot be reached, what the revision stood for when it was last downloaded."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return str(HfApi().repo_info(repository, revision=revision, repo_type=kind).sha)
+    except OfflineModeIsEnabled as error:
         try:
-            commit = str(HfApi().dataset_info(repository, revision=revision).sha)
-        except (HfHubHTTPError, OSError) as error:
-            raise BadInputError(f"{repository}@{revision}: cannot be resolved on the hub: {_line(error)}") from None
-        lock.record(name, commit)
-    return commit
+            folder = snapshot_download(
+                repository, revision=revision, repo_type=kind, allow_patterns=[], local_files_only=True
+            )
+            return Path(folder).name
+        except LocalEntryNotFoundError:
+            raise error from None
 
 
-def _line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def _cached_paths(repository: str, commit: str) -> list[str]:
+    """The paths at a commit as the local cache knows them; none where it does not."""
+    from huggingface_hub import get_cached_repo_tree
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    try:
+        return sorted(file.path for file in get_cached_repo_tree(repository, revision=commit))
+    except CachedRepoTreeNotFoundError:
+        return []
+
+
+def _listing(repository: str, commit: str, cached: Sequence[str]) -> dict[str, str | None]:
+    """The paths at a commit with their SHA-256 (large files) or git's SHA-1 (small ones).
+
+    Offline, the paths that the cache knows, without hashes.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.hf_api import RepoFile
+
+    try:
+        entries = HfApi().list_repo_tree(repository, revision=commit, recursive=True)
+        files = [entry for entry in entries if isinstance(entry, RepoFile)]
+        return {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
+    except OfflineModeIsEnabled as error:
+        if cached:
+            return dict.fromkeys(cached)
+        try:  # an older version of the library kept no listing
+            folder = Path(snapshot_download(repository, revision=commit, local_files_only=True))
+        except LocalEntryNotFoundError:
+            raise error from None
+        return {file.relative_to(folder).as_posix(): None for file in folder.rglob("*") if file.is_file()}
+
+
+def _check(files: dict[str, Path], listed: dict[str, str | None]) -> None:
+    """Holds files by name against `downloads.lock` and the hub's listing, and records those that are new.
+
+    Raises:
+        BadInputError: a file is another one. It is removed from the cache, so that the next run downloads it again.
+    """
+    new = {}
+    for name, file in files.items():
+        digest = _sha256(file, file.stat().st_mtime_ns)
+        expected, stated = lock.recorded(name), str(lock.PATH)
+        if expected is None:
+            new[name] = digest
+            expected, stated = listed.get(name) or digest, "the hub's listing"
+        found = digest if len(expected) == len(digest) else _git_sha1(file)
+        if found != expected:
+            file.resolve().unlink()
+            file.unlink(missing_ok=True)
+            kind = "SHA-256" if found == digest else "git hash"
+            raise BadInputError(
+                f"{name}: what came is not what {stated} expects: its {kind} is not {expected}; removed"
+            )
+    if new:
+        lock.record_all(new)
+
+
+@cache
+def _sha256(file: Path, changed: int) -> str:
+    """`changed` is the time of the file's last change: a stage reads a file's bytes once."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _git_sha1(file: Path) -> str:
+    content = file.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+@contextmanager
+def _asking(what: str) -> Iterator[None]:
+    """Makes what the hub's library raises one clear line that begins with `what`."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError:
+        problem = "it is gated: accept its terms on its page there, and give your token in HF_TOKEN"
+    except errors.RevisionNotFoundError:
+        problem = "it has no such revision"
+    except errors.RepositoryNotFoundError:
+        problem = "there is no such repository, or it is private: then give a token in HF_TOKEN"
+    except errors.RemoteEntryNotFoundError:
+        problem = "there is no such file"
+    except errors.OfflineModeIsEnabled:
+        problem = "it is not in the local cache, and HF_HUB_OFFLINE is set"
+    except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
+        problem = _problem(error)
+    else:
+        return
+    raise BadInputError(f"{what}: {problem}")
+
+
+def _problem(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    if response is not None and response.status_code == _UNAUTHORISED:
+        return "the hub does not accept the token (HF_TOKEN, or the one that was logged in with)"
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        return "no space left on the disk"
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

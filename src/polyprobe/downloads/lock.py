@@ -31,9 +31,14 @@ def recorded(name: str) -> str | None:
 
 def record(name: str, digest: str) -> None:
     """Adds a download's digest; the file is written whole, its lines sorted by name."""
+    record_all({name: digest})
+
+
+def record_all(digests: dict[str, str]) -> None:
+    """Adds the digests of several downloads by name, all of them or none."""
     scratch_root().mkdir(parents=True, exist_ok=True)
     with FileLock(scratch_root() / f"{PATH.name}.guard"):
-        table = _read() | {name: digest}
+        table = _read() | digests
         lines = [f"{table[key]}  {key}\n" for key in sorted(table)]
         with new_file(PATH) as temporary:
             temporary.write_text(_HEADER + "".join(lines), encoding="utf-8")

@@ -1,12 +1,19 @@
 """Outputs appear whole or not at all: written under a temporary name beside the target, then renamed over it."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from polyprobe.running.errors import BadInputError
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -15,26 +22,63 @@ def new_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        temporary.replace(path)
+        with _space_for(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary empty folder to fill, which takes the place of `path` when the block ends well."""
+    """A temporary empty folder to fill, which takes the place of `path` when the block ends well.
+
+    What killed processes left of it is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        with _locked(left) as ours:
+            if ours:
+                shutil.rmtree(left)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
-        yield temporary
+        with _locked(temporary), _space_for(path):
+            yield temporary
         if path.exists():
             shutil.rmtree(path)
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Holds a folder's lock, which the system takes from a process that ends; False where another process holds it, or
+    the file system knows no locks."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            ours = False
+        else:
+            ours = True
+        yield ours
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def _space_for(path: Path) -> Iterator[None]:
+    """A full disk is one line that names what was to be written."""
+    try:
+        yield
+    except Exception as error:
+        # safetensors, written in Rust, has an error of its own for whatever the system says.
+        if getattr(error, "errno", None) not in _FULL and not any(f"(os error {code})" in str(error) for code in _FULL):
+            raise
+        raise BadInputError(f"{path}: no space left on the disk; nothing of it was written") from None
 
 
 def write_json(path: Path, value: Any) -> None:

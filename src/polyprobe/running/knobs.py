@@ -27,12 +27,26 @@ class Knobs:
     """The base URL under which a download from `https://HOST/PATH` is found as `HOST/PATH`; empty for none."""
 
     def torch_device(self) -> str:
-        """The device with `auto` resolved."""
-        if self.device != "auto":
-            return self.device
+        """The device with `auto` resolved.
+
+        Raises:
+            BadInputError: torch knows no such device, or this machine has no such GPU.
+        """
         import torch
 
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        if self.device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            device = torch.device(self.device)
+        except RuntimeError:
+            raise BadInputError(f"device: expected cpu, cuda, cuda:1 or auto, got {self.device!r}") from None
+        gpus = torch.cuda.device_count()
+        if device.type == "cuda" and (device.index or 0) >= gpus:
+            raise BadInputError(
+                f"device: {self.device!r} is asked for (POLYPROBE_DEVICE or config/local.yaml), but torch "
+                f"{torch.__version__} finds {gpus or 'no'} GPU here; expected auto or cpu"
+            )
+        return self.device
 
 
 def knobs(path: Path = Path("config/local.yaml")) -> Knobs:

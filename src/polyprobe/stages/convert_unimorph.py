@@ -17,11 +17,10 @@ def convert_unimorph(study: Study) -> None:
     from polyprobe.treebanks.parallel import parallel_table
     from polyprobe.treebanks.treebank import FOLDER
 
-    sides = {code: name for code, name in study.parallel.folders.items() if code in study.languages}
     with new_folder(words.FOLDER) as folder:
         convert = partial(_convert, study, folder)
         entries = list(fan_out(convert, study.languages, workers=knobs().workers, description="words", tensors=False))
-        pairs = parallel_table(FOLDER, sides, study.parallel.max_pairs, study.treebanks.on_error)
+        pairs = parallel_table(FOLDER, study.parallel, study.languages, study.source_language, study.treebanks.on_error)
         parallel.write(parallel.PATH, pairs)
         corpus.write(corpus.PATH, [entry for offered, _ in entries for entry in offered])
         mapping.write(mapping.PATH, [lost for _, lost in entries])

@@ -1,9 +1,11 @@
 """Runs a checkpoint over the treebanks and keeps the hidden states of words; compares parallel sentences on the way."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from polyprobe.alignment.similarity import similarity_table
+import pandas as pd
+
+from polyprobe.alignment.similarity import no_similarities, similarity_table
 from polyprobe.artefacts import embeddings, manifest, parallel, similarity, words
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.running.files import new_folder
@@ -18,12 +20,12 @@ def extract(study: Study, key: str) -> None:
     checkpoint = manifest.read(manifest.path(key))
     layers = study.layers_of(key, checkpoint.layers)
     with new_folder(embeddings.FOLDER / key) as folder:
-        sentences = {} if checkpoint.dropped else _embed(study, checkpoint, layers, folder)
-        similarity.write(folder / similarity.NAME, similarity_table(sentences, study.source_language))
+        compared = no_similarities() if checkpoint.dropped else _embed(study, checkpoint, layers, folder)
+        similarity.write(folder / similarity.NAME, compared)
 
 
-def _embed(study: Study, checkpoint: Manifest, layers: list[int], folder: Path) -> dict[str, dict[Any, Any]]:
-    """Writes the words' embeddings and returns the parallel sentences' by language."""
+def _embed(study: Study, checkpoint: Manifest, layers: list[int], folder: Path) -> pd.DataFrame:
+    """Writes the words' embeddings and returns the similarities of parallel sentences."""
     from polyprobe import checkpoints
 
     machine = knobs()
@@ -36,21 +38,17 @@ def _embed(study: Study, checkpoint: Manifest, layers: list[int], folder: Path) 
         rows = checkpoints.select_words(
             table, caps, study.words.min_label_count, seed=study.extract.seed, language=language
         )
-        selected = checkpoints.embed_selected_words(
-            model, tokenizer, table, rows, layers, manifest=checkpoint, language=language,
-            tokenisation=study.extract.tokenisation, batch_tokens=machine.batch_tokens,
-        )  # fmt: skip
-        for layer, states in selected.embeddings.items():
-            metadata = selected.metadata | {"layer": str(layer)}
-            embeddings.write(embeddings.path(folder, layer, language), states, rows.astype("int32"), metadata)
-    pairs = parallel.read().sort_values("pair")
-    pairs = pairs[pairs["pair"] < study.parallel.max_pairs]
-    return {
-        str(language): checkpoints.sentence_embeddings(
-            model, tokenizer, texts.tolist(), layers, study.parallel.poolings, batch_tokens=machine.batch_tokens
-        )
-        for language, texts in pairs.groupby("language", observed=True)["text"]
-    }
+        with embeddings.writing(folder, layers, language, rows.astype("int32"), checkpoint.width) as writer:
+            metadata = checkpoints.embed_selected_words(
+                model, tokenizer, table, rows, layers, manifest=checkpoint, language=language,
+                tokenisation=study.extract.tokenisation, batch_tokens=machine.batch_tokens, append=writer.append,
+            )  # fmt: skip
+            writer.finish(metadata)
+    embed = partial(
+        checkpoints.sentence_embeddings, model, tokenizer,
+        layers=layers, poolings=study.parallel.poolings, batch_tokens=machine.batch_tokens,
+    )  # fmt: skip
+    return similarity_table(parallel.read(), embed, study.source_language)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from polyprobe.transfer.fine_tuning import fine_tune
 
 
 def finetune_pos(study: Study, key: str) -> None:
-    """Writes the checkpoint's adapters and zero-shot scores to `data/transfer/pos/<checkpoint>`."""
+    """Writes the checkpoint's adapters, scores and confusion matrices to `data/transfer/pos/<checkpoint>`."""
     fine_tune(
         "pos",
         manifest.read(manifest.path(key)),

@@ -9,7 +9,7 @@ from polyprobe.transfer.fine_tuning import fine_tune
 
 
 def finetune_xnli(study: Study, key: str) -> None:
-    """Writes the checkpoint's adapters and zero-shot scores to `data/transfer/xnli/<checkpoint>`."""
+    """Writes the checkpoint's adapters, scores and confusion matrices to `data/transfer/xnli/<checkpoint>`."""
     fine_tune(
         "xnli",
         manifest.read(manifest.path(key)),

@@ -4,14 +4,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from polyprobe.artefacts import manifest
-from polyprobe.checkpoints import apply_duplicates_policy
+from polyprobe.checkpoints import apply_duplicates_policy, sets_of_equals
 from polyprobe.running.files import new_folder, write_json
 from polyprobe.running.stage import run_stage
 from polyprobe.study import Study
 
 METRICS = Path("metrics/checkpoints.json")
 COLUMNS = (
-    "checkpoint", "model", "step", "tokens_seen", "weights_sha256", "parameters", "layers", "width", "dtype", "dropped"
+    "checkpoint", "model", "repository", "commit", "step", "tokens_seen", "weights_sha256", "parameters", "layers",
+    "width", "dtype", "dropped",
 )  # fmt: skip
 
 
@@ -19,6 +20,8 @@ def verify_checkpoints(study: Study) -> None:
     """Writes `data/verified/` and `metrics/checkpoints.json`, and removes manifests of keys that are no more."""
     resolved = [manifest.read(manifest.path(key, manifest.FOLDER)) for key in study.checkpoints]
     verified = apply_duplicates_policy(resolved, study.checkpoints_duplicates)
+    for line in sets_of_equals(resolved):
+        print(f"{line} hold the same weights; checkpoints_duplicates: {study.checkpoints_duplicates}")
     with new_folder(manifest.VERIFIED) as folder:
         for checkpoint in verified:
             manifest.write(manifest.path(checkpoint.checkpoint, folder), checkpoint)

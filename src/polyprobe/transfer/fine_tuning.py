@@ -1,13 +1,17 @@
-"""One checkpoint fine-tuned on the source language of one task and tested, zero-shot, on every language of it."""
+"""One checkpoint fine-tuned on the source language of one task and tested, zero-shot, on every language of it.
+
+Several GPUs share the work under `accelerate launch -m polyprobe.stages.finetune_TASK CHECKPOINT`.
+"""
 
 import hashlib
 import random
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.running.files import new_folder
+from polyprobe.running.errors import BadInputError
 from polyprobe.running.knobs import knobs
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
@@ -30,9 +34,10 @@ def fine_tune(
     data: Path,
     output: Path,
 ) -> None:
-    """Writes one checkpoint's adapters and zero-shot scores: `seed-<i>/` per seed and `scores.parquet`.
+    """Writes one checkpoint's adapters and zero-shot scores: `seed-<i>/` per seed (adapter, head and training curves),
+    `scores.parquet` and `confusion.parquet`.
 
-    A checkpoint that verify_checkpoints dropped gets an empty table and no adapter.
+    A checkpoint that verify_checkpoints dropped gets empty tables and no adapter.
 
     Args:
         name: the task.
@@ -43,19 +48,26 @@ def fine_tune(
         output: the folder to write.
 
     Raises:
-        BadInputError: a file of the task is missing or malformed.
+        BadInputError: a file of the task is missing or malformed, or memory does not suffice.
     """
     import pandas as pd
 
-    from polyprobe.artefacts import scores
+    from polyprobe.artefacts import confusion, scores
+    from polyprobe.transfer.processes import output_folder
 
-    rows: list[dict[str, Any]] = []
-    with new_folder(output) as folder:
-        if not manifest.dropped:
-            run = _Run(name, manifest, settings, lora, source, seed, data)
-            for index in range(seeds):
-                rows += run.adapter(index, folder / f"seed-{index}")
-        scores.write(folder / scores.NAME, pd.DataFrame(rows, columns=scores.SCHEMA.names))
+    scored: list[dict[str, Any]] = []
+    confused: list[dict[str, Any]] = []
+    run = None if manifest.dropped else _Run(name, manifest, settings, lora, source, seed, data)
+    with output_folder(output, knobs().torch_device()) as folder:
+        for index in range(seeds):
+            if run:
+                predicted = run.adapter(index, folder / f"seed-{index}")
+                scored += [row | {"seed": index} for row in run.scores(predicted)]
+                confused += [row | {"seed": index} for row in run.confusion(predicted)]
+        scores.write(folder / scores.NAME, pd.DataFrame(scored, columns=scores.SCHEMA.names))
+        confusion.write(folder / confusion.NAME, pd.DataFrame(confused, columns=confusion.SCHEMA.names))
+    if run:
+        run.remove_scratch()
 
 
 def load_fine_tuned(name: str, manifest: Manifest, lora: Lora, folder: Path) -> Any:
@@ -69,6 +81,15 @@ def load_fine_tuned(name: str, manifest: Manifest, lora: Lora, folder: Path) -> 
     )
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """Label numbers that were predicted for the test examples of each language, and the step that was best."""
+
+    trained: dict[str, list[list[int]]]
+    untrained: dict[str, list[list[int]]]
+    best_step: int
+
+
 class _Run:
     """What the adapters of one checkpoint share: data as sub-words, and the baseline that needs no model."""
 
@@ -76,15 +97,16 @@ class _Run:
         self, name: str, manifest: Manifest, settings: Task, lora: Lora, source: str, seed: int, data: Path
     ) -> None:
         from polyprobe.transfer import model as models
+        from polyprobe.transfer.processes import device_of
 
         self.name, self.task, self.manifest = name, TASKS[name], manifest
         self.settings, self.lora, self.seed = settings, lora, seed
         self.knobs = knobs()
+        self.device = device_of(self.knobs.torch_device())
         use_threads(self.knobs.threads)
         tokenizer = models.load_tokenizer(manifest)
         self.pad_token_id = tokenizer.pad_token_id
         files = [data / file_name(split, source) for split in ("train", "dev")]
-        self.data_hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.exists()]
 
         def encoded(examples: list[Example], language: str) -> list[Encoded]:
             return self.task.encode(examples, tokenizer, settings, language)
@@ -103,69 +125,109 @@ class _Run:
             for label in example.labels:
                 counts[label] += 1
         self.most_frequent = counts.index(max(counts))
+        determines = {
+            "weights": manifest.weights_sha256,
+            "tokenizer": manifest.tokenizer_sha256,
+            "data": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+            "settings": settings.model_dump(mode="json"),
+            "lora": lora.model_dump(mode="json"),
+            "seed": seed,
+        }
+        self.scratch = scratch_folder(f"{name}-{manifest.checkpoint}", determines)
 
-    def adapter(self, index: int, folder: Path) -> list[dict[str, Any]]:
-        """Trains and saves one adapter; its scores."""
+    def adapter(self, index: int, folder: Path) -> Predicted:
+        """Trains and saves one adapter; what it predicts."""
+        from polyprobe.transfer import curves, training
+        from polyprobe.transfer import model as models
+        from polyprobe.transfer.memory import with_half_the_batch
+        from polyprobe.transfer.processes import processes
+
+        seed = derive_seed(self.seed, self.name, self.manifest.checkpoint, index)
+        scratch = self.scratch / folder.name
+        state = processes(self.device)
+        model, predicted = with_half_the_batch(
+            self.name,
+            self.settings,
+            lambda settings: self._trained(settings, seed, scratch),
+            alone=state.num_processes == 1,
+        )
+        models.save_adapter(model, folder, f"{self.manifest.model}, weights sha256 {self.manifest.weights_sha256}")
+        if state.is_main_process:
+            curves.save_curves(scratch / training.CURVES, folder)
+        return predicted
+
+    def remove_scratch(self) -> None:
+        """To be called when the output is whole."""
+        from polyprobe.transfer.processes import processes
+
+        state = processes(self.device)
+        state.wait_for_everyone()
+        if state.is_main_process:
+            shutil.rmtree(self.scratch)
+
+    def _trained(self, settings: Task, seed: int, scratch: Path) -> tuple[Any, Predicted]:
+        """A model with a trained adapter, and what it predicts."""
         import torch
 
         from polyprobe.transfer import model as models
         from polyprobe.transfer.training import train
 
-        seed = derive_seed(self.seed, self.name, self.manifest.checkpoint, index)
-        determines = {
-            "weights": self.manifest.weights_sha256,
-            "tokenizer": self.manifest.tokenizer_sha256,
-            "data": self.data_hashes,
-            "settings": self.settings.model_dump(mode="json"),
-            "lora": self.lora.model_dump(mode="json"),
-            "seed": seed,
-        }
-        scratch = scratch_folder(f"{self.name}-{self.manifest.checkpoint}", determines)
         model = models.load_with_head(
-            self.manifest, self.task, self.lora, self.pad_token_id, seed=seed, device=self.knobs.torch_device()
+            self.manifest, self.task, self.lora, self.pad_token_id, seed=seed, device=self.device
         )
         model = models.with_new_adapter(model, self.task, self.lora, seed=seed)
         untrained = self._test(model, "untrained")
         best_step = train(
             model,
+            self.name,
             self.task,
             self.train,
-            self.settings,
+            settings,
             dev_score=self._dev_score,
             pad_token_id=self.pad_token_id,
             dtype=getattr(torch, self.lora.compute_dtype),
             seed=seed,
             scratch=scratch,
         )
-        trained = self._test(model, "fine-tuned")
-        models.save_adapter(model, folder, f"{self.manifest.model}, weights sha256 {self.manifest.weights_sha256}")
-        shutil.rmtree(scratch)
-        return [
-            row | {"seed": index, "best_step": best_step}
-            for language in self.tests
-            for row in self._rows(language, trained[language], untrained[language])
-        ]
+        return model, Predicted(self._test(model, "fine-tuned"), untrained, best_step)
 
-    def _rows(self, language: str, trained: list[list[int]], untrained: list[list[int]]) -> list[dict[str, Any]]:
+    def scores(self, predicted: Predicted) -> list[dict[str, Any]]:
+        """The rows of `artefacts.scores` but for the seed."""
         from polyprobe.transfer.scoring import task_scores
 
-        gold = [example.labels for example in self.tests[language]]
-        majority = [[self.most_frequent] * len(labels) for labels in gold]
-        fine_tuned, baseline, chance = (
-            task_scores(gold, predicted, self.task.LABELS, self.task.METRICS)
-            for predicted in (trained, untrained, majority)
-        )
+        rows = []
+        for language, examples in self.tests.items():
+            gold = [example.labels for example in examples]
+            majority = [[self.most_frequent] * len(labels) for labels in gold]
+            trained, untrained, chance = (
+                task_scores(gold, guesses, self.task.LABELS, self.task.METRICS)
+                for guesses in (predicted.trained[language], predicted.untrained[language], majority)
+            )
+            rows += [
+                {
+                    "language": language,
+                    "metric": metric,
+                    "score": trained[metric].value,
+                    "standard_error": trained[metric].standard_error,
+                    "majority": chance[metric].value,
+                    "untrained": untrained[metric].value,
+                    "items": sum(map(len, gold)),
+                    "best_step": predicted.best_step,
+                }
+                for metric in self.task.METRICS
+            ]
+        return rows
+
+    def confusion(self, predicted: Predicted) -> list[dict[str, Any]]:
+        """The rows of `artefacts.confusion` but for the seed."""
+        from polyprobe.transfer.scoring import confusion
+
         return [
-            {
-                "language": language,
-                "metric": metric,
-                "score": fine_tuned[metric].value,
-                "standard_error": fine_tuned[metric].standard_error,
-                "majority": chance[metric].value,
-                "untrained": baseline[metric].value,
-                "items": sum(map(len, gold)),
-            }
-            for metric in self.task.METRICS
+            {"language": language, "gold": gold, "predicted": guess, "count": count}
+            for language, examples in self.tests.items()
+            for (gold, guess), count in confusion(
+                [example.labels for example in examples], predicted.trained[language], self.task.LABELS
+            ).items()
         ]
 
     def _test(self, model: Any, description: str) -> dict[str, list[list[int]]]:
@@ -186,13 +248,21 @@ class _Run:
         import torch
 
         from polyprobe.transfer.evaluation import predict
+        from polyprobe.transfer.memory import out_of_memory
 
-        return predict(
-            model,
-            self.task,
-            examples,
-            pad_token_id=self.pad_token_id,
-            batch_tokens=self.knobs.batch_tokens,
-            dtype=getattr(torch, self.lora.compute_dtype),
-            description=description,
-        )
+        try:
+            return predict(
+                model,
+                self.task,
+                examples,
+                pad_token_id=self.pad_token_id,
+                batch_tokens=self.knobs.batch_tokens,
+                dtype=getattr(torch, self.lora.compute_dtype),
+                description=description,
+            )
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            raise BadInputError(
+                f"{description}: out of memory, expected POLYPROBE_BATCH_TOKENS below {self.knobs.batch_tokens}"
+            ) from None

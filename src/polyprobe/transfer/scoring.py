@@ -63,6 +63,24 @@ def score(gold: list[list[int]], predicted: list[list[int]], classes: int) -> di
     return {"accuracy": accuracy, "f1": accuracy, "f1_macro": _macro_f1(hits, golds, guesses)}
 
 
+def confusion(
+    gold: list[list[int]], predicted: list[list[int]], labels: Sequence[str]
+) -> dict[tuple[str, str | None], int]:
+    """How many items of each gold label got each prediction, pairs that occur, in the labels' order.
+
+    Args:
+        gold: per example, its items' label numbers.
+        predicted: the same shape, LOST where there is no prediction: None in the result, after the labels.
+        labels: the labels' names by their numbers.
+    """
+    counts = np.zeros((len(labels), len(labels) + 1), dtype=np.int64)
+    for wanted, found in zip(gold, predicted, strict=True):
+        for want, guess in zip(wanted, found, strict=True):
+            counts[want, guess if guess != LOST else len(labels)] += 1
+    names = [*labels, None]
+    return {(labels[want], names[guess]): int(counts[want, guess]) for want, guess in np.argwhere(counts)}
+
+
 def f1_xtreme(gold: list[list[int]], predicted: list[list[int]], labels: Sequence[str]) -> Score:
     """The released code's figure: seqeval's micro-F1 over spans, with tags given as if they were chunk tags.
 

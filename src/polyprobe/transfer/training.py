@@ -15,15 +15,20 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from polyprobe.running.seeds import derive_seed
 from polyprobe.study import Task
 from polyprobe.transfer._quiet import quiet_transformers
+from polyprobe.transfer.curves import Curves
 from polyprobe.transfer.evaluation import pad
 from polyprobe.transfer.examples import Encoded
+from polyprobe.transfer.processes import processes, share_of_a_step
 from polyprobe.transfer.tasks import TransferTask
 
+CURVES: Final = "dvclive"
+_SAVED: Final = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state*.pth")
 _IGNORED: Final = -100
 
 
 def train(
     model: Any,
+    name: str,
     task: TransferTask,
     examples: list[Encoded],
     settings: Task,
@@ -40,19 +45,25 @@ def train(
     `settings.evaluate_every` steps, and at the last step at least once.
 
     Args:
-        scratch: where to save at each evaluation, and to go on from.
+        name: the task's.
+        scratch: where to save at each evaluation, and to go on from; takes the curves, in `CURVES`.
 
     Returns:
         The best optimiser step, the first one of several equals.
+
+    Raises:
+        BadInputError: several processes cannot share a step.
     """
     steps = math.ceil(math.ceil(len(examples) / settings.batch_size) / settings.gradient_accumulation) * settings.epochs
     every = min(settings.evaluate_every, steps)
     device = next(model.parameters()).device
+    state = processes(device.type)
+    batch_size, accumulation = share_of_a_step(name, settings, state.num_processes)
     arguments = transformers.TrainingArguments(
         output_dir=str(scratch),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation,
+        per_device_train_batch_size=batch_size,
+        gradient_accumulation_steps=accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=0,
@@ -65,17 +76,22 @@ def train(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=1,
+        # The best and the last: a run that is stopped while it tests has nothing to train again.
+        save_total_limit=2,
         load_best_model_at_end=True,
         metric_for_best_model="score",
         greater_is_better=True,
-        logging_strategy="no",
+        logging_strategy="steps",
+        logging_steps=1,
         report_to=[],
         disable_tqdm=not sys.stderr.isatty(),
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
+        ddp_find_unused_parameters=False,
         seed=seed,
     )
+    # One process computes on one GPU: Trainer would share each batch among all that it sees.
+    arguments._n_gpu = min(1, arguments.n_gpu)
 
     def collate(batch: list[Encoded]) -> dict[str, torch.Tensor]:
         inputs = pad([example.input_ids for example in batch], pad_token_id)
@@ -87,13 +103,18 @@ def train(
         data_collator=collate,
         train_dataset=_Rows(examples),
         eval_dataset=_Rows(examples[:1]),
+        callbacks=[Curves(scratch / CURVES)],
     )
     trainer.dev_score = dev_score
+    trainer.group = settings.batch_size * settings.gradient_accumulation
     # Heads take the mean loss of their batch whatever they are told, so that Trainer must scale it.
     trainer.model_accepts_loss_kwargs = False
     trainer.remove_callback(transformers.PrinterCallback)
+    if state.is_main_process:
+        _remove_unfinished(scratch)
+    state.wait_for_everyone()
     with quiet_transformers():
-        trainer.train(resume_from_checkpoint=_last_complete(scratch))
+        trainer.train(resume_from_checkpoint=_last_save(scratch))
     return int(trainer.state.best_global_step)
 
 
@@ -136,11 +157,12 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
     """Trainer with our sampler and our score on the dev set."""
 
     dev_score: Callable[[Any], float]
+    group: int
+    """Examples of a step."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> _LengthGroupedSampler:
         lengths = [len(example.input_ids) for example in self.train_dataset.examples]
-        group = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return _LengthGroupedSampler(lengths, group, self.args.seed)
+        return _LengthGroupedSampler(lengths, self.group, self.args.seed)
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         metrics = {"eval_score": self.dev_score(self.model)}
@@ -156,13 +178,18 @@ def _padded_targets(rows: list[int | list[int]]) -> torch.Tensor:
     )
 
 
-def _last_complete(scratch: Path) -> str | None:
-    """The last save that was written to its end; unfinished ones are removed."""
-    complete: dict[int, Path] = {}
+def _remove_unfinished(scratch: Path) -> None:
+    """Removes saves that were not written, or removed, to their end; the state is written last."""
     for folder in scratch.glob("checkpoint-*"):
         try:
-            state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-            complete[state["global_step"]] = folder
+            json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+            whole = all(any(folder.glob(pattern)) for pattern in _SAVED)
         except (OSError, ValueError):
+            whole = False
+        if not whole:
             shutil.rmtree(folder)
-    return str(complete[max(complete)]) if complete else None
+
+
+def _last_save(scratch: Path) -> str | None:
+    saves = {int(folder.name.rpartition("-")[2]): folder for folder in scratch.glob("checkpoint-*")}
+    return str(saves[max(saves)]) if saves else None

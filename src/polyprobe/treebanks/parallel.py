@@ -1,27 +1,57 @@
-"""The sentences that are there in every language, matched by sent_id: the rows of `data/parallel.parquet`."""
+"""The study's parallel sentences, from treebanks and from text files: the rows of `data/parallel.parquet`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from polyprobe.running.errors import BadInputError
+from polyprobe.study import PARAMS, Parallel
+from polyprobe.treebanks.aligned_files import aligned_sentences
 from polyprobe.treebanks.conllu import OnError
 from polyprobe.treebanks.treebank import read_treebank_sentences, treebank_files, treebank_path
 
+_Row = tuple[int, str, str, str]
 
-def parallel_table(folder: Path, treebanks: Mapping[str, str], max_pairs: int, on_error: OnError) -> pd.DataFrame:
-    """One row per sentence and language, in the order of the first language's file.
+
+def parallel_table(
+    folder: Path, parallel: Parallel, languages: Sequence[str], source_language: str, on_error: OnError
+) -> pd.DataFrame:
+    """One row per sentence and language.
+
+    Treebanks share their pairs, in the order of the first language's file. Each target language's text files are pairs
+    of their own, numbered on, with rows for the source language's side.
 
     Args:
         folder: what `fetch_ud` wrote.
-        treebanks: per language, the treebank that holds its side.
-        max_pairs: at most so many sentences.
-        on_error: what a malformed sentence does.
+        parallel: where the sentences are.
+        languages: the study's; others are left out.
+        source_language: the one on the source side of the files.
+        on_error: what a malformed sentence of a treebank does.
 
     Raises:
-        BadInputError: a treebank is missing or malformed, or no sentence is there in every language.
+        BadInputError: a treebank or a file is missing or malformed, or no sentence is there in every treebank.
     """
+    rows = _from_treebanks(folder, {code: name for code, name in parallel.folders.items() if code in languages},
+                           parallel.max_pairs, on_error)  # fmt: skip
+    pairs = 1 + max((pair for pair, *_ in rows), default=-1)
+    for language, files in parallel.files.items():
+        if language == source_language:
+            raise BadInputError(
+                f"{PARAMS}: parallel.files.{language}: expected a target language, this is the source language"
+            )
+        if language in languages:
+            sentences = aligned_sentences(files, parallel.max_pairs)
+            for side, code in enumerate((source_language, language)):
+                rows += [
+                    (pairs + number, f"{files[-1].name}:{number + 1}", code, sentence[side])
+                    for number, sentence in enumerate(sentences)
+                ]
+            pairs += len(sentences)
+    return pd.DataFrame(rows, columns=["pair", "sent_id", "language", "text"])
+
+
+def _from_treebanks(folder: Path, treebanks: Mapping[str, str], max_pairs: int, on_error: OnError) -> list[_Row]:
     sides = {language: _texts(folder, language, name, on_error) for language, name in treebanks.items()}
     first, *others = sides.values() or [{}]
     shared = [sent_id for sent_id in first if all(sent_id in other for other in others)][:max_pairs]
@@ -29,10 +59,9 @@ def parallel_table(folder: Path, treebanks: Mapping[str, str], max_pairs: int, o
         raise BadInputError(
             f"{folder}: parallel.folders: no sent_id is there in all of {', '.join(treebanks.values())}"
         )
-    rows = [
+    return [
         (pair, sent_id, language, sides[language][sent_id]) for language in sides for pair, sent_id in enumerate(shared)
     ]
-    return pd.DataFrame(rows, columns=["pair", "sent_id", "language", "text"])
 
 
 def _texts(folder: Path, language: str, name: str, on_error: OnError) -> dict[str, str]:

@@ -1,0 +1,127 @@
+"""Weights in PyTorch's pickled format (`pytorch_model.bin`), converted once to safetensors."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from filelock import FileLock
+
+from polyprobe.checkpoints.layout import (
+    PICKLED,
+    PICKLED_INDEX,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+    is_pickled,
+    read_json,
+    settings_files,
+    weights_files,
+)
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import new_folder
+from polyprobe.running.scratch import scratch_root
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SHARD: Final = 2 << 30
+"""Bytes of a converted file, and so of the memory that converting takes."""
+
+
+def in_safetensors(folder: Path, commit: str | None) -> Path:
+    """The folder itself, or, where its weights are pickled, one with the same tensors in safetensors.
+
+    That one lies below the scratch root; it is written whole or not at all, and again if it was removed.
+
+    Args:
+        folder: weights, config and tokenizer.
+        commit: what the folder is on the hub; None for any other, which is known by its files' bytes then.
+
+    Raises:
+        BadInputError: the weights are damaged, hold anything but tensors, or there is no room for the converted ones.
+    """
+    if not is_pickled(folder):
+        return folder
+    target = scratch_root() / "converted" / (commit or _digest(folder))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.parent / f".{target.name}.guard"):
+        if not target.exists():
+            with new_folder(target) as unfinished:
+                _write_shards(folder, unfinished)
+                for name in settings_files(file.name for file in folder.iterdir()):
+                    shutil.copyfile(folder / name, unfinished / name)
+    return target
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    names = [file.name for file in folder.iterdir()]
+    for name in weights_files(names) + settings_files(names):
+        with (folder / name).open("rb") as opened:
+            digest.update(f"{name} {hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()[:40]
+
+
+def _write_shards(folder: Path, target: Path) -> None:
+    from safetensors.torch import save_file
+
+    places: dict[str, str] = {}
+    total = 0
+    for number, shard in enumerate(_shards(_tensors(folder)), 1):
+        name = f"model-{number:05}.safetensors"
+        save_file(shard, target / name, {"format": "pt"})
+        places |= dict.fromkeys(shard, name)
+        total += sum(tensor.nbytes for tensor in shard.values())
+    if len(set(places.values())) == 1:
+        (target / "model-00001.safetensors").rename(target / WEIGHTS)
+    else:
+        index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))}
+        (target / WEIGHTS_INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def _shards(tensors: "Iterable[tuple[str, Tensor]]") -> "Iterator[dict[str, Tensor]]":
+    """The tensors by name, in portions of at most `_SHARD` bytes or one tensor."""
+    shard: dict[str, Tensor] = {}
+    for name, tensor in tensors:
+        if shard and tensor.nbytes + sum(other.nbytes for other in shard.values()) > _SHARD:
+            yield shard
+            shard = {}
+        # safetensors holds no memory twice: of tied weights each gets its own.
+        storages = {other.untyped_storage().data_ptr() for other in shard.values()}
+        tied = tensor.untyped_storage().data_ptr() in storages
+        shard[name] = tensor.contiguous().clone() if tied else tensor.contiguous()
+    yield shard
+
+
+def _tensors(folder: Path) -> "Iterator[tuple[str, Tensor]]":
+    if (folder / PICKLED_INDEX).exists():
+        places: dict[str, str] = read_json(folder / PICKLED_INDEX, "an index of shards").get("weight_map", {})
+        files = sorted(set(places.values()))
+    else:
+        places, files = {}, [PICKLED]
+    for file in files:
+        if not (folder / file).exists():
+            raise BadInputError(f"{folder}: no {file}, which {PICKLED_INDEX} names")
+        for name, tensor in sorted(_load(folder / file).items()):
+            if not places or places.get(name) == file:
+                yield name, tensor
+
+
+def _load(file: Path) -> "dict[str, Tensor]":
+    """The tensors of a pickled file, mapped into memory rather than read where the format allows it."""
+    import pickle
+
+    import torch
+
+    try:
+        loaded: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+    except pickle.UnpicklingError:
+        raise BadInputError(f"{file}: refused: it holds more than weights, or is damaged") from None
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise BadInputError(f"{file}: damaged: {str(error).splitlines()[0]}") from None
+    if not isinstance(loaded, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in loaded.values()):
+        raise BadInputError(f"{file}: expected names and tensors, as `torch.save(model.state_dict())` writes them")
+    return loaded

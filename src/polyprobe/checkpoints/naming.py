@@ -1,0 +1,56 @@
+"""One name for each tensor of a model, whether it was saved with or without the part that predicts words.
+
+transformers saves a base model's tensors without a prefix (`h.0.mlp.weight`) and those of a model with a head under the
+base model's (`transformer.h.0.mlp.weight`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from polyprobe.checkpoints.layout import CONFIG, read_json
+from polyprobe.checkpoints.tensors import StoredTensor
+
+_PREFIXES: Final = {
+    "bert": "bert", "bloom": "transformer", "gemma": "model", "gpt2": "transformer", "gpt_neo": "transformer",
+    "gpt_neox": "gpt_neox", "gptj": "transformer", "llama": "model", "mistral": "model", "olmo": "model",
+    "olmo2": "model", "phi": "model", "qwen2": "model", "qwen3": "model", "roberta": "roberta",
+    "xlm-roberta": "roberta", "xlm-roberta-xl": "roberta",
+}  # fmt: skip
+"""transformers' `base_model_prefix` per `model_type`. Tensors of other types keep the names that they have."""
+
+_HEADS: Final = ("lm_head", "embed_out", "cls")
+_TIED: Final = (
+    "lm_head.weight", "embed_out.weight", "lm_head.decoder.weight", "lm_head.decoder.bias",
+    "cls.predictions.decoder.weight", "cls.predictions.decoder.bias",
+)  # fmt: skip
+"""Tensors of heads that may be tied to another one."""
+
+
+def full_names(folder: Path, tensors: Sequence[StoredTensor]) -> dict[str, StoredTensor]:
+    """The tensors by their names in the model with a head, in the order of these names."""
+    config = read_json(folder / CONFIG, "transformers' config.json") if (folder / CONFIG).exists() else {}
+    prefix = _PREFIXES.get(str(config.get("model_type")))
+    if prefix is None or any(tensor.name.startswith(f"{prefix}.") for tensor in tensors):
+        named = {tensor.name: tensor for tensor in tensors}
+    else:
+        named = {
+            tensor.name if tensor.name.split(".")[0] in _HEADS else f"{prefix}.{tensor.name}": tensor
+            for tensor in tensors
+        }
+    return dict(sorted(named.items()))
+
+
+def without_tied(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
+    """The tensors without those of a head that equal another one bit for bit: some files hold them, others do not."""
+    return {
+        name: tensor
+        for name, tensor in tensors.items()
+        if name not in _TIED or not any(_equal(tensor, other) for twin, other in tensors.items() if twin not in _TIED)
+    }
+
+
+def _equal(one: StoredTensor, other: StoredTensor) -> bool:
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return all(mine == its for mine, its in zip(one.chunks(), other.chunks(), strict=True))

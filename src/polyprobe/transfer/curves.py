@@ -1,0 +1,48 @@
+"""Training loss and dev score per step, kept by dvclive."""
+
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import transformers
+
+_NAMES: Final = {"loss": "loss", "eval_score": "dev_score"}
+"""Curves by the names that Trainer logs under."""
+
+
+class Curves(transformers.TrainerCallback):  # type: ignore[misc]
+    """Hands on what Trainer logs; a run that is gone on with begins with what was logged before its last save."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.live: Any = None
+
+    def on_train_begin(self, arguments: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Opens the curves."""
+        from dvclive import Live
+
+        if state.is_world_process_zero:
+            self.live = Live(str(self.folder), save_dvc_exp=False, dvcyaml=None, report=None)
+            for logged in state.log_history:
+                self._log(logged)
+
+    def on_log(self, arguments: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Adds what Trainer has just logged."""
+        if self.live:
+            self._log(state.log_history[-1])
+
+    def on_train_end(self, arguments: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Closes the curves."""
+        if self.live:
+            self.live.end()
+
+    def _log(self, logged: dict[str, float]) -> None:
+        for name in _NAMES.keys() & logged.keys():
+            self.live.step = logged["step"]
+            self.live.log_metric(_NAMES[name], logged[name])
+
+
+def save_curves(folder: Path, output: Path) -> None:
+    """Writes `loss.tsv` and `dev_score.tsv` (step and value) from where `Curves` has kept them."""
+    for name in _NAMES.values():
+        shutil.copyfile(folder / "plots" / "metrics" / f"{name}.tsv", output / f"{name}.tsv")

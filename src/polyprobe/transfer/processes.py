@@ -1,0 +1,55 @@
+"""One process, or one per GPU as `accelerate launch` starts them: they share each step and hold the same model."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import new_folder
+from polyprobe.running.scratch import temporary_folder
+from polyprobe.study import PARAMS, Task
+
+
+def processes(device: str) -> Any:
+    """accelerate's state: `num_processes`, `is_main_process`, `device`, `wait_for_everyone()`."""
+    import accelerate
+
+    return accelerate.PartialState(cpu=device == "cpu")
+
+
+def device_of(device: str) -> str:
+    """This process's own device, where `device` is what one process alone would compute on."""
+    state = processes(device)
+    return str(state.device) if state.num_processes > 1 else device
+
+
+@contextmanager
+def output_folder(path: Path, device: str) -> Iterator[Path]:
+    """As `new_folder`; what processes beside the main one write is the same and is thrown away."""
+    state = processes(device)
+    if state.is_main_process:
+        with new_folder(path) as folder:
+            yield folder
+    else:
+        with temporary_folder(f"process-{state.process_index}") as folder:
+            yield folder
+
+
+def share_of_a_step(name: str, settings: Task, count: int) -> tuple[int, int]:
+    """Batch size and accumulated batches of one of `count` processes, so that a step sees as many examples as ever.
+
+    Args:
+        name: the task.
+
+    Raises:
+        BadInputError: a step's examples cannot be shared equally.
+    """
+    shared = math.gcd(settings.gradient_accumulation, count)
+    if settings.batch_size * shared % count:
+        raise BadInputError(
+            f"{PARAMS}: transfer.{name}.batch_size: expected batch_size times gradient_accumulation "
+            f"({settings.batch_size} times {settings.gradient_accumulation}) to be shared by {count} processes"
+        )
+    return settings.batch_size * shared // count, settings.gradient_accumulation // shared

@@ -1,0 +1,117 @@
+"""Architectures: saved as transformers saves them, with a head; resolved and loaded as any other checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import ByteLevelBPETokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedTokenizerFast
+
+from polyprobe.checkpoints import load_model, load_tokenizer, resolve
+from polyprobe.running.errors import BadInputError
+from polyprobe.study import Checkpoint
+
+SIZES = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 66}
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "bloom": {"n_layer": 2, "n_head": 2},
+    "gpt_neox": SIZES,
+    "llama": SIZES | {"num_key_value_heads": 2},
+    "olmo2": SIZES | {"num_key_value_heads": 2, "tie_word_embeddings": True},
+    "xlm-roberta": SIZES | {"type_vocab_size": 1},
+}
+
+TIED = {
+    "bloom": {"lm_head.weight": "transformer.word_embeddings.weight"},
+    "olmo2": {"lm_head.weight": "model.embed_tokens.weight"},
+    "xlm-roberta": {
+        "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
+        "lm_head.decoder.bias": "lm_head.bias",
+    },
+}
+"""What PyTorch's own format holds twice and safetensors once."""
+
+
+def _save(folder: Path, architecture: str) -> Any:
+    bpe = ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    bpe.train_from_iterator(["the old cats sat"] * 3, vocab_size=280, special_tokens=special, show_progress=False)
+    names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token"), special, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, **names).save_pretrained(folder)
+    settings = {
+        "vocab_size": bpe.get_vocab_size(),
+        "hidden_size": 16,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+    }
+    config = AutoConfig.for_model(architecture, **settings, **ARCHITECTURES[architecture])
+    torch.manual_seed(0)
+    kind = AutoModelForMaskedLM if architecture == "xlm-roberta" else AutoModelForCausalLM
+    model = kind.from_config(config).eval()
+    model.save_pretrained(folder)
+    return model
+
+
+def _resolve(folder: Path) -> Any:
+    return resolve("one", Checkpoint.model_validate({"model": "m", "weights": folder, "step": 1}))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_saved_model_is_resolved_and_loaded(tmp_path, architecture) -> None:
+    whole = _save(tmp_path / "whole", architecture)
+    found = _resolve(tmp_path / "whole")
+    assert (found.layers, found.width, found.dtype) == (3, 16, "float32")
+    tokenizer, model = load_tokenizer(found), load_model(found)
+    ids = torch.tensor([tokenizer("the old cats")["input_ids"]])
+    with torch.inference_mode():
+        states = [base(ids, output_hidden_states=True).hidden_states for base in (model, whole.base_model)]
+    assert len(states[0]) == found.layers
+    assert all(torch.equal(mine, its) for mine, its in zip(*states, strict=True))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_hash_does_not_see_how_the_weights_were_saved(tmp_path, architecture, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = _save(tmp_path / "whole", architecture)
+    expected = _resolve(tmp_path / "whole").weights_sha256
+    tensors = load_file(tmp_path / "whole" / "model.safetensors")
+    tensors |= {name: tensors[twin] for name, twin in TIED.get(architecture, {}).items()}
+    torch.save(tensors, tmp_path / "whole" / "pytorch_model.bin")
+    (tmp_path / "whole" / "model.safetensors").unlink()
+    pickled = _resolve(tmp_path / "whole")
+    assert (pickled.weights_sha256, pickled.folder) == (expected, str(tmp_path / "whole"))
+    load_model(pickled)
+    if architecture in ("bloom", "olmo2"):  # tied: the base model is all there is
+        whole.base_model.save_pretrained(tmp_path / "base")
+        (tmp_path / "whole" / "tokenizer.json").rename(tmp_path / "base" / "tokenizer.json")
+        assert _resolve(tmp_path / "base").weights_sha256 == expected
+
+
+def test_weights_that_the_model_would_have_to_make_up_are_refused(tmp_path) -> None:
+    _save(tmp_path / "llama", "llama")
+    file = tmp_path / "llama" / "model.safetensors"
+    tensors = load_file(file)
+    del tensors["model.layers.0.mlp.up_proj.weight"]
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(BadInputError, match=r"lack 1 tensors that config.json asks for, such as layers.0.mlp.up_proj"):
+        load_model(_resolve(tmp_path / "llama"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"model_type": "made-up"}, {"model_type": None}, {"auto_map": {"AutoConfig": "code.Config"}, "model_type": "x"}],
+)
+def test_an_unknown_architecture_says_what_is_needed(tmp_path, change) -> None:
+    _save(tmp_path / "llama", "llama")
+    file = tmp_path / "llama" / "config.json"
+    config = json.loads(file.read_text()) | change
+    file.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
+    found = _resolve(tmp_path / "llama")
+    with pytest.raises(
+        BadInputError, match=r"config.json: model_type .*; expected a causal model or an encoder"
+    ) as error:
+        load_model(found)
+    assert "\n" not in str(error.value)
