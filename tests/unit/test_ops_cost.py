@@ -77,7 +77,7 @@ def test_models_are_known_by_repository_or_folder(pocket: Study, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "study", sorted(file.stem for file in (ROOT / "studies").glob("*.yaml") if "-" not in file.stem)
+    "study", sorted(file.stem for file in (ROOT / "studies").glob("*.yaml") if "." not in file.stem)
 )
 def test_every_study_has_a_cost(
     study: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
