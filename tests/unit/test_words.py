@@ -12,7 +12,7 @@ from polyprobe.artefacts import words as words_artefact
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.words import SPLITS, label_counts, surviving_values
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import Words
+from polyprobe.study import Parallel, Words
 from polyprobe.treebanks import attributes, read_sentences, to_unimorph
 from polyprobe.treebanks.conllu import Sentence
 from polyprobe.treebanks.inventory import inventory
@@ -247,17 +247,21 @@ def test_parallel_sentences_are_those_of_every_language_in_the_first_ones_order(
     for language, content in sides.items():
         treebank(tmp_path, language, f"UD_{language}-PUD", test=content)
     folders = {language: f"UD_{language}-PUD" for language in sides}
-    frame = parallel_table(tmp_path, folders, 10, "fail")
+
+    def table(treebanks: dict[str, str], most: int) -> pd.DataFrame:
+        return parallel_table(tmp_path, Parallel(folders=treebanks, max_pairs=most), [*treebanks], "en", "fail")
+
+    frame = table(folders, 10)
     assert list(frame["language"]) == ["en"] * 3 + ["fr"] * 3 + ["hi"] * 3
     for _, side in frame.groupby("language"):
         assert list(side["sent_id"]) == ["c", "a", "d"]
         assert list(side["pair"]) == [0, 1, 2]
         assert list(side["text"]) == ["word-c", "word-a", "word-d"]
-    assert parallel_table(tmp_path, folders, 2, "fail")["sent_id"].unique().tolist() == ["c", "a"]
-    assert len(parallel_table(tmp_path, {}, 2, "fail")) == 0
+    assert table(folders, 2)["sent_id"].unique().tolist() == ["c", "a"]
+    assert len(table({}, 2)) == 0
     treebank(tmp_path, "ta", "UD_ta-PUD", test=text("z"))
     with pytest.raises(BadInputError, match="no sent_id is there in all of UD_en-PUD, UD_ta-PUD"):
-        parallel_table(tmp_path, {"en": "UD_en-PUD", "ta": "UD_ta-PUD"}, 2, "fail")
+        table({"en": "UD_en-PUD", "ta": "UD_ta-PUD"}, 2)
 
 
 def slow_rows(sentences: list[Sentence], language: str) -> list[tuple[str, str, dict[str, str]]]:
