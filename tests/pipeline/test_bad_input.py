@@ -146,5 +146,5 @@ def test_edits_of_params_are_not_overwritten(damaged: Project) -> None:
 def test_an_unknown_study_is_named(damaged: Project) -> None:
     done = damaged.run("python", "-m", "polyprobe.ops.study", "use", "nine", check=False)
     assert done.returncode == 1
-    assert "no study 'nine', expected one of local, pocket, tiny" in done.stdout
+    assert "no study 'nine', expected one of local, paper, paper-large, pocket, tiny" in done.stdout
     assert Path(damaged.path / "params.yaml").exists()

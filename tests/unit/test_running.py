@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,27 @@ def test_knobs_come_from_the_file_and_the_environment(tmp_path: Path, monkeypatc
     path.write_text("threads: many\n")
     with pytest.raises(BadInputError, match="threads: expected int, got 'many'"):
         knobs(path)
+
+
+def fail_first_and_write_later(item: tuple[Path, int]) -> None:
+    """The first item fails while the second one is at work."""
+    folder, number = item
+    (folder / f"begun-{number}").touch()
+    end = time.monotonic() + 60
+    while not (folder / f"begun-{1 - number}").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    if number == 0:
+        raise BadInputError("wrong")
+    time.sleep(0.5)
+    (folder / "written").touch()
+
+
+def test_no_worker_writes_after_another_one_failed(tmp_path: Path) -> None:
+    items = [(tmp_path, 0), (tmp_path, 1)]
+    with pytest.raises(BadInputError, match="wrong"):
+        list(fan_out(fail_first_and_write_later, items, workers=2, description="", tensors=False))
+    # What was at work has come to its end: nothing is written from here on.
+    assert (tmp_path / "written").exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -17,7 +17,8 @@ STUDIES: Final = Path("studies")
 
 def studies() -> dict[str, Path]:
     """The named studies by name."""
-    return {file.stem: file for file in sorted(STUDIES.glob("*.yaml")) if file.name.count(".") == 1}
+    files = [file for file in STUDIES.glob("*.yaml") if file.name.count(".") == 1]
+    return {file.stem: file for file in sorted(files, key=lambda file: file.stem)}
 
 
 def in_force() -> str | None:

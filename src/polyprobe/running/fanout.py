@@ -37,7 +37,8 @@ def fan_out(
         try:
             yield from progress(pool.map(function, items), description=description, total=len(items))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Waits for what is being computed: it may write into a folder that the caller is about to remove.
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
