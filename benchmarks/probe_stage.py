@@ -15,16 +15,14 @@ from typing import Final
 import torch
 
 from _machine import machine
+from polyprobe.ops.cost import constants
 from polyprobe.probes import Dataset, Run, probe_dataset
 from polyprobe.running import progress
 from polyprobe.study import load_study
 
 LAYERS, CHECKPOINTS, K_MAX = 2, 21, 50
 
-WORDS: Final = {
-    "ar": 282_000, "ca": 531_000, "en": 254_830, "es": 431_000, "eu": 121_000, "fr": 402_404, "hi": 351_000,
-    "mr": 3_849, "pt": 227_000, "ta": 9_581, "ur": 138_000, "vi": 43_754, "zh": 123_000,
-}  # fmt: skip
+WORDS: Final[dict[str, int]] = constants()["words"]
 """Words of the UD v2.1 treebank that the paper's language code names: en and fr by their READMEs; mr, ta and vi
 counted; the others rounded from the release's published sizes."""
 

@@ -188,8 +188,8 @@ class Pretrain(_Section):
         return self
 
 
-class HubModel(_Section):
-    """A model of the hub."""
+class HubRepository(_Section):
+    """A model or a dataset of the hub."""
 
     repository: str
     revision: str = "main"
@@ -207,7 +207,7 @@ class Checkpoint(_Section):
     repository: str | None = None
     revision: str | None = None
     """On the hub: a commit, branch or tag."""
-    tokenizer: HubModel | None = None
+    tokenizer: HubRepository | None = None
     """null: the tokenizer lies with the weights."""
     step: Annotated[int, Field(ge=0)]
     tokens_seen: Annotated[int, Field(ge=0)] | None = None
@@ -356,19 +356,11 @@ def _defaults_if_null(value: object) -> object:
     return {} if value is None else value
 
 
-class HubDataset(_Section):
-    """A dataset of the hub."""
-
-    repository: str
-    revision: str = "main"
-    """A commit; or a branch or tag, which `downloads.lock` pins to a commit at its first use."""
-
-
 class TransferHub(_Section):
     """The hub's datasets, for source hub."""
 
-    xnli: HubDataset = HubDataset(repository="facebook/xnli")
-    pos: HubDataset = HubDataset(repository="google/xtreme")
+    xnli: HubRepository = HubRepository(repository="facebook/xnli")
+    pos: HubRepository = HubRepository(repository="google/xtreme")
 
 
 class TransferArchive(_Section):

@@ -24,7 +24,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_shapes_have_the_parameters_that_their_names_say() -> None:
-    models = {name: Shape(**shape) for name, shape in cost._constants()["models"].items()}
+    models = {name: Shape(**shape) for name, shape in cost.constants()["models"].items()}
     for name, millions in (("560m", 559), ("1b1", 1065), ("1b7", 1722), ("3b", 3003), ("7b1", 7069)):
         assert models[f"bigscience/bloom-{name}"].parameters / 1e6 == pytest.approx(millions, rel=0.005)
 

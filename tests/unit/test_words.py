@@ -18,7 +18,7 @@ from polyprobe.treebanks.conllu import Sentence
 from polyprobe.treebanks.inventory import inventory
 from polyprobe.treebanks.parallel import parallel_table
 from polyprobe.treebanks.split import lemma_key, rare_lemmas, split_lemmas
-from polyprobe.treebanks.words import read_words, word_table
+from polyprobe.treebanks.words import read_words
 
 GOOD = Path(__file__).parent / "fixtures/conllu/good.conllu"
 
@@ -65,7 +65,7 @@ def row_of(frame: pd.DataFrame, form: str) -> pd.Series:
 def good(tmp_path: Path) -> pd.DataFrame:
     """The fixture's words, with enough lemmas to split by."""
     treebank(tmp_path, "hi", "UD_Hindi", train=GOOD.read_text(encoding="utf-8"), dev=random_text(0))
-    return word_table(tmp_path, "hi", ["UD_Hindi"], Words(), "fail")
+    return read_words(tmp_path, "hi", ["UD_Hindi"], Words(), "fail").frame()
 
 
 def test_rows_are_the_surface_words_in_reading_order(good: pd.DataFrame) -> None:
@@ -121,7 +121,7 @@ def test_files_are_read_as_train_dev_test_and_treebanks_in_the_order_given(tmp_p
     texts = {split: random_text(place, 5) for place, split in enumerate(("test", "dev", "train"))}
     treebank(tmp_path, "hi", "UD_B", **texts)
     treebank(tmp_path, "hi", "UD_A", **texts)
-    frame = word_table(tmp_path, "hi", ["UD_B", "UD_A"], Words(), "fail")
+    frame = read_words(tmp_path, "hi", ["UD_B", "UD_A"], Words(), "fail").frame()
     files = list(dict.fromkeys(zip(frame["treebank"], frame["file"], strict=True)))
     assert files == [(name, f"hi-ud-{split}.conllu") for name in ("UD_B", "UD_A") for split in ("train", "dev", "test")]
 
@@ -139,10 +139,10 @@ def test_neither_files_nor_their_order_change_the_split(tmp_path: Path) -> None:
     splits = []
     for name, texts in {"one": (first, second), "two": (second, first)}.items():
         treebank(tmp_path / name, "hi", "UD_Hindi", train=texts[0], test=texts[1])
-        frame = word_table(tmp_path / name, "hi", ["UD_Hindi"], Words(), "fail")
+        frame = read_words(tmp_path / name, "hi", ["UD_Hindi"], Words(), "fail").frame()
         splits.append(dict(zip(zip(frame["lemma"], frame["form"], strict=True), frame["split"], strict=True)))
     treebank(tmp_path / "three", "hi", "UD_Hindi", test=first + second)
-    frame = word_table(tmp_path / "three", "hi", ["UD_Hindi"], Words(), "fail")
+    frame = read_words(tmp_path / "three", "hi", ["UD_Hindi"], Words(), "fail").frame()
     splits.append(dict(zip(zip(frame["lemma"], frame["form"], strict=True), frame["split"], strict=True)))
     assert splits[0] == splits[1] == splits[2]
 
@@ -166,8 +166,8 @@ def test_ten_lemmas_are_too_few() -> None:
 
 def test_words_of_rare_lemmas_keep_their_row_but_lose_their_labels(tmp_path: Path) -> None:
     treebank(tmp_path, "hi", "UD_Hindi", train=random_text(0))
-    every = word_table(tmp_path, "hi", ["UD_Hindi"], Words(), "fail")
-    some = word_table(tmp_path, "hi", ["UD_Hindi"], Words(min_lemma_count=8), "fail")
+    every = read_words(tmp_path, "hi", ["UD_Hindi"], Words(), "fail").frame()
+    some = read_words(tmp_path, "hi", ["UD_Hindi"], Words(min_lemma_count=8), "fail").frame()
     keys = [lemma_key(lemma, form) for lemma, form in zip(every["lemma"], every["form"], strict=True)]
     rare = np.array([Counter(keys)[key] < 8 for key in keys])
     assert rare.any()
@@ -300,7 +300,7 @@ def test_words_of_real_treebanks_equal_a_slow_obvious_reading(tmp_path: Path) ->
         source = Path(os.environ["POLYPROBE_DATA"]) / "ud-treebanks-v2.1" / name
         files = {split: file for split in ("train", "test") for file in source.glob(f"*-ud-{split}.conllu")}
         treebank(tmp_path, language, name, **{split: file.read_text("utf-8") for split, file in files.items()})
-        frame = word_table(tmp_path, language, [name], Words(), "fail")
+        frame = read_words(tmp_path, language, [name], Words(), "fail").frame()
         slow = slow_rows([item for file in files.values() for item in read_sentences(file)], language)
         assert list(frame["form"]) == [form for form, _, _ in slow]
         assert list(frame["unimorph"]) == [tags for _, tags, _ in slow]

@@ -112,13 +112,13 @@ def _tensors(folder: Path) -> "Iterator[tuple[str, Tensor]]":
 
 def _load(file: Path) -> "dict[str, Tensor]":
     """The tensors of a pickled file, mapped into memory rather than read where the format allows it."""
-    import pickle
+    from pickle import UnpicklingError  # what torch raises at anything but tensors
 
     import torch
 
     try:
         loaded: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
-    except pickle.UnpicklingError:
+    except UnpicklingError:
         raise BadInputError(f"{file}: refused: it holds more than weights, or is damaged") from None
     except (RuntimeError, EOFError, ValueError) as error:
         raise BadInputError(f"{file}: damaged: {str(error).splitlines()[0]}") from None

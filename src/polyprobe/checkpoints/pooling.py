@@ -13,6 +13,7 @@ from polyprobe.checkpoints.activations import fast_activations
 from polyprobe.checkpoints.layer_states import LayerStates
 from polyprobe.checkpoints.tokenising import NO_LIMIT
 from polyprobe.running.errors import BadInputError
+from polyprobe.running.memory import out_of_memory
 
 CACHED_SUBWORDS: Final = 1024
 """Sub-words that a CPU takes at once: what a block computes of more of them does not stay in its cache."""
@@ -100,7 +101,7 @@ def pooled_states(
                 part = _batch(batch[start : start + at_once], sentences, before, behind, length, padding)
                 found.append((part.groups, _member_states(states, part, device)))
         except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             return False
         for numbers, members in found:
@@ -179,12 +180,6 @@ def _in_halves(add: Callable[[list[_Window]], bool], batch: list[_Window], devic
         torch.cuda.empty_cache()
     middle = len(batch) // 2
     return middle > 0 and add(batch[:middle]) and add(batch[middle:])
-
-
-def _out_of_memory(error: Exception) -> bool:
-    from accelerate.utils.memory import should_reduce_batch_size
-
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or bool(should_reduce_batch_size(error))
 
 
 def _batch(

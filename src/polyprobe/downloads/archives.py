@@ -5,6 +5,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -52,18 +53,13 @@ def check_archive(archive: Path) -> None:
                     pass
 
 
-class _readable:  # noqa: N801
-    """Makes what the libraries raise over a damaged archive one clear line."""
-
-    def __init__(self, archive: Path) -> None:
-        self.archive = archive
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, tarfile.TarError | zipfile.BadZipFile | EOFError | zlib.error | NotImplementedError):
-            raise BadInputError(f"{self.archive}: no whole archive: {error}") from None
+@contextmanager
+def _readable(archive: Path) -> Iterator[None]:
+    """Makes what the libraries raise over a damaged archive, or one that they cannot read, one clear line."""
+    try:
+        yield
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+        raise BadInputError(f"{archive}: no whole archive: {error}") from None
 
 
 def _members(archive: Path) -> Iterator[Member]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from polyprobe.downloads import lock
+from polyprobe.downloads.git_hash import git_hash
 from polyprobe.running.errors import BadInputError
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -169,7 +170,7 @@ def _check(files: dict[str, Path], listed: dict[str, str | None]) -> None:
         if expected is None:
             new[name] = digest
             expected, stated = listed.get(name) or digest, "the hub's listing"
-        found = digest if len(expected) == len(digest) else _git_sha1(file)
+        found = digest if len(expected) == len(digest) else git_hash(file)
         if found != expected:
             file.resolve().unlink()
             file.unlink(missing_ok=True)
@@ -186,11 +187,6 @@ def _sha256(file: Path, changed: int) -> str:
     """`changed` is the time of the file's last change: a stage reads a file's bytes once."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _git_sha1(file: Path) -> str:
-    content = file.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 @contextmanager

@@ -19,9 +19,9 @@ from polyprobe.artefacts import mapping
 from polyprobe.ops.survival import in_paper, markdown
 from polyprobe.running import BadInputError
 from polyprobe.study import PARAMS, Checkpoint, Study, Task, load_study
+from polyprobe.transfer.fetching import METRICS
 
 STUDIES: Final = Path("studies")
-TRANSFER: Final = Path("metrics/transfer_data.json")
 _CONSTANTS: Final = Path(__file__).with_name("cost.yaml")
 _SHARES: Final = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
@@ -83,7 +83,7 @@ def costs(study: Study) -> dict[str, Cost]:
     for key, checkpoint in study.checkpoints.items():
         shape = shape_of(study, key, checkpoint)
         if checkpoint.repository is not None:
-            add("resolve", Cost(disk=_constants()["weights_bytes"] * shape.parameters))
+            add("resolve", Cost(disk=constants()["weights_bytes"] * shape.parameters))
         add("extract", _extract(study, key, shape))
         add("probe", _probe(study, key, shape))
         for task in ("xnli", "pos"):
@@ -103,9 +103,9 @@ def shape_of(study: Study, key: str, checkpoint: Checkpoint) -> Shape:
         settings = study.pretrain[checkpoint.model]
         return Shape(settings.blocks, settings.width, settings.vocabulary)
     if checkpoint.repository is not None:
-        known = [name for name in _constants()["models"] if checkpoint.repository.startswith(name)]
+        known = [name for name in constants()["models"] if checkpoint.repository.startswith(name)]
         if known:
-            return Shape(**_constants()["models"][max(known, key=len)])
+            return Shape(**constants()["models"][max(known, key=len)])
         raise BadInputError(f"{_CONSTANTS.name}: models: no shape of {checkpoint.repository}, expected a line for it")
     layers, width = layers_and_width(checkpoint.weights)
     return Shape(layers - 1, width, 0)
@@ -114,7 +114,7 @@ def shape_of(study: Study, key: str, checkpoint: Checkpoint) -> Shape:
 def split_words(study: Study, language: str) -> dict[str, int | float]:
     """Words of a language that are embedded, per lemma split."""
     caps = study.extract.max_words.model_dump() if study.extract.max_words else {}
-    labelled = _corpus(study, language) * _constants()["labelled"]
+    labelled = _corpus(study, language) * constants()["labelled"]
     return {split: min(labelled * share, caps.get(split, labelled)) for split, share in _SHARES.items()}
 
 
@@ -124,27 +124,27 @@ def _corpus(study: Study, language: str) -> int | float:
         return counted[language]
     if study.treebanks.source == "pocket" and study.pocket is not None:
         sizes = study.pocket.treebank
-        return (sizes.train + sizes.dev + sizes.test) * float(_constants()["pocket_words_per_sentence"])
-    return float(_constants()["words"].get(language, _constants()["words_of_others"]))
+        return (sizes.train + sizes.dev + sizes.test) * float(constants()["pocket_words_per_sentence"])
+    return float(constants()["words"].get(language, constants()["words_of_others"]))
 
 
 def _extract(study: Study, key: str, shape: Shape) -> Cost:
     """Whole sentences go through the model, up to the highest layer asked for; what is kept is float16."""
     layers = study.layers_of(key, shape.blocks + 1)
     words = sum(sum(split_words(study, code).values()) for code in study.languages)
-    subwords = words / _constants()["labelled"] * _constants()["subwords_per_word"]
+    subwords = words / constants()["labelled"] * constants()["subwords_per_word"]
     kept = len(layers) * words * (2 * shape.width + 4)
     flops = 2 * (max(layers) - 1) * shape.per_block * subwords
     return Cost(words=words, subwords=subwords, flops=flops, disk=kept, remote=kept)
 
 
 def _probe(study: Study, key: str, shape: Shape) -> Cost:
-    constants, layers = _constants(), study.layers_of(key, shape.blocks + 1)
+    known, layers = constants(), study.layers_of(key, shape.blocks + 1)
     probes_per_dataset = study.probe.seeds + len(study.probe.controls) - 1
     seconds = 0.0
     for category in study.categories_of(key):
-        classes = constants["classes"].get(category, constants["classes"]["other"])
-        rate = float(constants["probe_seconds"]["fixed"]) + float(constants["probe_seconds"]["per_class"]) * classes
+        classes = known["classes"].get(category, known["classes"]["other"])
+        rate = float(known["probe_seconds"]["fixed"]) + float(known["probe_seconds"]["per_class"]) * classes
         for language in study.languages:
             # Where the paper does not probe a pair, neither will this study, most likely.
             if in_paper(language, category) is not False:
@@ -155,7 +155,7 @@ def _probe(study: Study, key: str, shape: Shape) -> Cost:
 def _fine_tune(study: Study, task: str, shape: Shape) -> Cost:
     """Forward and backward through frozen weights are 4 operations per weight and sub-word, forward alone 2."""
     settings: Task = getattr(study.transfer, task)
-    sizes: dict[str, int] = dict(_constants()["examples"][task])
+    sizes: dict[str, int] = dict(constants()["examples"][task])
     if study.transfer.source == "pocket" and study.pocket is not None:
         sizes |= (study.pocket.nli if task == "xnli" else study.pocket.pos).model_dump()
     sizes |= _counted_examples(study, task)
@@ -188,21 +188,22 @@ def _counted_words(study: Study) -> dict[str, int]:
 
 def _counted_examples(study: Study, task: str) -> dict[str, int]:
     """Examples per split, where `fetch_transfer` has counted them; of the tests, the largest one's."""
-    if not (TRANSFER.exists() and _in_force(study)):
+    if not (METRICS.exists() and _in_force(study)):
         return {}
     sizes: dict[str, int] = {}
-    for entry in json.loads(TRANSFER.read_text(encoding="utf-8")):
+    for entry in json.loads(METRICS.read_text(encoding="utf-8")):
         if entry["task"] == task:
             sizes[entry["split"]] = max(entry["examples"], sizes.get(entry["split"], 0))
     return sizes
 
 
 @cache
-def _constants() -> dict[str, Any]:
+def constants() -> dict[str, Any]:
+    """What is in `cost.yaml`."""
     import yaml
 
-    constants: dict[str, Any] = yaml.safe_load(_CONSTANTS.read_text(encoding="utf-8"))
-    return constants
+    table: dict[str, Any] = yaml.safe_load(_CONSTANTS.read_text(encoding="utf-8"))
+    return table
 
 
 def table(found: dict[str, Cost], rate: float) -> str:
@@ -233,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         study = load_study(STUDIES / f"{options.study}.yaml" if options.study else PARAMS)
-        rate = float(options.rate or _constants()["flops_per_second"])
+        rate = float(options.rate or constants()["flops_per_second"])
         print(f"study {study.study}: {len(study.checkpoints)} checkpoints, {len(study.languages)} languages")
         print(f"GPU hours at {rate:.3g} operations per second; core hours of one core beside them\n")
         print(table(costs(study), rate))

@@ -23,6 +23,7 @@ from polyprobe.treebanks import attributes, read_treebank_sentences, to_unimorph
 from polyprobe.treebanks.split import NO_LEMMA, lemma_key, split_lemmas
 from polyprobe.treebanks.treebank import treebank_files
 from polyprobe.treebanks.unimorph.tags import read_tag
+from polyprobe.treebanks.words import categorical
 
 SEEDS: Final = 20
 """Seeds of our split, and arbitrary orders of the tags."""
@@ -145,7 +146,7 @@ def compare(treebank: Treebank, minimum: int) -> dict[str, Comparison]:
 
     @cache
     def margin_of(split: int, values: tuple[str | None, ...]) -> int:
-        return margin(_column(codes, values), splits[split])
+        return margin(pd.Series(categorical(values, codes)), splits[split])
 
     found = {}
     for category in progress(list(dimensions()), description=treebank.language, unit="category"):
@@ -206,7 +207,7 @@ def labels(treebank: Treebank, reading: Reading) -> pd.DataFrame:
     """Each word's value in every dimension, missing where it has none: an attribute that exactly one part has."""
     codes, distinct = _distinct_words(treebank)
     values = [_held_once(parts, reading) for parts in distinct]
-    return pd.DataFrame({name: _column(codes, [held.get(name) for held in values]) for name in dimensions()})
+    return pd.DataFrame({name: categorical([held.get(name) for held in values], codes) for name in dimensions()})
 
 
 def _distinct_words(treebank: Treebank) -> tuple[np.ndarray, list[tuple[Tags, ...]]]:
@@ -224,13 +225,6 @@ def _held_once(parts: Sequence[Tags], reading: Reading) -> dict[str, str]:
 
 def _split_column(lemmas: Sequence[str], split_of: SplitOf) -> pd.Series:
     return pd.Series(pd.Categorical([split_of[lemma] for lemma in lemmas], categories=list(SPLITS)))
-
-
-def _column(codes: np.ndarray, values: Sequence[str | None]) -> pd.Series:
-    known = sorted({value for value in values if value is not None})
-    place = {value: number for number, value in enumerate(known)} | {None: -1}
-    chosen = np.array([place[value] for value in values], dtype=np.int64)[codes]
-    return pd.Series(pd.Categorical.from_codes(chosen, pd.Index(known, dtype="str")))
 
 
 def margin(of_words: pd.Series, splits: pd.Series) -> int:

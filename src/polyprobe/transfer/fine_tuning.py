@@ -13,6 +13,7 @@ from typing import Any
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.knobs import knobs
+from polyprobe.running.memory import out_of_memory
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
 from polyprobe.running.threads import use_threads
@@ -248,7 +249,6 @@ class _Run:
         import torch
 
         from polyprobe.transfer.evaluation import predict
-        from polyprobe.transfer.memory import out_of_memory
 
         try:
             return predict(

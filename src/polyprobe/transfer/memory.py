@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
-from accelerate.utils.memory import should_reduce_batch_size
 
 from polyprobe.running.errors import BadInputError
+from polyprobe.running.memory import out_of_memory
 from polyprobe.study import PARAMS, Task
 
 Result = TypeVar("Result")
@@ -51,8 +51,3 @@ def with_half_the_batch(name: str, settings: Task, attempt: Callable[[Task], Res
         f"{PARAMS}: transfer.{name}.batch_size: out of memory with {tried}; expected a smaller one, with more "
         "gradient_accumulation in return"
     )
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that the memory of a GPU or of the machine did not suffice."""
-    return isinstance(error, torch.OutOfMemoryError) or bool(should_reduce_batch_size(error))

@@ -52,13 +52,6 @@ def read_words(
     return WordTable(rows, settings, where=f"{folder / language}: {', '.join(treebanks)}")
 
 
-def word_table(
-    folder: Path, language: str, treebanks: Sequence[str], settings: Words, on_error: OnError
-) -> pd.DataFrame:
-    """`read_words` as one frame, one row per word."""
-    return read_words(folder, language, treebanks, settings, on_error).frame()
-
-
 @dataclass
 class _Rows:
     """Columns that grow word by word; repeated texts are kept as codes."""
@@ -153,16 +146,16 @@ class WordTable:
         sentence, sources = self._sentences[rows], self._sources[rows]
         frame = pd.DataFrame(
             {
-                "treebank": _categorical([treebank for treebank, _ in self._rows.source], sources),
-                "file": _categorical([file for _, file in self._rows.source], sources),
+                "treebank": categorical([treebank for treebank, _ in self._rows.source], sources),
+                "file": categorical([file for _, file in self._rows.source], sources),
                 "sent_id": np.array(self._rows.sent_id, dtype=object)[sentence],
                 "sentence": sentence,
                 "position": self._positions[rows],
                 "form": self._texts[self._form[rows]],
                 "space_after": self._space_after[rows],
                 "lemma": self._texts[self._lemma[rows]],
-                "upos": _categorical(self._texts[self._upos_values], self._upos_codes[rows]),
-                "unimorph": _categorical([entry.unimorph for entry in self._rows.analyses], self._analysis[rows]),
+                "upos": categorical(self._texts[self._upos_values], self._upos_codes[rows]),
+                "unimorph": categorical([entry.unimorph for entry in self._rows.analyses], self._analysis[rows]),
             }
         )
         return pd.concat([frame, self._labels(rows)], axis=1)
@@ -173,7 +166,7 @@ class WordTable:
         codes = np.where(self._unlabelled[rows], missing, codes)
         values = [*(dict(entry.attributes) for entry in self._rows.analyses), {}]
         splits = pd.Categorical.from_codes(self._split[rows], pd.Index(list(SPLITS), dtype="str"))
-        columns = {name: _categorical([entry.get(name) for entry in values], codes) for name in dimensions()}
+        columns = {name: categorical([entry.get(name) for entry in values], codes) for name in dimensions()}
         return pd.DataFrame({"split": splits} | columns)
 
     @cached_property
@@ -208,7 +201,7 @@ class WordTable:
         return codes
 
 
-def _categorical(values: Iterable[str | None], codes: np.ndarray) -> pd.Categorical:
+def categorical(values: Iterable[str | None], codes: np.ndarray) -> pd.Categorical:
     """`values` taken at `codes`; categories are sorted, so that equal columns are equal bytes."""
     values = list(values)
     categories = sorted({value for value in values if value is not None})

@@ -22,7 +22,7 @@ from polyprobe.downloads import dataset_file
 from polyprobe.languages import language as language_of
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.scratch import scratch_root
-from polyprobe.study import PARAMS, HubDataset, Study
+from polyprobe.study import PARAMS, HubRepository, Study
 from polyprobe.transfer.layout import file_name, files
 from polyprobe.transfer.sources.writing import write_pairs, write_sentences
 
@@ -42,13 +42,13 @@ def from_hub(study: Study) -> Iterator[Path]:
             settings = getattr(study.transfer, task)
             for split, language in files(settings, study.source_language):
                 where = f"{PARAMS}: transfer.{task}: the {split} file of language {language!r}"
-                dataset: HubDataset = getattr(study.transfer.hub, task)
+                dataset: HubRepository = getattr(study.transfer.hub, task)
                 parquet = _fetched(where, dataset, f"{config(language)}/{_SPLITS[split]}-00000-of-00001.parquet")
                 write(parquet, Path(folder) / settings.folder / file_name(split, language))
         yield Path(folder)
 
 
-def _fetched(where: str, dataset: HubDataset, path: str) -> Path:
+def _fetched(where: str, dataset: HubRepository, path: str) -> Path:
     try:
         return dataset_file(dataset.repository, dataset.revision, path)
     except BadInputError as error:

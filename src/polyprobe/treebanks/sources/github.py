@@ -1,6 +1,5 @@
 """Treebanks from their own repositories on GitHub, file by file, at a release's tag."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator
@@ -8,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from polyprobe.downloads import download, lock, read_url
+from polyprobe.downloads import download, git_hash, lock, read_url
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.progress import progress
 from polyprobe.running.scratch import temporary_folder
@@ -66,8 +65,7 @@ def _matches(digest: str) -> Callable[[Path], None]:
     """A check that a file is the one with this digest of Git's."""
 
     def check(file: Path) -> None:
-        content = file.read_bytes()
-        if hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() != digest:
+        if git_hash(file) != digest:
             raise BadInputError(f"{file}: what came is not what the repository lists: Git's digest is not {digest}")
 
     return check

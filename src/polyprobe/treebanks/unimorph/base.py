@@ -53,8 +53,7 @@ def _table() -> dict[str, tuple[str, ...]]:
     """The tags of each item, looked up whole: `Number=Sing`, or the bare UPOS `NOUN`."""
     import yaml
 
-    # BaseLoader keeps every scalar as text: `Yes` and `0` are values of features.
-    features: dict[str, dict[str, str]] = yaml.load(_TABLE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    features: dict[str, dict[str, str]] = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
     return {
         value if feature == _UPOS else f"{feature}={value}": tuple(tags.split(";"))
         for feature, values in features.items()
