@@ -315,7 +315,9 @@ class Lora(_Section):
     rank: Positive = 8
     alpha: Positive = 32
     dropout: Share = 0.05
-    targets: list[str] = ["query_key_value"]
+    targets: list[str] | None = None
+    """Names of the modules that are adapted (the paper: query_key_value); null: those that PEFT adapts in the
+    architecture."""
     quantisation: Literal["nf4", "none"] = "nf4"
     """nf4: 4-bit NormalFloat with double quantisation; none: LoRA on the unquantised weights."""
     compute_dtype: Literal["bfloat16", "float32"] = "bfloat16"
@@ -447,6 +449,9 @@ class Study(_Section):
     pretrain: dict[str, Pretrain] = {}
     checkpoints: dict[str, Checkpoint]
     checkpoints_duplicates: Literal["fail", "drop_both", "keep_first"] = "fail"
+    """What becomes of checkpoints with equal weights that the study names as known."""
+    checkpoints_known_duplicates: list[list[str]] = []
+    """Sets of keys; equal weights in others are an error."""
     layers: list[Layer]
     categories: list[Category]
     extract: Extract = Extract()

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM,
 
 from polyprobe.checkpoints import load_model, load_tokenizer, resolve
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import Checkpoint
+from polyprobe.study import Checkpoint, Lora
 
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 66}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -98,6 +98,76 @@ def test_weights_that_the_model_would_have_to_make_up_are_refused(tmp_path) -> N
     save_file(tensors, file, {"format": "pt"})
     with pytest.raises(BadInputError, match=r"lack 1 tensors that config.json asks for, such as layers.0.mlp.up_proj"):
         load_model(_resolve(tmp_path / "llama"))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name", "value"),
+    [
+        ("gpt_neox", "gpt_neox.layers.0.attention.masked_bias", torch.tensor(float("-inf"))),
+        ("gpt_neox", "gpt_neox.layers.1.attention.bias", torch.ones(1, 1, 4, 4)),
+        ("llama", "model.layers.0.self_attn.rotary_emb.inv_freq", torch.ones(4)),
+        ("xlm-roberta", "roberta.embeddings.position_ids", torch.arange(66)[None]),
+    ],
+)
+def test_what_older_versions_saved_beside_the_weights_is_none_of_them(tmp_path, architecture, name, value) -> None:
+    _save(tmp_path, architecture)
+    expected = _resolve(tmp_path)
+    file = tmp_path / "model.safetensors"
+    save_file(load_file(file) | {name: value}, file, {"format": "pt"})
+    assert _resolve(tmp_path) == expected
+    load_model(expected)
+
+
+@pytest.mark.parametrize("task", ["xnli", "pos"])
+@pytest.mark.parametrize("architecture", ["bloom", "gpt_neox", "llama", "xlm-roberta"])
+def test_every_architecture_is_fine_tuned(tmp_path, architecture, task) -> None:
+    from polyprobe.transfer import TASKS
+    from polyprobe.transfer import model as models
+
+    _save(tmp_path / "model", architecture)
+    found, lora = _resolve(tmp_path / "model"), Lora(rank=2, compute_dtype="float32")
+    ids = torch.tensor([[5, 6, 7, 8, 9]])
+
+    def loaded() -> Any:
+        return models.load_with_head(found, TASKS[task], lora, 1, seed=0, device="cpu")
+
+    model = models.with_new_adapter(loaded(), TASKS[task], lora, seed=0)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.SGD(trained, 0.5)
+    labels = torch.tensor([1]) if task == "xnli" else torch.tensor([[1, 2, 3, 4, 5]])
+    losses = []
+    for _ in range(8):
+        loss = model(input_ids=ids, labels=labels).loss
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert losses[-1] < losses[0]
+    models.save_adapter(model, tmp_path / "adapter", "m")
+    again = models.with_saved_adapter(loaded(), tmp_path / "adapter")
+    with torch.inference_mode():
+        assert torch.equal(again(input_ids=ids).logits, model.eval()(input_ids=ids).logits)
+
+
+def test_a_task_that_an_architecture_has_no_head_for_says_so(tmp_path) -> None:
+    from polyprobe.transfer import TASKS
+    from polyprobe.transfer import model as models
+
+    _save(tmp_path, "olmo2")
+    with pytest.raises(BadInputError, match=r"model_type 'olmo2'.*AutoModelForTokenClassification") as error:
+        models.load_with_head(_resolve(tmp_path), TASKS["pos"], Lora(), 1, seed=0, device="cpu")
+    assert "\n" not in str(error.value)
+
+
+def test_modules_that_an_architecture_has_not_are_named_with_those_it_has(tmp_path) -> None:
+    from polyprobe.transfer import TASKS
+    from polyprobe.transfer import model as models
+
+    _save(tmp_path, "llama")
+    lora = Lora(targets=["query_key_value"])
+    model = models.load_with_head(_resolve(tmp_path), TASKS["pos"], lora, 1, seed=0, device="cpu")
+    with pytest.raises(BadInputError, match=r"transfer.lora.targets: \['query_key_value'\].*expected some of .*q_proj"):
+        models.with_new_adapter(model, TASKS["pos"], lora, seed=0)
 
 
 @pytest.mark.parametrize(

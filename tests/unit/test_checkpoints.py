@@ -133,13 +133,13 @@ def test_numbers_that_are_not_finite_are_refused_with_their_tensor(tmp_path, dty
         weights_summary(folder)
 
 
-def test_zeros_are_refused_where_there_is_nothing_else(tmp_path) -> None:
-    zeros = {name: torch.zeros_like(tensor) for name, tensor in TENSORS.items()} | {"minus": torch.tensor([-0.0])}
-    with pytest.raises(
-        BadInputError, match=r"weights: all 4 tensors \(count, ...\) are zero, expected trained weights"
-    ):
-        weights_summary(_write(tmp_path / "weights", zeros))
+def test_a_matrix_of_zeros_is_refused(tmp_path) -> None:
     weights_summary(_write(tmp_path / "bias", TENSORS | {"bias": torch.zeros(9)}))
+    weights_summary(_write(tmp_path / "row", TENSORS | {"padded": torch.eye(3)[[0, 1, 0]] * torch.tensor([1.0, 0, 0])}))
+    for number in (0.0, -0.0):
+        folder = _write(tmp_path / f"weights{number}", TENSORS | {"h.0.up": torch.full((2, 3), number)})
+        with pytest.raises(BadInputError, match=r"model.safetensors: tensor h.0.up: all zeros, expected trained"):
+            weights_summary(folder)
 
 
 def test_memory_does_not_grow_with_the_model_and_chunks_leave_no_seam(tmp_path, monkeypatch) -> None:
@@ -246,7 +246,9 @@ def _manifests(hashes: dict[str, str]) -> list[Manifest]:
 )
 def test_duplicates_are_dropped_by_policy(policy, dropped) -> None:
     given = _manifests({"one": "a", "two": "a", "four": "b", "three": "a", "six": "c", "five": "c"})
-    found = apply_duplicates_policy(given, policy)
+    # A set that is larger than what is found, and one that is not found, do no harm.
+    known = [["three", "two", "one"], ["five", "six", "four"], ["four", "one"]]
+    found = apply_duplicates_policy(given, policy, known)
     assert [m.checkpoint for m in found] == [m.checkpoint for m in given]
     assert {m.checkpoint for m in found if m.dropped} == set(dropped)
 
@@ -255,6 +257,11 @@ def test_duplicates_fail_with_both_names() -> None:
     with pytest.raises(BadInputError, match="checkpoints: one and two hold the same weights"):
         apply_duplicates_policy(_manifests({"one": "a", "four": "b", "two": "a"}), "fail")
     unequal = _manifests({"one": "a", "two": "b"})
+    known = [["one", "two"]]
+    with pytest.raises(BadInputError, match="checkpoints: one and two hold"):
+        apply_duplicates_policy(_manifests({"one": "a", "two": "a"}), "fail", known)
+    with pytest.raises(BadInputError, match=r"checkpoints: one and two and three hold .* checkpoints_known_duplicates"):
+        apply_duplicates_policy(_manifests({"one": "a", "two": "a", "three": "a"}), "drop_both", known)
     assert apply_duplicates_policy(unequal, "fail") == unequal
 
 
@@ -274,7 +281,8 @@ def test_verifying_writes_every_manifest_and_prunes_the_rest(tmp_path, monkeypat
         verify_checkpoints(study)
     assert not Path("data/verified").exists()
     assert not Path("metrics").exists()
-    verify_checkpoints(study.model_copy(update={"checkpoints_duplicates": "keep_first"}))
+    known = {"checkpoints_duplicates": "keep_first", "checkpoints_known_duplicates": [["one", "two"]]}
+    verify_checkpoints(study.model_copy(update=known))
     verified = {key: manifest.read(manifest.path(key)).dropped for key in ("one", "two", "three")}
     assert verified == {"one": False, "two": True, "three": False}
     assert sorted(file.name for file in manifest.VERIFIED.iterdir()) == ["one.json", "three.json", "two.json"]

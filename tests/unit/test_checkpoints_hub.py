@@ -38,11 +38,12 @@ class HubStudy:
     path: Path
     models: Models
 
-    def write(self, checkpoints: dict[str, dict[str, Any]], policy: str = "fail") -> None:
+    def write(self, checkpoints: dict[str, dict[str, Any]], known: list[str] | None = None) -> None:
         values = YAML(typ="safe").load((ROOT / "studies" / "pocket.yaml").read_text())
         common = {"model": "m", "weights": "pins.yaml", "repository": "a/b", "step": 5}
         values["checkpoints"] = {key: common | entry for key, entry in checkpoints.items()}
-        values["checkpoints_duplicates"] = policy
+        values["checkpoints_duplicates"] = "drop_both" if known else "fail"
+        values["checkpoints_known_duplicates"] = [known] if known else []
         (self.path / "params.yaml").write_text(json.dumps(values))
 
     def run(self, stage: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -194,7 +195,7 @@ def test_two_branches_with_equal_weights_are_found_out_whatever_their_format(stu
     done = study.run("verify_checkpoints")
     assert done.returncode == 1
     assert "error: params.yaml: checkpoints: step1 and step2 and step3 and step4 hold the same weights" in done.stderr
-    study.write({revision: {"revision": revision} for revision in (*forms, "step5")}, "drop_both")
+    study.write({revision: {"revision": revision} for revision in (*forms, "step5")}, list(forms))
     done = study.run("verify_checkpoints")
     assert done.returncode == 0, done.stderr
     assert "step1 and step2 and step3 and step4 hold the same weights; checkpoints_duplicates: drop_both" in done.stdout

@@ -20,32 +20,24 @@ from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import embed_selected_words, extraction, word_embeddings
 from polyprobe.checkpoints.chunks import chunks
 from polyprobe.checkpoints.embedding import EmbeddedWords
+from polyprobe.checkpoints.extraction import Subwords
 from polyprobe.checkpoints.layer_states import LayerStates
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file, new_folder
 
-
-def _metadata(split_sentences: int) -> dict[str, str]:
-    return {
-        "weights_sha256": "a" * 64,
-        "tokenisation": "natural",
-        "shared_subwords": "0.012346",
-        "split_sentences": str(split_sentences),
-    }
+METADATA = {"weights_sha256": "a" * 64, "tokenisation": "natural"}
 
 
 @pytest.mark.parametrize("words", [0, 1, 57, 1000])
-@pytest.mark.parametrize("split_sentences", [0, 12, 123_456, 10**9, 10**60])
-def test_the_bytes_are_those_of_the_safetensors_library(tmp_path: Path, words: int, split_sentences: int) -> None:
+def test_the_bytes_are_those_of_the_safetensors_library(tmp_path: Path, words: int) -> None:
     generator = np.random.default_rng(words)
     states = {layer: generator.normal(size=(words, 5)).astype(np.float16) for layer in (3, 17)}
     rows = np.arange(0, 2 * words, 2, dtype=np.int32)
-    with embeddings.writing(tmp_path, [3, 17], "qaa", rows, 5) as writer:
+    with embeddings.writing(tmp_path, [3, 17], "qaa", rows, 5, METADATA) as writer:
         for start in range(0, words, 20):
             writer.append({layer: state[start : start + 20] for layer, state in states.items()})
-        writer.finish(_metadata(split_sentences))
     for layer, state in states.items():
-        text = json.dumps(_metadata(split_sentences) | {"layer": str(layer)}, sort_keys=True)
+        text = json.dumps(METADATA | {"layer": str(layer)}, sort_keys=True)
         save_file({"embeddings": state, "row": rows}, tmp_path / "expected", {"polyprobe": text})
         file = embeddings.path(tmp_path, layer, "qaa")
         assert file.read_bytes() == (tmp_path / "expected").read_bytes()
@@ -61,29 +53,21 @@ def test_a_file_written_at_once_is_the_librarys_too(tmp_path: Path, metadata: di
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "expected").read_bytes()
 
 
-def test_files_larger_than_a_block_are_moved_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "_BLOCK", 24)
-    for length in (0, 3000):
-        test_a_file_written_at_once_is_the_librarys_too(tmp_path, {"long": "x" * length})
-
-
 def test_words_that_are_missing_or_of_another_width_leave_nothing(tmp_path: Path) -> None:
     states = np.zeros((2, 5), dtype=np.float16)
 
-    def write(parts: dict[int, np.ndarray], *, finished: bool) -> None:
-        with embeddings.writing(tmp_path, [3], "qaa", np.arange(4, dtype=np.int32), 5) as writer:
+    def write(parts: dict[int, np.ndarray]) -> None:
+        with embeddings.writing(tmp_path, [3], "qaa", np.arange(4, dtype=np.int32), 5, {}) as writer:
             writer.append(parts)
-            if finished:
-                writer.finish({})
 
-    for parts, finished, message in (
-        ({3: states}, True, "expected 4 words, got 2"),
-        ({3: np.concatenate([states, states])}, False, "expected 4 words"),
-        ({3: states[:, 1:]}, True, r"expected float16 \[word, 5\]"),
-        ({4: states}, True, r"expected the layers \[3\], got \[4\]"),
+    for parts, message in (
+        ({3: states}, "expected 4 words, got 2"),
+        ({3: np.concatenate([states, states, states])}, "expected 4 words, got 6"),
+        ({3: states[:, 1:]}, r"expected float16 \[word, 5\]"),
+        ({4: states}, r"expected the layers \[3\], got \[4\]"),
     ):
         with pytest.raises(ValueError, match=message):
-            write(parts, finished=finished)
+            write(parts)
     assert [entry for entry in tmp_path.rglob("*") if not entry.is_dir()] == []
 
 
@@ -137,24 +121,25 @@ def _table(sentences: int, length: int = 8) -> pd.DataFrame:
     )
 
 
-def _embedded(words: pd.DataFrame, rows: np.ndarray, **settings: Any) -> tuple[list[Any], dict[str, str]]:
+def _embedded(words: pd.DataFrame, rows: np.ndarray, **settings: Any) -> tuple[list[Any], Subwords]:
     parts: list[Any] = []
     manifest = Manifest("step-1", "m", None, None, "f", "0" * 64, "1" * 64, 1, 3, WIDTH, "float32", 1, None, False)
-    metadata = embed_selected_words(
+    cut = embed_selected_words(
         small_model("bloom"), small_tokenizer("bloom"), words, rows, [2, 3], manifest=manifest, language="qaa",
         tokenisation="natural", batch_tokens=200, append=settings.pop("append", parts.append), **settings,
     )  # fmt: skip
-    return parts, metadata
+    return parts, cut
 
 
 def test_chunks_have_no_influence_beyond_rounding() -> None:
     words = _table(60)
     rows = np.flatnonzero(np.arange(len(words)) % 7 < 3)
-    (whole,), metadata = _embedded(words, rows)
+    (whole,), cut = _embedded(words, rows)
+    assert (cut.sentences, cut.words, cut.split_sentences) == (60, len(rows), 0)
     for words_at_once in (1, 20, 64):
         parts, same = _embedded(words, rows, chunk_bytes=4 * WIDTH * 2 * words_at_once)
         assert len(parts) > 1
-        assert same == metadata
+        assert same == cut
         for layer in (2, 3):
             found = np.concatenate([part[layer] for part in parts]).astype(float)
             np.testing.assert_allclose(found, whole[layer].astype(float), rtol=2e-3, atol=2e-3)

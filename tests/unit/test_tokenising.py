@@ -8,6 +8,7 @@ from small_models import small_tokenizer
 
 from polyprobe.checkpoints import Sentence
 from polyprobe.checkpoints.tokenising import tokenise
+from polyprobe.running.errors import BadInputError
 
 FORMS = st.text(alphabet='the cats."«»我们\u00a0\u3000\t1🙂é\u0301', min_size=1, max_size=6)
 WORDS = st.lists(st.tuples(FORMS, st.booleans()), min_size=1, max_size=6)
@@ -52,5 +53,5 @@ def test_a_sentence_without_words_has_no_subwords() -> None:
 
 def test_a_sentence_of_spaces_is_refused() -> None:
     for tokenisation in ("natural", "isolated"):
-        with pytest.raises(ValueError, match="no sub-word"):
+        with pytest.raises(BadInputError, match="no sub-word"):
             tokenise(small_tokenizer("bloom"), [Sentence(("",), (False,))], tokenisation)

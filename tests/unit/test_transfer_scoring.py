@@ -51,6 +51,41 @@ def test_errors_over_sentences_agree_with_the_bootstrap(metric: str) -> None:
     assert score(gold, predicted, 5)[metric].standard_error == pytest.approx(np.std(resampled), rel=0.15)
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "f1_macro", "f1_xtreme"])
+def test_intervals_are_those_of_resampled_sentences(metric: str) -> None:
+    """Against scoring each resample anew."""
+    gold, predicted = tagged(60, seed=5)
+    low, high = task_scores(gold, predicted, pos.LABELS, [metric])[metric].interval()
+    generator = np.random.default_rng(60)
+    resampled = []
+    for _ in range(10):
+        for draws in generator.multinomial(60, np.full(60, 1 / 60), 100):
+            rows = np.repeat(np.arange(60), draws)
+            drawn_gold, drawn_predicted = [gold[row] for row in rows], [predicted[row] for row in rows]
+            if metric == "f1_xtreme" and len(resampled) >= 100:
+                break  # seqeval is slow
+            resampled.append(task_scores(drawn_gold, drawn_predicted, pos.LABELS, [metric])[metric].value)
+    if metric == "f1_xtreme":
+        assert low < np.median(resampled) < high
+    else:
+        assert (low, high) == pytest.approx(tuple(np.quantile(resampled, [0.025, 0.975])))
+
+
+def test_intervals_cover_the_truth() -> None:
+    """Pairs of 300 that are right with probability 0.7: 95 % of intervals hold it, to the accuracy of 300 trials."""
+    generator = np.random.default_rng(7)
+    inside = 0
+    for _ in range(300):
+        right = generator.random(300) < 0.7
+        low, high = score([[1]] * 300, [[int(hit)] for hit in right], 2)["accuracy"].interval()
+        inside += low <= 0.7 <= high
+    assert 0.91 <= inside / 300 <= 0.98
+
+
+def test_one_example_has_no_spread() -> None:
+    assert score([[1, 1]], [[1, 0]], 2)["accuracy"].interval() == (0.5, 0.5)
+
+
 def test_a_lost_item_is_wrong_and_no_class_false_alarm() -> None:
     lost = score([[0, 1], [1]], [[0, LOST], [1]], 2)
     assert lost["accuracy"].value == pytest.approx(2 / 3)
@@ -136,5 +171,5 @@ def test_a_task_gets_the_scores_that_it_names() -> None:
     gold, predicted = tagged(50, seed=6)
     scores = task_scores(gold, predicted, pos.LABELS, pos.METRICS)
     assert tuple(scores) == pos.METRICS == ("f1", "f1_macro", "accuracy", "f1_xtreme")
-    assert scores["f1"] == score(gold, predicted, 17)["f1"]
+    assert scores["f1"].value == score(gold, predicted, 17)["f1"].value
     assert task_scores(gold, predicted, pos.LABELS, ["f1"]).keys() == {"f1"}

@@ -12,6 +12,10 @@ Embed = Callable[[list[str]], Mapping[tuple[int, Literal["mean", "last"]], Float
 """From sentences to their hidden states by layer and pooling."""
 
 
+_ROWS: Final = 1000
+"""Sentences whose cosines with all translations are held at once."""
+
+
 @dataclass(frozen=True)
 class Similarity:
     """Cosine similarity of sentences with their translations."""
@@ -41,14 +45,19 @@ def sentence_similarity(
     pairs = len(source)
     if pairs < 2:
         raise ValueError(f"expected at least two pairs, got {pairs}")
-    cosines = _unit(source) @ _unit(target).T
-    matched = np.diagonal(cosines)
-    best = cosines.max(axis=1)
-    tied = (cosines == best[:, None]).sum(axis=1)
+    ours, theirs = _unit(source), _unit(target)
+    matched, total, right = np.empty(pairs), 0.0, 0.0
+    for start in range(0, pairs, _ROWS):
+        rows = np.arange(start, min(start + _ROWS, pairs))
+        cosines = ours[rows] @ theirs.T
+        matched[rows] = cosines[np.arange(len(rows)), rows]
+        best = cosines.max(axis=1)
+        right += ((matched[rows] == best) / (cosines == best[:, None]).sum(axis=1)).sum()
+        total += cosines.sum()
     return Similarity(
         cosine=float(matched.mean()),
-        mismatched=float((cosines.sum() - matched.sum()) / (pairs * (pairs - 1))),
-        precision_at_1=float(((matched == best) / tied).mean()),
+        mismatched=float((total - matched.sum()) / (pairs * (pairs - 1))),
+        precision_at_1=float(right / pairs),
         pairs=pairs,
     )
 

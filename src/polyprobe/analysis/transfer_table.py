@@ -15,14 +15,16 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
         scores: checkpoint, task and the scores of that checkpoint fine-tuned for that task.
         languages: the order of the languages.
 
-    The standard error is the mean over seeds: the seeds share their test items. The spread is the sample's standard
-    deviation over seeds.
+    The standard error and the interval's ends are means over seeds: the seeds share their test items. The spread is
+    the sample's standard deviation over seeds.
     """
     frames = []
     for manifest, task, frame in scores:
         averaged = frame.groupby(["metric", "language"], as_index=False, observed=True).agg(
             score=("score", "mean"),
             standard_error=("standard_error", "mean"),
+            low=("low", "mean"),
+            high=("high", "mean"),
             majority=("majority", "mean"),
             untrained=("untrained", "mean"),
             items=("items", "first"),

@@ -1,15 +1,14 @@
 """`data/embeddings/<ckpt>/layer-<l>/<lang>.safetensors`: hidden states of a language's words at one layer.
 
 Tensors: `embeddings` float16 [word, neuron]; `row` int32 [word], the word's row in `data/words/<lang>.parquet`,
-ascending. Metadata (one JSON object of texts): weights_sha256, layer, tokenisation, shared_subwords (the share of
-sub-words that two words share), split_sentences (how many were longer than the model's limit).
+ascending. Metadata (one JSON object of texts): weights_sha256, layer, tokenisation.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from io import BufferedRandom
+from io import BufferedWriter
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +21,6 @@ from polyprobe.running.files import new_file
 FOLDER: Final = Path("data/embeddings")
 
 _METADATA: Final = "polyprobe"
-_BLOCK: Final = 1 << 24
 
 
 def path(folder: Path, layer: int, language: str) -> Path:
@@ -49,14 +47,11 @@ class Writer:
         for layer, states in embeddings.items():
             self._files[layer].append(states)
 
-    def finish(self, metadata: dict[str, str]) -> None:
-        """To be called after the last word; `layer` is added to the metadata."""
-        for layer, file in self._files.items():
-            file.finish(metadata | {"layer": str(layer)})
-
 
 @contextmanager
-def writing(folder: Path, layers: list[int], language: str, rows: NDArray[np.int32], width: int) -> Iterator[Writer]:
+def writing(
+    folder: Path, layers: list[int], language: str, rows: NDArray[np.int32], width: int, metadata: dict[str, str]
+) -> Iterator[Writer]:
     """A writer of a language's embeddings in one checkpoint's folder, whose files appear when the block ends well.
 
     Args:
@@ -65,42 +60,38 @@ def writing(folder: Path, layers: list[int], language: str, rows: NDArray[np.int
         language: the words'.
         rows: of the words, in the order in which they are going to be appended.
         width: neurons of a word.
+        metadata: of all layers; `layer` is added to it.
     """
     with ExitStack() as stack:
-        files = {layer: _writing(path(folder, layer, language), rows, width) for layer in layers}
+        files = {
+            layer: _writing(path(folder, layer, language), rows, width, metadata | {"layer": str(layer)})
+            for layer in layers
+        }
         yield Writer({layer: stack.enter_context(file) for layer, file in files.items()})
 
 
 def write(file: Path, embeddings: NDArray[np.float16], rows: NDArray[np.int32], metadata: dict[str, str]) -> None:
     """Writes one language's embeddings at one layer, whole or not at all."""
-    with _writing(file, rows, embeddings.shape[1]) as writer:
+    with _writing(file, rows, embeddings.shape[1], metadata) as writer:
         writer.append(embeddings)
-        writer.finish(metadata)
 
 
 @contextmanager
-def _writing(file: Path, rows: NDArray[np.int32], width: int) -> Iterator["_File"]:
+def _writing(file: Path, rows: NDArray[np.int32], width: int, metadata: dict[str, str]) -> Iterator["_File"]:
     with new_file(file) as temporary:
-        with temporary.open("w+b") as handle:
-            writer = _File(handle, rows, width)
+        with temporary.open("wb") as handle:
+            writer = _File(handle, len(rows), width)
+            handle.write(_header(len(rows), width, metadata))
+            handle.write(np.ascontiguousarray(rows).data)
             yield writer
         writer.check()
 
 
 class _File:
-    """A safetensors file that is written word by word, in the bytes that the library would write.
+    """A safetensors file that is written word by word, in the bytes that the library would write."""
 
-    Its header comes first, but the metadata is known after the last word: a gap of the usual length is left for the
-    header, and widened or narrowed at the end if need be.
-    """
-
-    def __init__(self, handle: BufferedRandom, rows: NDArray[np.int32], width: int) -> None:
-        self._handle, self._words, self._width, self._written = handle, len(rows), width, 0
-        self._finished = False
-        sample = {"layer": "10", "shared_subwords": "0.000000", "split_sentences": "0", "tokenisation": "natural"}
-        self._gap = len(self._header(sample | {"weights_sha256": "0" * 64}))
-        handle.seek(self._gap)
-        handle.write(np.ascontiguousarray(rows).data)
+    def __init__(self, handle: BufferedWriter, words: int, width: int) -> None:
+        self._handle, self._words, self._width, self._written = handle, words, width, 0
 
     def append(self, embeddings: NDArray[np.float16]) -> None:
         if embeddings.dtype != np.float16 or embeddings.ndim != 2 or embeddings.shape[1] != self._width:
@@ -109,44 +100,22 @@ class _File:
         self._written += len(embeddings)
         self._handle.write(np.ascontiguousarray(embeddings).data)
 
-    def finish(self, metadata: dict[str, str]) -> None:
-        header = self._header(metadata)
-        _move(self._handle, self._gap, len(header) - self._gap)
-        self._handle.seek(0)
-        self._handle.write(header)
-        self._finished = True
-
     def check(self) -> None:
-        if not self._finished or self._written != self._words:
+        if self._written != self._words:
             raise ValueError(f"expected {self._words} words, got {self._written}")
 
-    def _header(self, metadata: dict[str, str]) -> bytes:
-        rows = 4 * self._words
-        tensors = {
-            # One entry: safetensors writes several in an order that differs from run to run.
-            "__metadata__": {_METADATA: json.dumps(metadata, sort_keys=True)},
-            "row": {"dtype": "I32", "shape": [self._words], "data_offsets": [0, rows]},
-            "embeddings": {
-                "dtype": "F16",
-                "shape": [self._words, self._width],
-                "data_offsets": [rows, rows + 2 * self._words * self._width],
-            },
-        }
-        text = json.dumps(tensors, separators=(",", ":"), ensure_ascii=False).encode()
-        text += b" " * (-len(text) % 8)
-        return len(text).to_bytes(8, "little") + text
 
-
-def _move(handle: BufferedRandom, start: int, distance: int) -> None:
-    """Moves what lies behind `start` towards the file's end (or its beginning, for a negative distance)."""
-    end = handle.seek(0, 2)
-    places = range(start, end, _BLOCK) if distance else range(0)
-    for place in reversed(places) if distance > 0 else places:
-        handle.seek(place)
-        block = handle.read(min(_BLOCK, end - place))
-        handle.seek(place + distance)
-        handle.write(block)
-    handle.truncate(end + distance)
+def _header(words: int, width: int, metadata: dict[str, str]) -> bytes:
+    end = 4 * words
+    tensors = {
+        # One entry: safetensors writes several in an order that differs from run to run.
+        "__metadata__": {_METADATA: json.dumps(metadata, sort_keys=True)},
+        "row": {"dtype": "I32", "shape": [words], "data_offsets": [0, end]},
+        "embeddings": {"dtype": "F16", "shape": [words, width], "data_offsets": [end, end + 2 * words * width]},
+    }
+    text = json.dumps(tensors, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def read(file: Path) -> tuple[NDArray[np.float16], NDArray[np.int32]]:

@@ -9,9 +9,9 @@ from polyprobe.artefacts import confusion, corpus, correlation, overlap, probes,
 
 
 def load(root: Path) -> dict[str, pd.DataFrame]:
-    """The tables that are there: words, corpus, probes, similarity, scores, confusion, overlap, overlap_means,
-    informativeness, transfer, correlation, points. Tables that lie in one file per language, checkpoint or task come
-    joined, with that column in front."""
+    """The tables that are there: words, corpus, probes, similarity, scores, confusion, label_scores, overlap,
+    overlap_means, informativeness, transfer, correlation, points. Tables that lie in one file per language, checkpoint
+    or task come joined, with that column in front."""
     found: dict[str, pd.DataFrame] = {}
 
     def joined(
@@ -43,6 +43,8 @@ def load(root: Path) -> dict[str, pd.DataFrame]:
         lambda file: {"task": file.parent.parent.name, "checkpoint": file.parent.name},
         confusion.read,
     )
+    if "confusion" in found:
+        found["label_scores"] = confusion.per_label_scores(found["confusion"])
     if (root / corpus.PATH).exists():
         found["corpus"] = pd.json_normalize(corpus.read(root / corpus.PATH))
     if (root / correlation.PATH).exists():

@@ -22,14 +22,17 @@ SCHEMA: Final = schema(
     seed=pa.int32(),
     score=pa.float64(),
     standard_error=pa.float64(),
+    low=pa.float64(),
+    high=pa.float64(),
     majority=pa.float64(),
     untrained=pa.float64(),
     items=pa.int32(),
     best_step=pa.int32(),
 )
-"""score in [0, 1]; standard_error: binomial for xnli accuracy, of the mean over sentences for pos; majority: the same
-metric for the most frequent train label; untrained: for the frozen model with its head as initialised; items: test
-pairs (xnli) or words (pos); best_step: the optimiser step whose adapter was kept."""
+"""score in [0, 1]; standard_error: binomial for xnli accuracy, of the mean over sentences for pos; low, high: the 95 %
+interval of the bootstrap over test pairs (xnli) or sentences (pos); majority: the same metric for the most frequent
+train label; untrained: for the frozen model with its head as initialised; items: test pairs (xnli) or words (pos);
+best_step: the optimiser step whose adapter was kept."""
 
 PLOT_SCHEMA: Final = schema(
     checkpoint=CATEGORY,
@@ -41,6 +44,8 @@ PLOT_SCHEMA: Final = schema(
     metric=CATEGORY,
     score=pa.float64(),
     standard_error=pa.float64(),
+    low=pa.float64(),
+    high=pa.float64(),
     majority=pa.float64(),
     untrained=pa.float64(),
     items=pa.int32(),

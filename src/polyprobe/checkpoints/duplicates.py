@@ -11,7 +11,9 @@ from polyprobe.study import PARAMS
 
 
 def apply_duplicates_policy(
-    manifests: Sequence[Manifest], policy: Literal["fail", "drop_both", "keep_first"]
+    manifests: Sequence[Manifest],
+    policy: Literal["fail", "drop_both", "keep_first"],
+    known: Sequence[Sequence[str]] = (),
 ) -> list[Manifest]:
     """The manifests in their order, those that the study leaves out marked as dropped.
 
@@ -19,15 +21,18 @@ def apply_duplicates_policy(
         manifests: in the order of params.yaml.
         policy: fail: duplicates are an error; drop_both: every checkpoint that has a duplicate goes; keep_first: the
             first one of each set stays.
+        known: the sets of checkpoints that the study expects to be equal.
 
     Raises:
-        BadInputError: there are duplicates and the policy is `fail`.
+        BadInputError: there are duplicates and the policy is `fail`, or the study does not name them as known.
     """
     groups = _groups(manifests)
-    if groups and policy == "fail":
+    unknown = [group for group in groups if policy == "fail" or not any(set(group) <= set(named) for named in known)]
+    if unknown:
         raise BadInputError(
-            f"{PARAMS}: checkpoints: {'; '.join(sets_of_equals(manifests))} hold the same weights; give other weights, "
-            "take a key out, or set checkpoints_duplicates to drop_both or keep_first"
+            f"{PARAMS}: checkpoints: {'; '.join(map(' and '.join, unknown))} hold the same weights; give other "
+            "weights, take a key out, or name them in checkpoints_known_duplicates and set checkpoints_duplicates to "
+            "drop_both or keep_first"
         )
     dropped = {key for group in groups for key in (group if policy == "drop_both" else group[1:])}
     return [replace(manifest, dropped=manifest.checkpoint in dropped) for manifest in manifests]

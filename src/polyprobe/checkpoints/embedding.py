@@ -11,6 +11,7 @@ from torch import Tensor
 from polyprobe.checkpoints.pooling import Groups, count_split, length_limit, pooled_states
 from polyprobe.checkpoints.sentences import Sentence
 from polyprobe.checkpoints.tokenising import Tokenisation, TokenisedSentence, encode, special_tokens, tokenise
+from polyprobe.running.errors import BadInputError
 from polyprobe.running.progress import progress
 
 Pooling = Literal["mean", "last"]
@@ -127,7 +128,9 @@ def sentence_embeddings(
     grouped = []
     for number, ids in enumerate(encode(tokenizer, texts)["input_ids"] if texts else []):
         if not ids:
-            raise ValueError(f"the tokenizer finds no sub-word in {texts[number]!r}")
+            raise BadInputError(
+                f"the tokenizer finds no sub-word in {texts[number]!r}, expected one that knows its characters"
+            )
         members = [range(len(ids)) if pooling == "mean" else [len(ids) - 1] for pooling in poolings]
         positions = np.concatenate(members)
         groups = number * len(poolings) + np.repeat(np.arange(len(poolings)), [len(group) for group in members])

@@ -1,6 +1,7 @@
 """From a language's table of words to the float16 embeddings of the selected ones, a stretch of sentences at a time."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,21 @@ CHUNK_BYTES: Final = 1 << 30
 CHUNK_SENTENCES: Final = 20_000
 
 
+@dataclass(frozen=True)
+class Subwords:
+    """How the tokenizer cut the sentences that hold an embedded word."""
+
+    sentences: int
+    words: int
+    """Those embedded."""
+    subwords: int
+    """Of the whole sentences."""
+    shared_subwords: int
+    """Those that two words share."""
+    split_sentences: int
+    """Sentences longer than the model's limit."""
+
+
 def embed_selected_words(
     model: Any,
     tokenizer: Any,
@@ -34,7 +50,7 @@ def embed_selected_words(
     batch_tokens: int,
     append: Callable[[dict[int, Float16[np.ndarray, "word neuron"]]], object],
     chunk_bytes: int = CHUNK_BYTES,
-) -> dict[str, str]:
+) -> Subwords:
     """Embeds some of a language's words and hands them on as they come; only sentences that hold one of them are run.
 
     A chunk's sentences are sorted by length among themselves. Where the chunks end has no influence on the result
@@ -53,15 +69,13 @@ def embed_selected_words(
         append: given, in the order of `rows`, the embeddings of some more words by layer.
         chunk_bytes: so much of hidden states is held at once.
 
-    Returns:
-        What the artefact says of the embeddings, except the layer.
-
     Raises:
         BadInputError: a state that float16 cannot hold, or a batch that does not fit into memory.
     """
     most_words = chunk_bytes // (4 * manifest.width * len(layers))
+    sentences = words["sentence"].iloc[rows].nunique()
     subwords = shared = split = 0
-    bar: Any = progress(description=f"words {language}", total=words["sentence"].iloc[rows].nunique(), unit="sentence")
+    bar: Any = progress(description=f"words {language}", total=sentences, unit="sentence")
     with bar:
         for chunk in chunks(words, rows, most_words=most_words, most_sentences=CHUNK_SENTENCES):
             embedded = embed_words(
@@ -79,12 +93,7 @@ def embed_selected_words(
             shared += embedded.shared_subwords
             split += embedded.split_sentences
             del embedded  # or it would be held while the next chunk's states are computed
-    return {
-        "weights_sha256": manifest.weights_sha256,
-        "tokenisation": tokenisation,
-        "shared_subwords": f"{shared / max(1, subwords):.6f}",
-        "split_sentences": str(split),
-    }
+    return Subwords(sentences, len(rows), subwords, shared, split)
 
 
 def _to_float16(

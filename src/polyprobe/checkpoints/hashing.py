@@ -40,15 +40,15 @@ def weights_summary(folder: Path) -> WeightsSummary:
     hash, saved with or without the head (see `naming`).
 
     Raises:
-        BadInputError: the folder has no weights, they are damaged, a number is not finite, or all are zero.
+        BadInputError: the folder has no weights, they are damaged, a number is not finite, or a matrix is all zeros.
     """
     digest = hashlib.sha256()
     numbers: Counter[str] = Counter()
     tensors = without_tied(full_names(folder, stored_tensors(folder)))
-    only_zeros = True
     for name, tensor in tensors.items():
         numbers[tensor.dtype] += math.prod(tensor.shape)
         digest.update(json.dumps([name, tensor.dtype, tensor.shape]).encode() + b"\n")
+        only_zeros = True
         for chunk in tensor.chunks():
             digest.update(chunk)
             if not is_finite(chunk, tensor.dtype):
@@ -56,9 +56,9 @@ def weights_summary(folder: Path) -> WeightsSummary:
                     f"{tensor.file}: tensor {tensor.name}: expected finite numbers, found NaN or infinity"
                 )
             only_zeros = only_zeros and is_zero(chunk, tensor.dtype)
-    if only_zeros:
-        named = next(iter(tensors.values())).name
-        raise BadInputError(f"{folder}: all {len(tensors)} tensors ({named}, ...) are zero, expected trained weights")
+        # Biases begin at zero, matrices of weights do not.
+        if only_zeros and len(tensor.shape) > 1:
+            raise BadInputError(f"{tensor.file}: tensor {tensor.name}: all zeros, expected trained weights")
     most = max(sorted(numbers), key=lambda dtype: numbers[dtype])
     return WeightsSummary(digest.hexdigest(), numbers.total(), _DTYPES.get(most, most.lower()))
 

@@ -1,5 +1,6 @@
 """Models and tokenizers of checkpoints, of any causal or encoder architecture that transformers knows."""
 
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints.layout import CONFIG, read_json
 from polyprobe.checkpoints.resolving import tokenizer_folder, weights_folder
 from polyprobe.running.errors import BadInputError
+from polyprobe.running.memory import out_of_memory
 
 
 def load_model(manifest: Manifest, dtype: str = "float32", device: str = "cpu") -> Any:
@@ -34,20 +36,28 @@ def load_model(manifest: Manifest, dtype: str = "float32", device: str = "cpu") 
         model, found = AutoModel.from_pretrained(
             folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True, output_loading_info=True
         )
-    except (ValueError, KeyError) as error:
-        raise BadInputError(_not_loaded(folder, error)) from None
+    except (ValueError, KeyError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise BadInputError(f"{folder}: the memory of {device} does not suffice to load it") from None
+        raise BadInputError(not_loaded(folder, error)) from None
     finally:
         logging.set_verbosity(verbosity)
     # An encoder's pooler comes after all hidden states, and a model saved with a head has none.
-    if missing := sorted(name for name in found["missing_keys"] if not name.startswith("pooler.")):
-        raise BadInputError(
-            f"{folder}: the weights lack {len(missing)} tensors that config.json asks for, such as {missing[0]}; "
-            "expected names as transformers saves them"
-        )
+    refuse_missing(folder, [name for name in found["missing_keys"] if not name.startswith("pooler.")])
     return model.eval().to(device)
 
 
-def _not_loaded(folder: Path, error: Exception) -> str:
+def refuse_missing(folder: Path, missing: Collection[str]) -> None:
+    """Raises BadInputError if there are tensors that the weights lack and that transformers would make up."""
+    if missing:
+        raise BadInputError(
+            f"{folder}: the weights lack {len(missing)} tensors that config.json asks for, such as {min(missing)}; "
+            "expected names as transformers saves them"
+        )
+
+
+def not_loaded(folder: Path, error: Exception) -> str:
+    """What to say of a folder that transformers refused."""
     kind = read_json(folder / CONFIG, "transformers' config.json").get("model_type")
     return (
         f"{folder / CONFIG}: model_type {kind!r}: transformers {version('transformers')} cannot load it; expected a "

@@ -27,10 +27,19 @@ _TIED: Final = (
 """Tensors of heads that may be tied to another one."""
 
 
+_BUFFERS: Final = (
+    ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq",
+    "embeddings.position_ids",
+)  # fmt: skip
+"""Ends of names of what older versions of transformers saved beside the weights: masks and positions, which today's
+compute. One of them is -infinity in float16."""
+
+
 def full_names(folder: Path, tensors: Sequence[StoredTensor]) -> dict[str, StoredTensor]:
-    """The tensors by their names in the model with a head, in the order of these names."""
+    """The weights by their names in the model with a head, in the order of these names."""
     config = read_json(folder / CONFIG, "transformers' config.json") if (folder / CONFIG).exists() else {}
     prefix = _PREFIXES.get(str(config.get("model_type")))
+    tensors = [tensor for tensor in tensors if not tensor.name.endswith(_BUFFERS)]
     if prefix is None or any(tensor.name.startswith(f"{prefix}.") for tensor in tensors):
         named = {tensor.name: tensor for tensor in tensors}
     else:

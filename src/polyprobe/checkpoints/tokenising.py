@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Int64
 
 from polyprobe.checkpoints.sentences import Sentence
+from polyprobe.running.errors import BadInputError
 
 Tokenisation = Literal["natural", "isolated"]
 
@@ -134,7 +135,7 @@ def _by_sentence(
     """
     lengths = _flat(map(len, ids))
     if np.any((lengths == 0) & (counts > 0)):
-        raise ValueError("the tokenizer finds no sub-word in a sentence")
+        raise BadInputError("the tokenizer finds no sub-word in a sentence, expected one that knows its characters")
     first_word, first_place = np.cumsum(counts) - counts, np.cumsum(lengths) - lengths
     last = np.full(counts.sum(), -1)
     np.maximum.at(last, words, places)

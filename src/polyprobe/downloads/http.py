@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from polyprobe.downloads import lock
 from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import space_for
 from polyprobe.running.knobs import knobs
 from polyprobe.running.progress import progress
 from polyprobe.running.scratch import scratch_root
@@ -180,7 +181,7 @@ def _continue(url: str, part: Path) -> None:
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
         bar: tqdm[bytes] = progress(description=part.name[1:-5], total=total, unit="B", unit_scale=True)
-        with part.open("ab" if start else "wb") as opened, bar:
+        with space_for(part, "what has come is kept"), part.open("ab" if start else "wb") as opened, bar:
             bar.update(start)
             for piece in response.iter_content(_PIECE):
                 opened.write(piece)

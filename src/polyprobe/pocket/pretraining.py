@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.files import new_file, new_folder, write_json
+from polyprobe.running.files import new_file, new_folder, space_for, write_json
 from polyprobe.running.knobs import knobs
 from polyprobe.running.progress import progress
 from polyprobe.running.scratch import scratch_folder
@@ -74,7 +74,8 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
     )
     tokenizer = _tokenizer(texts, settings, scratch)
     streams = Streams({language: encode(tokenizer, documents) for language, documents in texts.items()}, settings)
-    _train(settings, tokenizer, streams, device, scratch, save_state_every)
+    with space_for(scratch, "what has been trained is kept"):
+        _train(settings, tokenizer, streams, device, scratch, save_state_every)
     with new_folder(folder) as finished:
         for step in settings.save_at:
             shutil.copytree(scratch / f"step-{step}", finished / f"step-{step}")

@@ -2,7 +2,7 @@
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.fanout import fan_out
-from polyprobe.running.files import new_file, new_folder, prune, write_json
+from polyprobe.running.files import new_file, new_folder, prune, space_for, write_json
 from polyprobe.running.knobs import Knobs, knobs
 from polyprobe.running.progress import progress
 from polyprobe.running.remembered import remembered
@@ -22,6 +22,7 @@ __all__ = [
     "prune",
     "remembered",
     "scratch_folder",
+    "space_for",
     "use_threads",
     "write_json",
 ]

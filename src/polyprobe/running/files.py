@@ -22,7 +22,7 @@ def new_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with _space_for(path):
+        with space_for(path):
             yield temporary
             temporary.replace(path)
     finally:
@@ -43,7 +43,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.mkdir()
     try:
-        with _locked(temporary), _space_for(path):
+        with _locked(temporary), space_for(path):
             yield temporary
         if path.exists():
             shutil.rmtree(path)
@@ -70,15 +70,16 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def _space_for(path: Path) -> Iterator[None]:
-    """A full disk is one line that names what was to be written."""
+def space_for(path: Path, left: str = "nothing of it was written") -> Iterator[None]:
+    """A full disk is one line that names what was to be written, and says what is left of it."""
     try:
         yield
     except Exception as error:
-        # safetensors, written in Rust, has an error of its own for whatever the system says.
-        if getattr(error, "errno", None) not in _FULL and not any(f"(os error {code})" in str(error) for code in _FULL):
+        # safetensors, written in Rust, has an error of its own for whatever the system says, and so has torch.save.
+        said = (*(f"(os error {code})" for code in _FULL), "unexpected pos")
+        if getattr(error, "errno", None) not in _FULL and not any(part in str(error) for part in said):
             raise
-        raise BadInputError(f"{path}: no space left on the disk; nothing of it was written") from None
+        raise BadInputError(f"{path}: no space left on the disk; {left}") from None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from polyprobe.artefacts import manifest
+from polyprobe.artefacts import manifest, subwords
 from polyprobe.checkpoints import apply_duplicates_policy, sets_of_equals
-from polyprobe.running.files import new_folder, write_json
+from polyprobe.running.files import new_folder, prune, write_json
 from polyprobe.running.stage import run_stage
 from polyprobe.study import Study
 
@@ -17,18 +17,17 @@ COLUMNS = (
 
 
 def verify_checkpoints(study: Study) -> None:
-    """Writes `data/verified/` and `metrics/checkpoints.json`, and removes manifests of keys that are no more."""
+    """Writes `data/verified/` and `metrics/checkpoints.json`, and removes what lies there of keys that are no more."""
     resolved = [manifest.read(manifest.path(key, manifest.FOLDER)) for key in study.checkpoints]
-    verified = apply_duplicates_policy(resolved, study.checkpoints_duplicates)
+    verified = apply_duplicates_policy(resolved, study.checkpoints_duplicates, study.checkpoints_known_duplicates)
     for line in sets_of_equals(resolved):
         print(f"{line} hold the same weights; checkpoints_duplicates: {study.checkpoints_duplicates}")
     with new_folder(manifest.VERIFIED) as folder:
         for checkpoint in verified:
             manifest.write(manifest.path(checkpoint.checkpoint, folder), checkpoint)
     write_json(METRICS, [{name: asdict(checkpoint)[name] for name in COLUMNS} for checkpoint in verified])
-    for file in sorted(manifest.FOLDER.glob("*.json")):
-        if file.stem not in study.checkpoints:
-            file.unlink()
+    for folder in (manifest.FOLDER, subwords.FOLDER):
+        prune(folder, {f"{key}.json" for key in study.checkpoints})
 
 
 if __name__ == "__main__":

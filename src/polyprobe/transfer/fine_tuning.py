@@ -97,6 +97,8 @@ class _Run:
     def __init__(
         self, name: str, manifest: Manifest, settings: Task, lora: Lora, source: str, seed: int, data: Path
     ) -> None:
+        import torch
+
         from polyprobe.transfer import model as models
         from polyprobe.transfer.processes import device_of
 
@@ -133,6 +135,9 @@ class _Run:
             "settings": settings.model_dump(mode="json"),
             "lora": lora.model_dump(mode="json"),
             "seed": seed,
+            "device": torch.device(self.device).type,
+            "threads": self.knobs.threads,
+            "torch": torch.__version__,
         }
         self.scratch = scratch_folder(f"{name}-{manifest.checkpoint}", determines)
 
@@ -204,12 +209,15 @@ class _Run:
                 task_scores(gold, guesses, self.task.LABELS, self.task.METRICS)
                 for guesses in (predicted.trained[language], predicted.untrained[language], majority)
             )
+            intervals = {metric: trained[metric].interval() for metric in self.task.METRICS}
             rows += [
                 {
                     "language": language,
                     "metric": metric,
                     "score": trained[metric].value,
                     "standard_error": trained[metric].standard_error,
+                    "low": intervals[metric][0],
+                    "high": intervals[metric][1],
                     "majority": chance[metric].value,
                     "untrained": untrained[metric].value,
                     "items": sum(map(len, gold)),
@@ -260,7 +268,7 @@ class _Run:
                 dtype=getattr(torch, self.lora.compute_dtype),
                 description=description,
             )
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
             raise BadInputError(

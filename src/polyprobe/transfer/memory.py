@@ -29,7 +29,7 @@ def with_half_the_batch(name: str, settings: Task, attempt: Callable[[Task], Res
     """
     try:
         return attempt(settings)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
     halved = settings.model_copy(
@@ -44,7 +44,7 @@ def with_half_the_batch(name: str, settings: Task, attempt: Callable[[Task], Res
         if alone and settings.batch_size % 2 == 0:
             tried += f" and with {halved.batch_size}"
             return attempt(halved)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
     raise BadInputError(

@@ -2,6 +2,8 @@
 
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +14,8 @@ import transformers
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import loading
 from polyprobe.checkpoints.resolving import weights_folder
-from polyprobe.study import Lora
+from polyprobe.running.errors import BadInputError
+from polyprobe.study import PARAMS, Lora
 from polyprobe.transfer._quiet import quiet_transformers
 from polyprobe.transfer.tasks import TransferTask
 
@@ -35,7 +38,11 @@ def load_with_head(
 
     The head and whatever else is no linear layer of the body (embeddings, layer norms, biases) stay out of the
     quantisation: in `lora.compute_dtype`, the head in float32.
+
+    Raises:
+        BadInputError: transformers has no such head for the architecture, or the weights lack some of its tensors.
     """
+    folder = weights_folder(manifest)
     compute_dtype = getattr(torch, lora.compute_dtype)
     quantisation = None
     if lora.quantisation == "nf4":
@@ -47,11 +54,12 @@ def load_with_head(
             llm_int8_skip_modules=list(_HEADS),
         )
     torch.manual_seed(seed)
-    with quiet_transformers():
-        model = getattr(transformers, task.HEAD).from_pretrained(
-            weights_folder(manifest),
+    with quiet_transformers(), _known_to_transformers(folder, task.HEAD):
+        model, found = getattr(transformers, task.HEAD).from_pretrained(
+            folder,
             local_files_only=True,
             use_safetensors=True,
+            output_loading_info=True,
             num_labels=len(task.LABELS),
             id2label=dict(enumerate(task.LABELS)),
             label2id={label: number for number, label in enumerate(task.LABELS)},
@@ -60,16 +68,22 @@ def load_with_head(
             dtype=compute_dtype,
             device_map={"": device},
         )
+    head = head_name(model)
+    loading.refuse_missing(folder, [name for name in found["missing_keys"] if not name.startswith(f"{head}.")])
     model.config.use_cache = False
     model.requires_grad_(False)
-    getattr(model, head_name(model)).float()
+    getattr(model, head).float()
     _same_arithmetic_in_training_and_evaluation(model)
     _fuse_gelu(model)
     return model
 
 
 def with_new_adapter(model: Any, task: TransferTask, lora: Lora, *, seed: int) -> Any:
-    """The model with an adapter that changes nothing yet, ready to be trained together with the head."""
+    """The model with an adapter that changes nothing yet, ready to be trained together with the head.
+
+    Raises:
+        BadInputError: the architecture has no modules of the names in `lora.targets`, or PEFT knows none for it.
+    """
     settings = peft.LoraConfig(
         task_type=task.ADAPTER_KIND,
         r=lora.rank,
@@ -79,8 +93,20 @@ def with_new_adapter(model: Any, task: TransferTask, lora: Lora, *, seed: int) -
         modules_to_save=[head_name(model)],
     )
     torch.manual_seed(seed)
-    with _quiet_peft():
-        return peft.get_peft_model(model, settings)
+    try:
+        with _quiet_peft():
+            adapted = peft.get_peft_model(model, settings)
+    except ValueError:
+        linear = sorted(
+            {name.rpartition(".")[2] for name, part in model.named_modules() if isinstance(part, torch.nn.Linear)}
+        )
+        raise BadInputError(
+            f"{PARAMS}: transfer.lora.targets: {lora.targets}: no such modules in model_type "
+            f"{model.config.model_type!r}, expected some of {', '.join(linear)}"
+        ) from None
+    trained, stored = adapted.get_nb_trainable_parameters()
+    print(f"{task.ADAPTER_KIND}: {trained:,} of {stored:,} parameters are trained ({trained / stored:.3%})")
+    return adapted
 
 
 def with_saved_adapter(model: Any, folder: Path) -> Any:
@@ -110,6 +136,17 @@ def save_adapter(model: Any, folder: Path, base: str) -> None:
 def head_name(model: Any) -> str:
     """The name of the model's classification head."""
     return str(next(name for name, _ in model.named_children() if name in _HEADS))
+
+
+@contextmanager
+def _known_to_transformers(folder: Path, head: str) -> Iterator[None]:
+    """An architecture without this head is one line."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise BadInputError(
+            f"{loading.not_loaded(folder, error)}; for this task, one that has a model for {head}"
+        ) from None
 
 
 def _same_arithmetic_in_training_and_evaluation(model: Any) -> None:

@@ -1,26 +1,71 @@
-"""Scores of labelled items, with standard errors over examples.
+"""Scores of labelled items, with standard errors and intervals over examples.
 
-An example (a pair, a sentence) is the unit that is drawn at random, so that a standard error is that of a ratio
-estimator over examples, by linearisation: for one item per example, accuracy's is the binomial sqrt(p (1 - p) / n).
+Each score is a ratio of two sums over examples, or the mean of such ratios over labels. An example (a pair, a sentence)
+is the unit that is drawn at random: the standard error is that of a ratio estimator, by linearisation (for one item per
+example, accuracy's is the binomial sqrt(p (1 - p) / n)), and the interval that of the bootstrap over examples.
 """
 
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from numpy import ndarray
 
 from polyprobe.transfer.examples import LOST
 
+RESAMPLES: Final = 1000
+LEVEL: Final = 0.95
+_CHUNK: Final = 100
+"""Resamples at a time: what memory a bootstrap takes."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Score:
-    """A score in [0, 1] and its standard error."""
+    """A score in [0, 1]: the mean over labels of the ratios of two sums over examples."""
 
-    value: float
-    standard_error: float
+    parts: Int[ndarray, "example label"]
+    wholes: Int[ndarray, "example label"]
+
+    @property
+    def value(self) -> float:
+        """0 where there is nothing to score."""
+        return float(_mean_ratio(self.parts.sum(0, keepdims=True), self.wholes.sum(0, keepdims=True))[0])
+
+    @property
+    def standard_error(self) -> float:
+        """Over examples, by linearisation."""
+        present = self.wholes.sum(0) > 0
+        if not present.any():
+            return 0.0
+        parts, wholes = self.parts[:, present], self.wholes[:, present]
+        influences = (parts - parts.sum(0) / wholes.sum(0) * wholes) / wholes.sum(0)
+        return float(np.sqrt((influences.mean(1) ** 2).sum()))
+
+    def interval(self) -> tuple[float, float]:
+        """The bootstrap's over examples, by percentiles at `LEVEL`; a label absent from a resample is left out of it.
+
+        The same resamples for all scores of as many examples.
+        """
+        examples = len(self.parts)
+        generator = np.random.default_rng(examples)
+        # How often each example is drawn, so that a resample's sums are a product of matrices.
+        chances = np.full(examples, 1 / examples)
+        drawn = (generator.multinomial(examples, chances, _CHUNK).astype(float) for _ in range(RESAMPLES // _CHUNK))
+        values = np.concatenate([_mean_ratio(draws @ self.parts, draws @ self.wholes) for draws in drawn])
+        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return float(low), float(high)
+
+
+def _mean_ratio(
+    parts: Real[ndarray, "resample label"], wholes: Real[ndarray, "resample label"]
+) -> Float[ndarray, " resample"]:
+    present = wholes > 0
+    ratios = np.divide(parts, wholes, out=np.zeros(parts.shape), where=present)
+    means: Float[ndarray, " resample"] = ratios.sum(1) / np.maximum(present.sum(1), 1)
+    return means
 
 
 def task_scores(
@@ -59,8 +104,10 @@ def score(gold: list[list[int]], predicted: list[list[int]], classes: int) -> di
             hits[row, want] += want == guess
             if guess != LOST:
                 guesses[row, guess] += 1
-    accuracy = _accuracy(hits, golds)
-    return {"accuracy": accuracy, "f1": accuracy, "f1_macro": _macro_f1(hits, golds, guesses)}
+    accuracy = Score(hits.sum(1, keepdims=True), golds.sum(1, keepdims=True))
+    present = golds.sum(0) > 0
+    macro = Score(2 * hits[:, present], (golds + guesses)[:, present])
+    return {"accuracy": accuracy, "f1": accuracy, "f1_macro": macro}
 
 
 def confusion(
@@ -101,11 +148,7 @@ def f1_xtreme(gold: list[list[int]], predicted: list[list[int]], labels: Sequenc
     golds, guesses = (_spans([[pair[side] for pair in sentence] for sentence in kept]) for side in (0, 1))
     ends = np.cumsum([len(sentence) + 1 for sentence in kept])
     hits, extent = (_per_sentence(spans, ends) for spans in (golds & guesses, [*golds, *guesses]))
-    total = extent.sum()
-    if not total:
-        return Score(0.0, 0.0)
-    value = float(2 * hits.sum() / total)
-    return Score(value, _standard_error((2 * hits - value * extent) / total))
+    return Score(2 * hits[:, np.newaxis], extent[:, np.newaxis])
 
 
 _Span = tuple[str, int, int]
@@ -129,26 +172,3 @@ def _per_sentence(spans: Iterable[_Span], ends: Int[ndarray, " sentence"]) -> In
     """How many spans end in each sentence."""
     places = np.searchsorted(ends, [last for _, _, last in spans], side="right")
     return np.bincount(places, minlength=len(ends))
-
-
-def _accuracy(hits: Int[ndarray, "example label"], golds: Int[ndarray, "example label"]) -> Score:
-    total = golds.sum()
-    value = float(hits.sum() / total)
-    return Score(value, _standard_error((hits.sum(1) - value * golds.sum(1)) / total))
-
-
-def _macro_f1(
-    hits: Int[ndarray, "example label"],
-    golds: Int[ndarray, "example label"],
-    guesses: Int[ndarray, "example label"],
-) -> Score:
-    present = golds.sum(0) > 0
-    doubled = 2 * hits[:, present]
-    extent = golds[:, present] + guesses[:, present]
-    f1 = doubled.sum(0) / extent.sum(0)
-    influences = (doubled - f1 * extent) / extent.sum(0)
-    return Score(float(f1.mean()), _standard_error(influences.mean(1)))
-
-
-def _standard_error(influences: Float[ndarray, " example"]) -> float:
-    return float(np.sqrt((influences**2).sum()))
