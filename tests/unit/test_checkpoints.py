@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from polyprobe.artefacts import embeddings, manifest
+from polyprobe.artefacts import embeddings, manifest, subwords
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import apply_duplicates_policy, resolve, tokenizer_hash, weights_summary
 from polyprobe.running.errors import BadInputError
@@ -276,11 +276,13 @@ def test_verifying_writes_every_manifest_and_prunes_the_rest(tmp_path, monkeypat
     for found in _manifests(keys):
         manifest.write(manifest.path(found.checkpoint, manifest.FOLDER), found)
     (manifest.FOLDER / ".gitignore").write_text("/one.json\n")
+    for key in ("one", "gone"):
+        subwords.write(subwords.path(key), [])
     study = _study({key: _checkpoint(Path("x")) for key in ("one", "two", "three")})
     with pytest.raises(BadInputError, match="one and two"):
         verify_checkpoints(study)
     assert not Path("data/verified").exists()
-    assert not Path("metrics").exists()
+    assert not Path("metrics/checkpoints.json").exists()
     known = {"checkpoints_duplicates": "keep_first", "checkpoints_known_duplicates": [["one", "two"]]}
     verify_checkpoints(study.model_copy(update=known))
     verified = {key: manifest.read(manifest.path(key)).dropped for key in ("one", "two", "three")}
@@ -288,6 +290,7 @@ def test_verifying_writes_every_manifest_and_prunes_the_rest(tmp_path, monkeypat
     assert sorted(file.name for file in manifest.VERIFIED.iterdir()) == ["one.json", "three.json", "two.json"]
     left = sorted(file.name for file in manifest.FOLDER.iterdir())
     assert left == [".gitignore", "one.json", "three.json", "two.json"]
+    assert list(subwords.FOLDER.iterdir()) == [subwords.path("one")]
     rows = json.loads(Path("metrics/checkpoints.json").read_text())
     assert [(row["checkpoint"], row["dropped"]) for row in rows] == list(verified.items())
     columns = "checkpoint model repository commit step tokens_seen weights_sha256 parameters layers width dtype dropped"
@@ -295,7 +298,7 @@ def test_verifying_writes_every_manifest_and_prunes_the_rest(tmp_path, monkeypat
 
 
 def test_a_dropped_checkpoint_has_no_embeddings(tmp_path, monkeypatch) -> None:
-    from polyprobe.artefacts import similarity
+    from polyprobe.artefacts import similarity, subwords
     from polyprobe.stages.extract import extract
 
     monkeypatch.chdir(tmp_path)
@@ -304,6 +307,7 @@ def test_a_dropped_checkpoint_has_no_embeddings(tmp_path, monkeypatch) -> None:
     extract(_study({"one": _checkpoint(Path("x"))}), "one")
     assert [file.name for file in Path("data/embeddings/one").iterdir()] == ["similarity.parquet"]
     assert similarity.read(Path("data/embeddings/one/similarity.parquet")).empty
+    assert subwords.read(subwords.path("one")) == []
 
 
 def test_resolving_and_verifying_load_neither_torch_nor_transformers_nor_pandas(tmp_path) -> None:

@@ -89,6 +89,19 @@ def test_the_batch_has_no_influence(architecture) -> None:
         np.testing.assert_allclose(together[3], alone[3], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("dtype", "bits"), [(torch.bfloat16, 8), (torch.float16, 11)])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_batch_has_the_influence_of_rounding_in_16_bits(architecture, dtype, bits) -> None:
+    """And so has the number format: a few units in its last place, of each word's length."""
+    model, tokenizer = copy.deepcopy(small_model(architecture)).to(dtype), small_tokenizer(architecture)
+    exact = word_embeddings(small_model(architecture), tokenizer, SENTENCES, [3])[3]
+    alone = word_embeddings(model, tokenizer, SENTENCES, [3], batch_tokens=1)[3]
+    together = word_embeddings(model, tokenizer, SENTENCES, [3], batch_tokens=10_000)[3]
+    lengths = np.linalg.norm(exact, axis=1)
+    for one, other in ((together, alone), (together, exact)):
+        assert (np.linalg.norm(one - other, axis=1) < 16 * 2.0**-bits * lengths).all()
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_last_layer_is_the_models_own_output(architecture) -> None:
     sentence = Sentence(("cats",), (False,))

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import synthetic_study
 
-from polyprobe.artefacts import correlation, scores
+from polyprobe.artefacts import confusion, correlation, scores
 from polyprobe.ops.results import write_results
+from polyprobe.ops.scores import score_table
 from polyprobe.running import BadInputError
 
 
@@ -30,3 +32,27 @@ def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.M
     assert f"![Overlap over steps](results/{study}/figures/overlap_over_steps.svg)" in page
     kept = tmp_path / "docs/results" / study
     assert (kept / scores.PLOT).read_bytes() == (tmp_path / scores.PLOT).read_bytes()
+    (kept / "notes.md").write_text("## Notes\n\nMine.\n", encoding="utf-8")
+    write_results(tmp_path / "docs/results.md", synthetic_study.params())
+    assert (tmp_path / "docs/results.md").read_text(encoding="utf-8") == f"{page}\n## Notes\n\nMine.\n"
+    assert (kept / "notes.md").exists()
+
+
+def test_a_checkpoints_scores_are_told_with_what_they_mean(tmp_path: Path) -> None:
+    common = {"metric": "f1", "seed": 0, "majority": 0.3, "untrained": 0.1, "items": 8, "best_step": 1}
+    values = {"qaa": (0.5, 0.4, 0.6), "qab": (0.3, 0.2, 0.4), "qac": (0.2, 0.1, 0.25)}
+    rows = [
+        common | {"language": code, "score": score, "standard_error": 0.1, "low": low, "high": high}
+        for code, (score, low, high) in values.items()
+    ]
+    scores.write(tmp_path / scores.NAME, pd.DataFrame(rows))
+    counts = [("NOUN", "NOUN", 4), ("NOUN", "VERB", 3), ("VERB", None, 1)]
+    confused = [
+        {"language": "qaa", "seed": 0, "gold": gold, "predicted": guess, "count": count}
+        for gold, guess, count in counts
+    ]
+    confusion.write(tmp_path / confusion.NAME, pd.DataFrame(confused))
+    table = score_table(tmp_path, "f1").set_index("language")
+    assert table["verdict"].to_dict() == {"qaa": "above", "qab": "open", "qac": "below"}
+    assert table["interval"]["qaa"] == "0.400 to 0.600"
+    assert table["mistakes"]["qaa"] == "NOUN as VERB 38%, VERB as cut off 12%"

@@ -14,7 +14,9 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / np.sqrt(a @ a) / np.sqrt(b @ b))
 
 
-def test_equals_a_loop_over_pairs() -> None:
+@pytest.mark.parametrize("rows", [1, 5, 12, 1000])
+def test_equals_a_loop_over_pairs(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyprobe.alignment.similarity._ROWS", rows)
     generator = np.random.default_rng(0)
     source, target = generator.normal(size=(2, 12, 5)).astype(np.float32)
     target += 0.5 * source
@@ -23,7 +25,7 @@ def test_equals_a_loop_over_pairs() -> None:
     assert found.cosine == pytest.approx(np.mean([cosines[i][i] for i in range(12)]), abs=1e-6)
     others = [cosines[i][j] for i in range(12) for j in range(12) if i != j]
     assert found.mismatched == pytest.approx(np.mean(others), abs=1e-6)
-    assert found.precision_at_1 == np.mean([int(np.argmax(cosines[i])) == i for i in range(12)])
+    assert found.precision_at_1 == pytest.approx(np.mean([int(np.argmax(cosines[i])) == i for i in range(12)]))
     assert found.pairs == 12
 
 

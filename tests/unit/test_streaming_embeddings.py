@@ -23,7 +23,7 @@ from polyprobe.checkpoints.embedding import EmbeddedWords
 from polyprobe.checkpoints.extraction import Subwords
 from polyprobe.checkpoints.layer_states import LayerStates
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.files import new_file, new_folder
+from polyprobe.running.files import new_file, new_folder, space_for
 
 METADATA = {"weights_sha256": "a" * 64, "tokenisation": "natural"}
 
@@ -105,6 +105,11 @@ def test_a_disk_that_fills_up_keeps_what_was_there(tmp_path: Path, code: int) ->
         fill_file()
     assert {entry.name: entry.is_dir() for entry in tmp_path.iterdir()} == {"folder": True, "file": False}
     assert (tmp_path / "file").read_text() == (tmp_path / "folder/old").read_text() == "old"
+    with (
+        pytest.raises(BadInputError, match="scratch: no space left on the disk; what is done is kept"),
+        space_for(Path("scratch"), "what is done is kept"),
+    ):
+        torch.save(torch.zeros(100_000), "/dev/full")
     with pytest.raises(PermissionError), new_file(tmp_path / "file"):
         raise PermissionError(errno.EACCES, "denied")
 

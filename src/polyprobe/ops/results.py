@@ -1,7 +1,7 @@
 """A page of a finished study's results: `python -m polyprobe.ops.results PAGE.md`.
 
 Writes the page, and beside it `results/STUDY/` with what it shows: the study's metrics, plot tables and figures
-(numbers only, no text of a treebank).
+(numbers only, no text of a treebank). A file `notes.md` in that folder is kept and ends the page.
 """
 
 import argparse
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FIGURES: Final = Path("data/report/figures")
+_NOTES: Final = "notes.md"
 _INTRODUCTIONS: Final = {
     "Overlap per step and category": "Chance-corrected overlap of neurons, mean over language pairs and the study's "
     "layers (0: chance, 1: equal sets). `null`: the same for probes trained on shuffled labels; `ceiling`: raw overlap "
@@ -25,8 +26,9 @@ _INTRODUCTIONS: Final = {
     "Pairs that share most": "The ten highest overlaps of two languages at the last checkpoint, at the study's layers "
     "and categories, averaged over pairs of seeds; p: exact hypergeometric, of the first seed's probes, "
     "adjusted over the pairs of its heat map.",
-    "XNLI": "Accuracy per language and step, zero-shot but for the source language. `majority`: the most frequent "
-    "label; `untrained`: the last checkpoint with its head as initialised; `error`: standard error at the last step.",
+    "XNLI": "Accuracy per language and step, zero-shot but for the source language. `interval`: of the bootstrap over "
+    "test examples, 95 %, at the last step; `majority`: the most frequent label; `untrained`: the last checkpoint with "
+    "its head as initialised.",
     "POS": "F1 per language and step, zero-shot but for the source language; columns as for XNLI.",
     "Correlation of overlap and transfer": "Table 1 of the paper. n: points; p: Pearson's, which takes the points as "
     "independent; permutation p: checkpoints permuted, for all languages at once, with the smallest that can be had; "
@@ -42,8 +44,12 @@ def write_results(page: Path, study: Study) -> None:
     """
     if not _FIGURES.exists():
         raise BadInputError(f"{_FIGURES}: not there; run `dvc repro` first")
-    text = _page(study, page)
+    notes = page.parent / _folder(study) / _NOTES
+    said = notes.read_text(encoding="utf-8") if notes.exists() else ""
+    text = "\n".join([_page(study, page), said] if said else [_page(study, page)])
     with new_folder(page.parent / _folder(study)) as folder:
+        if said:
+            (folder / _NOTES).write_text(said, encoding="utf-8")
         for kept in ("metrics", "plots"):
             shutil.copytree(kept, folder / kept, ignore=shutil.ignore_patterns(".gitignore"))
         (folder / "figures").mkdir()
@@ -63,7 +69,7 @@ def _page(study: Study, page: Path) -> str:
         "Correlation of overlap and transfer": _correlation,
     }
     for title, table in tables.items():
-        parts += [f"## {title}", _INTRODUCTIONS[title], _markdown(table(study))]
+        parts += [f"## {title}", _INTRODUCTIONS[title], markdown(table(study))]
     parts.append("## Figures")
     for figure in sorted(_FIGURES.glob("*.svg")):
         path = _folder(study) / "figures" / figure.name
@@ -138,7 +144,9 @@ def _transfer(study: Study, task: str) -> "pd.DataFrame":
     table = table[(table["task"] == task) & (table["metric"] == scores.MAIN_METRIC[task])]
     shown = table.pivot_table(index="language", columns="step", values="score", observed=True)
     last = table[table["step"] == table["step"].max()].set_index("language")
-    shown[["error", "majority", "untrained"]] = last[["standard_error", "majority", "untrained"]]
+    ends = last.loc[shown.index]
+    shown["interval"] = [interval(low, high) for low, high in zip(ends["low"], ends["high"], strict=True)]
+    shown[["majority", "untrained"]] = last[["majority", "untrained"]]
     order = [code for code in study.languages if code in shown.index]
     return shown.loc[order].reset_index()
 
@@ -164,7 +172,14 @@ def _correlation(study: Study) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _markdown(table: "pd.DataFrame") -> str:
+def interval(low: float, high: float) -> str:
+    """Both ends, as text."""
+    return f"{low:.3f} to {high:.3f}"
+
+
+def markdown(table: "pd.DataFrame") -> str:
+    """A Markdown table; numbers to three decimals, a dash for what is missing."""
+
     def text(value: object) -> str:
         if value is None or value != value:
             return "–"
