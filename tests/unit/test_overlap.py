@@ -1,5 +1,6 @@
 """Overlap of neurons: the test against permutations, corrections against statsmodels, the tables."""
 
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from planted_embeddings import study_with, write_manifest
 
 from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap
 from polyprobe.alignment.jackknife import standard_error
+from polyprobe.alignment.language_bootstrap import language_bootstrap
+from polyprobe.alignment.shared_neurons import expected_neurons, shared_neurons
 from polyprobe.artefacts import overlap as plots
 from polyprobe.artefacts import probes
 from polyprobe.running import BadInputError
@@ -123,6 +126,78 @@ def test_jackknife_of_additive_pairs_is_that_of_the_languages() -> None:
     assert standard_error([("a", "b")], [1.0]) is None
 
 
+def test_weighted_overlap_is_the_mean_over_sizes() -> None:
+    neurons = random_sets(3, 3, 2, 6, 20)
+    for pair in pairwise_overlap(neurons, 6, 20):
+        one, other = neurons[pair.language_a], neurons[pair.language_b]
+        pairings = [(one[0], one[1])] if pair.language_a == pair.language_b else list(product(one, other))
+        rates = [len(set(mine[:size]) & set(its[:size])) / size for mine, its in pairings for size in range(1, 7)]
+        assert pair.weighted == pytest.approx(np.mean(rates))
+    same = {"a": np.arange(6)[None], "b": np.arange(6)[None], "c": np.arange(6)[::-1][None]}
+    found = {(pair.language_a, pair.language_b): pair for pair in pairwise_overlap(same, 6, 20)}
+    assert found["a", "b"].weighted_corrected == 1
+    assert found["a", "c"].overlap == 1
+    assert found["a", "c"].weighted < 0.6
+
+
+def test_weighted_overlap_of_random_orders_is_zero_when_corrected() -> None:
+    found = [
+        pair.weighted_corrected
+        for seed in range(300)
+        for pair in pairwise_overlap(random_sets(seed, 2, 1, 8, 24), 8, 24)
+    ]
+    assert np.mean(found) == pytest.approx(0, abs=4 * np.std(found) / np.sqrt(len(found)))
+
+
+def test_shared_neurons_by_hand() -> None:
+    sets = {"a": {1, 2, 3}, "b": {1, 2, 4}, "c": {1, 2, 5}, "d": {1, 6, 7}}
+    found = shared_neurons(sets, 3, 10)
+    assert [(one.neuron, one.languages, one.found_in, one.probed_in) for one in found] == [
+        (1, ("a", "b", "c", "d"), 4, 4),
+        (2, ("a", "b", "c"), 3, 4),
+    ]
+    assert found[0].expected == pytest.approx(10 * 0.3**4)
+
+
+def test_neurons_expected_in_many_languages_are_those_of_random_sets() -> None:
+    generator = np.random.default_rng(8)
+    counts = []
+    for _ in range(2000):
+        drawn = np.zeros(12, dtype=int)
+        for _ in range(5):
+            drawn[generator.choice(12, 4, replace=False)] += 1
+        counts.append((drawn >= 3).sum())
+    error = np.std(counts) / np.sqrt(len(counts))
+    assert expected_neurons(3, 5, 4, 12) == pytest.approx(np.mean(counts), abs=4 * error)
+
+
+def test_the_interval_is_that_of_languages_drawn_again() -> None:
+    """Against the obvious loop over drawn languages."""
+    generator = np.random.default_rng(5)
+    pairs = [(a, b) for a in "abcde" for b in "abcde" if a < b and (a, b) != ("b", "d")]
+    table = dict(zip(pairs, generator.normal(size=len(pairs)), strict=True))
+    means = []
+    for counts in np.random.default_rng(0).multinomial(5, np.full(5, 0.2), 2000):
+        drawn = [language for language, count in zip("abcde", counts, strict=True) for _ in range(count)]
+        values = [table[pair] for pair in combinations(drawn, 2) if pair in table]
+        means += [np.mean(values)] if values else []
+    expected = tuple(np.quantile(means, [0.025, 0.975]))
+    assert language_bootstrap(pairs, list(table.values())) == pytest.approx(expected)
+    assert language_bootstrap([("a", "b")], [1.0]) is None
+
+
+def test_the_interval_covers_the_mean_of_all_languages_less_often_than_it_says() -> None:
+    """Values of pairs that are the mean of their two languages' own: 13 languages of a large population."""
+    generator = np.random.default_rng(6)
+    inside = 0
+    for _ in range(300):
+        own = generator.normal(size=13)
+        pairs = list(combinations(range(13), 2))
+        low, high = language_bootstrap(pairs, [(own[a] + own[b]) / 2 for a, b in pairs]) or (0.0, 0.0)
+        inside += low <= 0 <= high
+    assert 0.85 <= inside / 300 <= 0.96
+
+
 def made_up_study(layers: list[int | float] | None = None) -> Study:
     return study_with(
         languages=["qaa", "qab", "qac"],
@@ -178,9 +253,16 @@ def test_the_stages_tables(root: Path) -> None:
     assert means.loc[means["control"] == "shuffled_labels", "ceiling"].isna().all()
     assert means.loc[means["control"] == "none", "ceiling"].between(0.25, 1).all()
     assert means["standard_error"].notna().all()
+    assert (means["low"] <= means["overlap"]).all()
+    assert (means["overlap"] <= means["high"]).all()
     assert (means["depth"] == (means["layer"] - 1) / 2).all()
     studied = (pairs["layer"] == 2) & (pairs["category"] == "Number")
     assert (pairs["studied"] == studied).all()
+    neurons = plots.read_neurons()
+    assert set(neurons["layer"]) == {2}
+    assert set(neurons["category"]) == {"Number"}
+    assert (neurons["languages"] == "qaa qab qac").all()
+    assert neurons.groupby("checkpoint")["neuron"].count().to_dict() == {"early": 1, "late": 3}
     layers = plots.read_means(plots.LAYERS)
     assert set(layers["checkpoint"]) == {"late"}
     assert set(layers["layer"]) == {1, 2}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from jaxtyping import Int
@@ -29,6 +29,11 @@ class Pair:
     """k / dimensions, the overlap of random sets."""
     corrected: float
     """(overlap - expected) / (1 - expected): 0 by chance, 1 for equal sets."""
+    weighted: float
+    """Overlap that counts neurons found early more: the mean of shared / size over the sets of the first 1, 2, ..., k
+    (average overlap; Webber, Moffat and Zobel 2010, section 2), averaged over pairs of seeds."""
+    weighted_corrected: float
+    """The same, 0 by chance, 1 for equal orders."""
     p: float | None
     """Of the first seed's sets; None for the noise ceiling."""
     p_adjusted: float | None
@@ -73,7 +78,15 @@ def pairwise_overlap(
                 corrected = (shared / k - chance) / (1 - chance)
                 significant = adjusted is not None and adjusted <= alpha
                 error = error / k if error is not None else None
-                pairs.append(Pair(a, b, k, shared, shared / k, error, chance, corrected, raw, adjusted, significant))
+                weighted = _weighted(neurons[a][:, :k], neurons[b][:, :k], same=a == b)
+                # By chance the first n share n / dimensions.
+                early = (k + 1) / (2 * dimensions)
+                pairs.append(
+                    Pair(
+                        a, b, k, shared, shared / k, error, chance, corrected,
+                        weighted, (weighted - early) / (1 - early), raw, adjusted, significant,
+                    )
+                )  # fmt: skip
     return pairs
 
 
@@ -81,6 +94,19 @@ def _shared(one: list[frozenset[int]], other: list[frozenset[int]]) -> tuple[flo
     """Neurons that two languages share, averaged over pairs of seeds, and the standard error."""
     counts = np.array([[len(first & second) for second in other] for first in one], dtype=np.float64)
     return float(counts.mean()), standard_error_of_two(counts)
+
+
+def _weighted(one: Int[np.ndarray, "seed rank"], other: Int[np.ndarray, "seed rank"], *, same: bool) -> float:
+    """Mean over pairs of seeds of the average overlap; of one language, over its pairs of different seeds."""
+    pairings = combinations(range(len(one)), 2) if same else product(range(len(one)), range(len(other)))
+    return float(np.mean([_average_overlap(one[first], other[second]) for first, second in pairings]))
+
+
+def _average_overlap(one: Int[np.ndarray, " rank"], other: Int[np.ndarray, " rank"]) -> float:
+    _, mine, its = np.intersect1d(one, other, assume_unique=True, return_indices=True)
+    # A neuron is shared from the later of its two ranks on.
+    shared = np.bincount(np.maximum(mine, its), minlength=len(one)).cumsum()
+    return float((shared / np.arange(1, len(one) + 1)).mean())
 
 
 def _ceiling(sets: list[frozenset[int]]) -> tuple[float | None, float | None]:

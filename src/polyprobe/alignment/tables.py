@@ -1,13 +1,15 @@
 """Overlap as tables: per pair, averaged over pairs, per layer, and as heat maps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 import pandas as pd
 
 from polyprobe.alignment.jackknife import standard_error
+from polyprobe.alignment.language_bootstrap import language_bootstrap
 from polyprobe.alignment.pairwise import pairwise_overlap
+from polyprobe.alignment.shared_neurons import shared_neurons
 
 _MAP: Final = ["checkpoint", "layer", "category", "control"]
 """One heat map."""
@@ -40,7 +42,39 @@ def pairs_of_checkpoint(
     return pd.DataFrame(rows)
 
 
-def join(frames: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+def neurons_of_checkpoint(
+    probes: pd.DataFrame,
+    languages: Sequence[str],
+    k: int,
+    dimensions: int,
+    layers: Sequence[int],
+    categories: Sequence[str],
+) -> pd.DataFrame:
+    """The neurons that several languages share, per layer × category of one checkpoint; probes on true labels.
+
+    Args:
+        probes: its probes (`artefacts/probes.py`).
+        languages: their order.
+        k: the neurons of a set.
+        dimensions: neurons of a layer.
+        layers: those looked at.
+        categories: those looked at.
+    """
+    first = probes[(probes["control"] == "none") & (probes["seed"] == 0) & (probes["rank"] < k)]
+    first = first[first["layer"].isin(layers) & first["category"].isin(categories)]
+    rows: list[dict[str, Any]] = []
+    for (layer, category), cell in first.groupby(["layer", "category"], observed=True, sort=False):
+        sets = {str(code): set(part) for code, part in cell.groupby("language", observed=True)["neuron"]}
+        neurons = {code: sets[code] for code in languages if code in sets}
+        where = {"layer": layer, "category": category, "k": k}
+        rows += [
+            where | asdict(shared) | {"languages": " ".join(shared.languages)}
+            for shared in shared_neurons(neurons, k, dimensions)
+        ]
+    return pd.DataFrame(rows)
+
+
+def join(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """The frames that are not empty, one below the other, with these columns of theirs."""
     rows = [row for frame in frames if len(frame) for row in frame[columns].to_dict("records")]
     joined = pd.DataFrame(rows, columns=columns)
@@ -55,12 +89,16 @@ def means(pairs: pd.DataFrame) -> pd.DataFrame:
         two, one = cell[~same], cell[same]
         if len(two):
             names = list(zip(two["language_a"], two["language_b"], strict=True))
+            low, high = language_bootstrap(names, two["overlap"].to_list()) or (None, None)
             rows.append(
                 two.iloc[0][[*_WHERE, "k", "expected"]].to_dict()
                 | {
                     "pairs": len(two),
                     "overlap": two["overlap"].mean(),
+                    "low": low,
+                    "high": high,
                     "corrected": two["corrected"].mean(),
+                    "weighted_corrected": two["weighted_corrected"].mean(),
                     "standard_error": standard_error(names, two["corrected"].to_list()),
                     "ceiling": one["overlap"].mean() if len(one) else None,
                     "significant": two["significant"].mean(),

@@ -13,6 +13,7 @@ PAIRS: Final = FOLDER / "pairs.csv"
 MEANS: Final = FOLDER / "means.csv"
 LAYERS: Final = FOLDER / "layers.csv"
 HEATMAP: Final = FOLDER / "heatmap.csv"
+NEURONS: Final = FOLDER / "neurons.csv"
 
 _WHERE: Final = {
     "checkpoint": CATEGORY,
@@ -36,6 +37,8 @@ PAIRS_SCHEMA: Final = schema(
     standard_error_=pa.float64(),
     expected=pa.float64(),
     corrected=pa.float64(),
+    weighted=pa.float64(),
+    weighted_corrected=pa.float64(),
     p_=pa.float64(),
     p_adjusted_=pa.float64(),
     significant=pa.bool_(),
@@ -43,23 +46,28 @@ PAIRS_SCHEMA: Final = schema(
 """One row per checkpoint × layer × category × control × unordered pair. depth: (layer - 1) / blocks; studied: whether
 layer and category are among the study's own (others are there for the layer scan); shared: mean over seed pairings;
 overlap: shared / k; standard_error: of `overlap`, by the jackknife over seeds (two languages need two seeds each, the
-diagonal three); expected: k / d; corrected: (overlap - expected) / (1 - expected). p: exact hypergeometric tail of
-the first seed's probes. On the diagonal (language_a = language_b) stands the noise ceiling, the overlap of two seeds'
-probes, without p."""
+diagonal three); expected: k / d; corrected: (overlap - expected) / (1 - expected); weighted: overlap averaged over the
+first 1, 2, ..., k neurons, so that those found early count more, and corrected likewise. p: exact hypergeometric tail
+of the first seed's probes. On the diagonal (language_a = language_b) stands the noise ceiling, the overlap of two
+seeds' probes, without p."""
 
 MEANS_SCHEMA: Final = schema(
     **_WHERE,
     k=pa.int32(),
     pairs=pa.int32(),
     overlap=pa.float64(),
+    low_=pa.float64(),
+    high_=pa.float64(),
     corrected=pa.float64(),
+    weighted_corrected=pa.float64(),
     standard_error_=pa.float64(),
     expected=pa.float64(),
     ceiling_=pa.float64(),
     significant=pa.float64(),
 )
-"""One row per checkpoint × layer × category × control: means over pairs. standard_error: of the mean of `corrected`,
-by the jackknife over languages (pairs share languages); ceiling: mean of the diagonal; significant: share of pairs."""
+"""One row per checkpoint × layer × category × control: means over pairs. low, high: 95 % interval of `overlap`, by
+the bootstrap over languages (null below three languages); standard_error: of the mean of `corrected`, by the jackknife
+over languages (pairs share languages); ceiling: mean of the diagonal; significant: share of pairs."""
 
 HEATMAP_SCHEMA: Final = schema(
     **_WHERE,
@@ -71,6 +79,34 @@ HEATMAP_SCHEMA: Final = schema(
 )
 """Both triangles and the diagonal, for the last checkpoint at the study's layers and categories, controls left
 out."""
+
+
+NEURONS_SCHEMA: Final = schema(
+    checkpoint=CATEGORY,
+    model=CATEGORY,
+    step=pa.int64(),
+    layer=pa.int32(),
+    category=CATEGORY,
+    k=pa.int32(),
+    neuron=pa.int32(),
+    languages=pa.string(),
+    found_in=pa.int32(),
+    probed_in=pa.int32(),
+    expected=pa.float64(),
+)
+"""One row per neuron that at least three languages' first probes on true labels have among their k, at the study's
+layers and categories, those of most languages first. languages: their codes; found_in: how many; probed_in: languages
+that have the category; expected: how many neurons of the layer would be found in as many languages by chance."""
+
+
+def write_neurons(file: Path, frame: pd.DataFrame) -> None:
+    """Writes the neurons that languages share."""
+    write_csv(file, frame, NEURONS_SCHEMA)
+
+
+def read_neurons(file: Path = NEURONS) -> pd.DataFrame:
+    """Reads the neurons that languages share."""
+    return read_csv(file, NEURONS_SCHEMA)
 
 
 def write_pairs(file: Path, frame: pd.DataFrame) -> None:

@@ -10,8 +10,8 @@ from polyprobe.artefacts import confusion, corpus, correlation, overlap, probes,
 
 def load(root: Path) -> dict[str, pd.DataFrame]:
     """The tables that are there: words, corpus, probes, similarity, scores, confusion, label_scores, overlap,
-    overlap_means, informativeness, transfer, correlation, points. Tables that lie in one file per language, checkpoint
-    or task come joined, with that column in front."""
+    overlap_means, shared_neurons, informativeness, transfer, correlation, points. Tables that lie in one file per
+    language, checkpoint or task come joined, with that column in front."""
     found: dict[str, pd.DataFrame] = {}
 
     def joined(
@@ -52,6 +52,7 @@ def load(root: Path) -> dict[str, pd.DataFrame]:
     for name, read, file in (
         ("overlap", overlap.read_pairs, overlap.PAIRS),
         ("overlap_means", overlap.read_means, overlap.MEANS),
+        ("shared_neurons", overlap.read_neurons, overlap.NEURONS),
         ("informativeness", probes.read_plot, probes.PLOT),
         ("transfer", scores.read_plot, scores.PLOT),
         ("points", correlation.read_points, correlation.POINTS),

@@ -13,20 +13,20 @@ NAME: Final = "overlap_over_steps"
 TITLE: Final = "Overlap of neurons over training"
 READING: Final = (
     "Each line is one category: the share of its k most informative neurons that two languages have in common, "
-    "averaged over pairs of languages and over the study's layers; the band is one standard error. The dotted line is "
-    "what two random sets of k neurons share; the dashed one what probes trained on shuffled labels share. Only "
-    "what lies above both is alignment."
+    "averaged over pairs of languages and over the study's layers; the band is the 95 % interval of the bootstrap over "
+    "languages. The dotted line is what two random sets of k neurons share; the dashed one what probes trained on "
+    "shuffled labels share. Only what lies above both is alignment."
 )
 
 _SHUFFLED: Final = "shuffled labels"
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, step, series (a category's short name, or shuffled labels), overlap, standard_error, expected."""
+    """model, step, series (a category's short name, or shuffled labels), overlap, low, high, expected."""
     studied = tables.means[tables.means["studied"] & tables.means["control"].isin(["none", "shuffled_labels"])]
     series = studied["category"].map(short_name).where(studied["control"] == "none", _SHUFFLED)
     grouped = studied.assign(series=series).groupby(["model", "series", "step"], sort=False, as_index=False)
-    return grouped[["overlap", "standard_error", "expected"]].mean()
+    return grouped[["overlap", "low", "high", "expected"]].mean()
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
@@ -42,8 +42,8 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
                 panel.plot(line["step"], line["overlap"], label=category, **mark.line())
                 panel.fill_between(
                     line["step"],
-                    line["overlap"] - line["standard_error"],
-                    line["overlap"] + line["standard_error"],
+                    line["low"],
+                    line["high"],
                     color=mark.colour,
                     alpha=0.15,
                     linewidth=0,

@@ -13,15 +13,16 @@ NAME: Final = "overlap_per_layer"
 TITLE: Final = "Overlap of neurons per layer"
 READING: Final = (
     "The last checkpoint, layer by layer: layer 1 is the embedding output, the highest number the model's output. Each "
-    "line is one category, averaged over pairs of languages. The dotted line is what two random sets share."
+    "line is one category, averaged over pairs of languages, with the 95 % interval of the bootstrap over languages. "
+    "The dotted line is what two random sets share."
 )
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, category (short name), layer, overlap, standard_error, expected."""
+    """model, checkpoint, category (short name), layer, overlap, low, high, expected."""
     proper = tables.layers[tables.layers["control"] == "none"]
     proper = proper.assign(category=proper["category"].map(short_name))
-    columns = ["model", "checkpoint", "category", "layer", "overlap", "standard_error", "expected"]
+    columns = ["model", "checkpoint", "category", "layer", "overlap", "low", "high", "expected"]
     return proper[columns].sort_values("layer", kind="stable", ignore_index=True)
 
 
@@ -39,7 +40,7 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
                     panel.errorbar(
                         line["layer"],
                         line["overlap"],
-                        yerr=line["standard_error"],
+                        yerr=[line["overlap"] - line["low"], line["high"] - line["overlap"]],
                         label=category,
                         elinewidth=0.7,
                         **mark.line(),

@@ -13,8 +13,9 @@ from polyprobe.study import PARAMS, Study, resolve_layers
 
 def overlap(study: Study) -> None:
     """Compares the languages of every checkpoint that was not dropped."""
-    pairs = tables.join([_pairs(study, key) for key in study.checkpoints], plots.PAIRS_SCHEMA.names)
-    told = tables.join([_told(study, key) for key in study.checkpoints], probes.PLOT_SCHEMA.names)
+    found = [_of_checkpoint(study, key) for key in study.checkpoints]
+    columns = [schema.names for schema in (plots.PAIRS_SCHEMA, plots.NEURONS_SCHEMA, probes.PLOT_SCHEMA)]
+    pairs, neurons, told = map(tables.join, zip(*found, strict=True), columns)
     means = tables.join([tables.means(pairs)], plots.MEANS_SCHEMA.names)
     heatmap = tables.join([tables.heatmap(pairs)], plots.HEATMAP_SCHEMA.names)
     with new_folder(plots.FOLDER) as folder:
@@ -22,37 +23,29 @@ def overlap(study: Study) -> None:
         plots.write_means(folder / plots.MEANS.name, means)
         plots.write_means(folder / plots.LAYERS.name, tables.last_checkpoint(means))
         plots.write_heatmap(folder / plots.HEATMAP.name, heatmap)
+        plots.write_neurons(folder / plots.NEURONS.name, neurons)
         probes.write_plot(probes.PLOT, told)
 
 
-def _pairs(study: Study, key: str) -> pd.DataFrame:
-    about = manifest.read(manifest.path(key))
+def _of_checkpoint(study: Study, key: str) -> list[pd.DataFrame]:
+    """Pairs of languages, neurons that several share, and what the probes tell."""
+    about, settings = manifest.read(manifest.path(key)), study.overlap
     if about.dropped:
-        return pd.DataFrame()
-    settings = study.overlap
+        return [pd.DataFrame()] * 3
     found = probes.read(probes.path(key))
+    studied = resolve_layers(study.layers, about.layers, f"{PARAMS}: layers of checkpoint {key}")
     pairs = tables.pairs_of_checkpoint(
         found, study.languages, settings.k, about.width, settings.correction, settings.alpha
     )
-    if pairs.empty:
-        return pairs
-    studied = resolve_layers(study.layers, about.layers, f"{PARAMS}: layers of checkpoint {key}")
-    return pairs.assign(
-        checkpoint=key,
-        model=about.model,
-        step=about.step,
-        tokens_seen=about.tokens_seen,
-        depth=(pairs["layer"] - 1) / (about.layers - 1),
-        studied=pairs["layer"].isin(studied) & pairs["category"].isin(study.categories),
-    )
-
-
-def _told(study: Study, key: str) -> pd.DataFrame:
-    about = manifest.read(manifest.path(key))
-    if about.dropped:
-        return pd.DataFrame()
-    told = informativeness(probes.read(probes.path(key)), study.overlap.k)
-    return told.assign(checkpoint=key, model=about.model, step=about.step)
+    if len(pairs):
+        pairs = pairs.assign(
+            tokens_seen=about.tokens_seen,
+            depth=(pairs["layer"] - 1) / (about.layers - 1),
+            studied=pairs["layer"].isin(studied) & pairs["category"].isin(study.categories),
+        )
+    neurons = tables.neurons_of_checkpoint(found, study.languages, settings.k, about.width, studied, study.categories)
+    told = informativeness(found, settings.k)
+    return [frame.assign(checkpoint=key, model=about.model, step=about.step) for frame in (pairs, neurons, told)]
 
 
 if __name__ == "__main__":
