@@ -10,7 +10,7 @@ from tiny_project import Project, stages_run
 
 pytestmark = pytest.mark.pipeline
 
-AGGREGATES = {"overlap", "correlate", "report"}
+AGGREGATES = {"overlap", "correlate", "predictors", "report"}
 CHECKPOINTS = ("step-0", "step-20")
 
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from polyprobe.artefacts import corpus, manifest, overlap, scores
+from polyprobe.artefacts import corpus, embeddings, manifest, overlap, probes, scores, similarity
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.figures import Tables, read_tables
 from polyprobe.stages.correlate import correlate
+from polyprobe.stages.predictors import predictors
 from polyprobe.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,6 +204,56 @@ def score_table(study: Synthetic, entry: Manifest, task: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def probes_told(study: Synthetic) -> pd.DataFrame:
+    """`plots/probes.csv`: probes get better with training."""
+    rows = []
+    for entry in manifests(study):
+        for layer in study.layers:
+            for category in study.categories:
+                for code in study.languages:
+                    accuracy = 0.5 + 0.4 * alignment(study, entry)
+                    rows.append(
+                        {
+                            "checkpoint": entry.checkpoint,
+                            "model": entry.model,
+                            "step": entry.step,
+                            "layer": layer,
+                            "category": category,
+                            "control": "none",
+                            "language": code,
+                            "k": study.k,
+                            "dev_information_normalised": accuracy - 0.1,
+                            "test_information_normalised": accuracy - 0.1,
+                            "test_accuracy": accuracy + 0.01 * list(study.languages).index(code) * layer,
+                            "test_majority": 0.4,
+                            "classes": 3,
+                            "seeds": 2,
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def similarities(study: Synthetic, entry: Manifest) -> pd.DataFrame:
+    """`data/embeddings/<ckpt>/similarity.parquet`: all languages but the last have parallel sentences."""
+    generator = np.random.default_rng([study.seed, entry.step])
+    return pd.DataFrame(
+        [
+            {
+                "layer": layer,
+                "language": code,
+                "pooling": "mean",
+                "cosine": 0.5 + 0.3 * alignment(study, entry) * closeness(study, code) + generator.normal(0, 0.01),
+                "mismatched": 0.4,
+                "precision_at_1": 0.5,
+                "pairs": 100,
+            }
+            for layer in study.layers
+            for code in study.languages[1:-1]
+        ],
+        columns=similarity.SCHEMA.names,
+    )
+
+
 def corpus_entries(study: Synthetic) -> list[dict[str, Any]]:
     """`metrics/corpus.json`: the last language lacks the last category."""
     entries = []
@@ -246,9 +297,11 @@ def write(root: Path, study: Synthetic = POCKET) -> None:
     copytree(_OVERLAP[repr(study)].name, root, dirs_exist_ok=True)
     for entry in manifests(study):
         manifest.write(root / manifest.path(entry.checkpoint), entry)
+        similarity.write(root / embeddings.FOLDER / entry.checkpoint / similarity.NAME, similarities(study, entry))
         for task in scores.TASKS:
             folder = scores.folder(task, entry.checkpoint, root)
             scores.write(folder / scores.NAME, score_table(study, entry, task))
+    probes.write_plot(root / probes.PLOT, probes_told(study))
     corpus.write(root / corpus.PATH, corpus_entries(study))
 
 
@@ -276,10 +329,11 @@ def params(study: Synthetic = POCKET, /, **sections: Any) -> Study:
 
 
 def complete(root: Path, study: Synthetic = POCKET) -> Tables:
-    """Writes a study's folder, runs `correlate` in it, and reads the tables that figures are drawn from."""
+    """Writes a study's folder, runs `correlate` and `predictors` in it, and reads what figures are drawn from."""
     write(root, study)
     with chdir(root):
         correlate(params(study))
+        predictors(params(study))
     return read_tables(study.languages, study.source_language, root)
 
 

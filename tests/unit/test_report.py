@@ -17,6 +17,7 @@ from polyprobe.report.inline_svg import inline_svg
 from polyprobe.report.listings import corpus_listing, p_value
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.correlate import correlate
+from polyprobe.stages.predictors import predictors
 from polyprobe.stages.report import report
 
 INDEX = Path("data/report/index.html")
@@ -117,6 +118,7 @@ def test_what_is_withheld_and_what_was_dropped_is_said(tmp_path: Path) -> None:
     manifest.write(file, replace(manifest.read(file), dropped=True))
     with chdir(tmp_path):
         correlate(synthetic_study.params(study))
+        predictors(synthetic_study.params(study))
         report(synthetic_study.params(study))
     text = (tmp_path / INDEX).read_text(encoding="utf-8")
     assert "Transfer at chance: pocket, POS; pocket, XNLI." in text

@@ -3,9 +3,11 @@
 from polyprobe.analysis.at_chance import at_chance
 from polyprobe.analysis.cluster_bootstrap import cluster_bootstrap
 from polyprobe.analysis.correlation_table import correlation_table
+from polyprobe.analysis.partial import partial_correlation
 from polyprobe.analysis.pearson import pearson
 from polyprobe.analysis.permutation import permutation_test
 from polyprobe.analysis.points import Part, choose_overlap, points, points_of_parts
+from polyprobe.analysis.predictors import predictor_points, predictor_table
 from polyprobe.analysis.spearman import spearman
 from polyprobe.analysis.summary import summary
 from polyprobe.analysis.transfer_table import transfer_table
@@ -17,10 +19,13 @@ __all__ = [
     "choose_overlap",
     "cluster_bootstrap",
     "correlation_table",
+    "partial_correlation",
     "pearson",
     "permutation_test",
     "points",
     "points_of_parts",
+    "predictor_points",
+    "predictor_table",
     "spearman",
     "summary",
     "transfer_table",

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from polyprobe.artefacts import confusion, corpus, correlation, overlap, probes, scores, similarity, words
+from polyprobe.artefacts import confusion, corpus, correlation, overlap, predictors, probes, scores, similarity, words
 
 
 def load(root: Path) -> dict[str, pd.DataFrame]:
     """The tables that are there: words, corpus, probes, similarity, scores, confusion, label_scores, overlap,
-    overlap_means, shared_neurons, informativeness, transfer, correlation, points. Tables that lie in one file per
+    overlap_means, shared_neurons, informativeness, transfer, correlation, predictors,
+    points. Tables that lie in one file per
     language, checkpoint or task come joined, with that column in front."""
     found: dict[str, pd.DataFrame] = {}
 
@@ -55,6 +56,7 @@ def load(root: Path) -> dict[str, pd.DataFrame]:
         ("shared_neurons", overlap.read_neurons, overlap.NEURONS),
         ("informativeness", probes.read_plot, probes.PLOT),
         ("transfer", scores.read_plot, scores.PLOT),
+        ("predictors", predictors.read, predictors.PATH),
         ("points", correlation.read_points, correlation.POINTS),
     ):
         if (root / file).exists():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from polyprobe.artefacts import correlation, overlap, scores
+from polyprobe.artefacts import correlation, overlap, predictors, scores
 from polyprobe.artefacts.correlation import Cell
 
 
@@ -28,6 +28,8 @@ class Tables:
     """`plots/overlap_vs_transfer.csv`."""
     cells: Sequence[Cell]
     """`metrics/correlation.json`."""
+    predictors: pd.DataFrame
+    """`plots/predictors.csv`."""
 
 
 def read_tables(languages: Sequence[str], source_language: str, root: Path = Path()) -> Tables:
@@ -45,4 +47,5 @@ def read_tables(languages: Sequence[str], source_language: str, root: Path = Pat
         transfer=scores.read_plot(root / scores.PLOT),
         points=correlation.read_points(root / correlation.POINTS),
         cells=correlation.read(root / correlation.PATH),
+        predictors=predictors.read(root / predictors.PATH),
     )

@@ -13,6 +13,7 @@ from polyprobe.report.listings import (
     corpus_listing,
     correlation_listing,
     overlap_listings,
+    predictor_listing,
     transfer_listings,
 )
 from polyprobe.running.files import new_folder
@@ -78,6 +79,7 @@ def write_report(
             transfer=transfer_listings(tables),
             correlation=correlation_listing(tables.cells, total=True),
             correlation_parts=correlation_listing(tables.cells, total=False),
+            predictors=predictor_listing(tables.predictors),
             corpus=corpus_listing(corpus),
         )
         (temporary / "index.html").write_text(page + "\n", encoding="utf-8")

@@ -1,0 +1,143 @@
+"""Is it overlap, or just a better model? Other predictors of transfer on the same points, and overlap given them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from polyprobe.analysis.correlation_table import rounded
+from polyprobe.analysis.partial import partial_correlation
+from polyprobe.analysis.points import ALL_LANGUAGES
+from polyprobe.artefacts.correlation import Cell
+from polyprobe.artefacts.predictors import PREDICTORS, SCHEMA
+from polyprobe.artefacts.scores import MAIN_METRIC
+from polyprobe.running.seeds import derive_seed
+
+LEVEL: Final = 0.95
+FEWEST_CHECKPOINTS: Final = 3
+
+
+def predictor_points(
+    points: pd.DataFrame,
+    transfer: pd.DataFrame,
+    told: pd.DataFrame,
+    similarity: pd.DataFrame,
+    *,
+    source_language: str,
+    layers: Mapping[str, Sequence[int]],
+    categories: Sequence[str],
+) -> pd.DataFrame:
+    """The used points with a column for each predictor (`artefacts.predictors.PREDICTORS`), NaN where it is not known.
+
+    Args:
+        points: `plots/overlap_vs_transfer.csv`.
+        transfer: `plots/transfer.csv`.
+        told: `plots/probes.csv`.
+        similarity: the checkpoints' similarities, with a column `checkpoint`.
+        source_language: whose own score is a predictor.
+        layers: per checkpoint, those that overlap is averaged over.
+        categories: those that overlap is averaged over.
+    """
+    main = transfer["metric"] == transfer["task"].map(MAIN_METRIC)
+    source = transfer[main & (transfer["language"] == source_language)]
+    source = source[["checkpoint", "task", "score"]].rename(columns={"score": "source_score"})
+    proper = told[(told["control"] == "none") & told["category"].isin(categories)]
+    accuracy = _with_mean(_of_layers(proper, layers), "test_accuracy", "probe_accuracy")
+    gain = similarity.assign(gain=similarity["cosine"] - similarity["mismatched"])
+    alike = _with_mean(_of_layers(gain, layers), "gain", "similarity")
+    found = points[points["used"]].merge(source, on=["checkpoint", "task"], how="left")
+    for table in (accuracy, alike):
+        found = found.merge(table, on=["checkpoint", "language"], how="left")
+    return found
+
+
+def _of_layers(table: pd.DataFrame, layers: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+    wanted = pd.DataFrame(
+        [(checkpoint, layer) for checkpoint, several in layers.items() for layer in several],
+        columns=["checkpoint", "layer"],
+    )
+    kept: pd.DataFrame = table.astype({"checkpoint": "str", "language": "str"}).merge(
+        wanted, on=["checkpoint", "layer"]
+    )
+    return kept
+
+
+def _with_mean(table: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
+    """checkpoint, language and the mean of a column; beside the languages their mean, as `all`."""
+    of_languages = table.groupby(["checkpoint", "language"], sort=False, as_index=False)[column].mean()
+    of_all = of_languages.groupby("checkpoint", sort=False, as_index=False)[column].mean()
+    both = pd.concat([of_languages, of_all.assign(language=ALL_LANGUAGES)], ignore_index=True)
+    renamed: pd.DataFrame = both.rename(columns={column: name})
+    return renamed
+
+
+def predictor_table(points: pd.DataFrame, cells: Sequence[Cell], *, resamples: int, seed: int) -> pd.DataFrame:
+    """One row per model, task, aggregation and predictor (`artefacts.predictors.SCHEMA`).
+
+    Args:
+        points: from `predictor_points`.
+        cells: `metrics/correlation.json`, for the judgement whether a task is at chance.
+        resamples: bootstrap resamples of checkpoints.
+        seed: the study's.
+    """
+    chance = {
+        (cell["model"], cell["task"], cell["aggregation"])
+        for cell in cells
+        if cell["category"] is None and cell["at_chance"]
+    }
+    rows: list[dict[str, Any]] = []
+    for where, group in points.groupby(["model", "task", "aggregation"], sort=False):
+        others = [name for name in PREDICTORS[1:] if group[name].notna().any()]
+        for predictor in PREDICTORS:
+            given = others if predictor == PREDICTORS[0] else [predictor]
+            known = group[group[[predictor, *given]].notna().all(axis=1)]
+            row = dict(zip(("model", "task", "aggregation"), where, strict=True)) | {
+                "predictor": predictor,
+                "given": " ".join(given if predictor == PREDICTORS[0] else [PREDICTORS[0]]),
+                "n": len(known),
+            }
+            part_seed = derive_seed(seed, "predictors", *map(str, where), predictor)
+            if where not in chance:
+                row |= _statistics(known, predictor, given, resamples, part_seed)
+            rows.append(row)
+    return pd.DataFrame(rows, columns=SCHEMA.names)
+
+
+def _statistics(
+    known: pd.DataFrame, predictor: str, given: Sequence[str], resamples: int, seed: int
+) -> dict[str, float | None]:
+    def partials(rows: pd.DataFrame, name: str, fixed: Sequence[str]) -> float | None:
+        return partial_correlation(
+            rows[name].to_numpy(float), rows["score"].to_numpy(float), [rows[one].to_numpy(float) for one in fixed]
+        )
+
+    overlap_partial = partials(known, "overlap", given)
+    interval = None if overlap_partial is None else _interval(known, given, resamples, seed)
+    low, high = interval or (None, None)
+    return {
+        "r": rounded(partials(known, predictor, [])),
+        "partial": rounded(partials(known, predictor, given if predictor == "overlap" else ["overlap"])),
+        "overlap_partial": rounded(overlap_partial),
+        "low": rounded(low),
+        "high": rounded(high),
+    }
+
+
+def _interval(known: pd.DataFrame, given: Sequence[str], resamples: int, seed: int) -> tuple[float, float] | None:
+    """Of overlap's partial correlation: checkpoints are drawn again, with all their points."""
+    checkpoints = [rows for _, rows in known.groupby("checkpoint", sort=False)]
+    if len(checkpoints) < FEWEST_CHECKPOINTS:
+        return None
+    tables = [rows[["overlap", "score", *given]].to_numpy(float) for rows in checkpoints]
+    generator = np.random.default_rng(seed)
+    found = []
+    for drawn in generator.integers(0, len(tables), (resamples, len(tables))):
+        sample: Float[np.ndarray, "point column"] = np.concatenate([tables[place] for place in drawn])
+        value = partial_correlation(sample[:, 0], sample[:, 1], list(sample[:, 2:].T))
+        found += [] if value is None else [value]
+    if len(found) < resamples / 2:
+        return None
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

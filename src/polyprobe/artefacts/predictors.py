@@ -1,0 +1,44 @@
+"""`plots/predictors.csv`: what else predicts transfer on the points of Table 1, and what overlap adds to it."""
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+
+from polyprobe.artefacts._tables import CATEGORY, read_csv, schema, write_csv
+
+PATH: Final = Path("plots/predictors.csv")
+PREDICTORS: Final = ("overlap", "similarity", "probe_accuracy", "source_score")
+"""overlap of neurons; similarity of parallel sentences (mean cosine above that of mismatched pairs); test accuracy of
+the probes; the source language's own score at the task. Averaged over the layers and categories of overlap; an average
+point's is the mean over languages."""
+
+SCHEMA: Final = schema(
+    model=CATEGORY,
+    task=CATEGORY,
+    aggregation=CATEGORY,
+    predictor=CATEGORY,
+    given=pa.string(),
+    n=pa.int32(),
+    r_=pa.float64(),
+    partial_=pa.float64(),
+    overlap_partial_=pa.float64(),
+    low_=pa.float64(),
+    high_=pa.float64(),
+)
+"""One row per model × task × aggregation × predictor. n: points that have all that the row needs; r: Pearson's, of the
+predictor and the score; partial: the same with `given` held fixed (overlap's row: all other predictors that are known;
+the others': overlap); overlap_partial: overlap's, with the row's predictor held fixed (overlap's row: as partial); low,
+high: its 95 % interval, by the bootstrap over checkpoints. Null where transfer is at chance, or where it cannot be
+had."""
+
+
+def write(file: Path, frame: pd.DataFrame) -> None:
+    """Writes the predictors."""
+    write_csv(file, frame, SCHEMA)
+
+
+def read(file: Path = PATH) -> pd.DataFrame:
+    """Reads the predictors."""
+    return read_csv(file, SCHEMA)

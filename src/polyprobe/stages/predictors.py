@@ -1,0 +1,42 @@
+"""Compares overlap with other predictors of transfer: `python -m polyprobe.stages.predictors`."""
+
+from polyprobe.running.stage import run_stage
+from polyprobe.study import PARAMS, Study, resolve_layers
+
+
+def predictors(study: Study) -> None:
+    """Writes `plots/predictors.csv`."""
+    import pandas as pd
+
+    from polyprobe import analysis
+    from polyprobe.artefacts import correlation, embeddings, manifest, probes, scores, similarity
+    from polyprobe.artefacts import predictors as table
+
+    manifests = [found for key in study.checkpoints if not (found := manifest.read(manifest.path(key))).dropped]
+    alike = [
+        similarity.read(embeddings.FOLDER / found.checkpoint / similarity.NAME).assign(checkpoint=found.checkpoint)
+        for found in manifests
+    ]
+    points = analysis.predictor_points(
+        correlation.read_points(correlation.POINTS),
+        scores.read_plot(scores.PLOT),
+        probes.read_plot(probes.PLOT),
+        pd.concat(alike, ignore_index=True),
+        source_language=study.source_language,
+        layers={
+            found.checkpoint: resolve_layers(
+                study.correlate.layers or study.layers, found.layers, f"{PARAMS}: correlate.layers"
+            )
+            for found in manifests
+        },
+        categories=study.correlate.categories or study.categories,
+    )
+    cells = correlation.read(correlation.PATH)
+    table.write(
+        table.PATH,
+        analysis.predictor_table(points, cells, resamples=study.correlate.resamples, seed=study.seed),
+    )
+
+
+if __name__ == "__main__":
+    run_stage(predictors)
