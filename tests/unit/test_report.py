@@ -14,7 +14,7 @@ from synthetic_study import POCKET, Synthetic
 from polyprobe.artefacts import corpus, correlation, manifest, overlap
 from polyprobe.figures import FIGURES
 from polyprobe.report.inline_svg import inline_svg
-from polyprobe.report.listings import corpus_listing, p_value
+from polyprobe.report.listings import corpus_listing, p_value, selection_listings
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.correlate import correlate
 from polyprobe.stages.predictors import predictors
@@ -169,3 +169,15 @@ def test_p_values_read_as_in_the_paper() -> None:
 def test_an_empty_corpus_is_shown(tmp_path: Path) -> None:
     corpus.write(tmp_path / corpus.PATH, [])
     assert corpus_listing(corpus.read(tmp_path / corpus.PATH)).rows == []
+
+
+def test_the_layer_scan_ranks_layers_and_categories(tmp_path: Path) -> None:
+    found = synthetic_study.complete(tmp_path)
+    layers, categories = selection_listings(found)
+    scan = found.layers[found.layers["control"] == "none"]
+    means = scan.groupby("layer")["corrected"].mean().sort_values(ascending=False, kind="stable")
+    assert [int(row[0]) for row in layers.rows] == means.index.tolist()
+    assert {row[0] for row in layers.rows if row[-1] == "yes"} == {"3", "4"}
+    assert [row[1] for row in categories.rows] == ["6", "6", "6"]
+    single = found.layers[found.layers["layer"] == 3]
+    assert selection_listings(replace(found, layers=single)) == []

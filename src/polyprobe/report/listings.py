@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from polyprobe.artefacts.scores import MAIN_METRIC
 from polyprobe.figures import Tables
 
 MISSING = "–"
+_USED: Final = {True: "yes", False: ""}
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,66 @@ def overlap_listings(tables: Tables) -> list[Listing]:
                 ],
             )
         )
+    return listings
+
+
+def selection_listings(tables: Tables) -> list[Listing]:
+    """What the layer scan says of layers and of categories (section 3.1), per model; nothing where there was none."""
+    proper = tables.layers[tables.layers["control"] == "none"]
+    listings = []
+    for model, scan in proper.groupby("model", sort=False):
+        if scan["layer"].nunique() < 2:
+            continue
+        # So many languages have the category: each two of them are a pair.
+        scan = scan.assign(languages=(1 + (1 + 8 * scan["pairs"]) ** 0.5) / 2)
+        by_layer, by_category = (
+            scan.groupby(key, sort=False)
+            .agg(
+                depth=("depth", "first"),
+                corrected=("corrected", "mean"),
+                significant=("significant", "mean"),
+                languages=("languages", "first"),
+                cells=("corrected", "size"),
+                studied=("studied", "max"),
+            )
+            .sort_values(order, ascending=False, kind="stable")
+            for key, order in (("layer", ["corrected"]), ("category", ["languages", "corrected"]))
+        )
+        checkpoint = scan["checkpoint"].iloc[0]
+        listings += [
+            Listing(
+                f"Layers of {model}, {checkpoint}, by corrected overlap",
+                ["layer", "relative depth", "corrected overlap", "significant pairs", "categories", "in the study"],
+                [
+                    [
+                        str(layer),
+                        number(row["depth"]),
+                        number(row["corrected"]),
+                        f"{row['significant']:.0%}",
+                        str(row["cells"]),
+                        _USED[bool(row["studied"])],
+                    ]
+                    for layer, row in by_layer.iterrows()
+                ],
+                "Means over the categories probed; the study averages over the layers marked.",
+            ),
+            Listing(
+                f"Categories of {model}, {checkpoint}, by languages that have them",
+                ["category", "languages", "corrected overlap", "significant pairs", "in the study"],
+                [
+                    [
+                        short_name(str(category)),
+                        f"{row['languages']:.0f}",
+                        number(row["corrected"]),
+                        f"{row['significant']:.0%}",
+                        _USED[bool(row["studied"])],
+                    ]
+                    for category, row in by_category.iterrows()
+                ],
+                "Means over the layers scanned. A category that few languages have gives a mean over few pairs, and "
+                "other ones than its neighbour's: coverage comes first, corrected overlap second.",
+            ),
+        ]
     return listings
 
 

@@ -14,6 +14,7 @@ from polyprobe.report.listings import (
     correlation_listing,
     overlap_listings,
     predictor_listing,
+    selection_listings,
     transfer_listings,
 )
 from polyprobe.running.files import new_folder
@@ -76,6 +77,7 @@ def write_report(
             figures=_draw_all(tables, temporary / "figures"),
             checkpoints=checkpoint_listing(manifests),
             overlap=overlap_listings(tables),
+            selection=selection_listings(tables),
             transfer=transfer_listings(tables),
             correlation=correlation_listing(tables.cells, total=True),
             correlation_parts=correlation_listing(tables.cells, total=False),
