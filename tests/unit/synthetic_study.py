@@ -177,6 +177,34 @@ def heatmap(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([one, other], ignore_index=True)[overlap.HEATMAP_SCHEMA.names]
 
 
+def neurons(study: Synthetic) -> pd.DataFrame:
+    """`plots/overlap/neurons.csv`: one neuron that all languages share, and one that three do."""
+    codes = list(study.languages)
+    return pd.DataFrame(
+        [
+            {
+                "checkpoint": entry.checkpoint,
+                "model": entry.model,
+                "step": entry.step,
+                "layer": layer,
+                "category": category,
+                "k": study.k,
+                "neuron": neuron,
+                "languages": " ".join(codes[:count]),
+                "found_in": count,
+                "probed_in": len(codes),
+                "expected": 0.01 / count,
+            }
+            for entry in manifests(study)
+            for layer in study.layers
+            for category in study.categories
+            for neuron, count in ((7, len(codes)), (5, 3))
+            if count <= len(codes)
+        ],
+        columns=overlap.NEURONS_SCHEMA.names,
+    )
+
+
 def score_table(study: Synthetic, entry: Manifest, task: str) -> pd.DataFrame:
     """`data/transfer/<task>/<ckpt>/scores.parquet`."""
     generator = np.random.default_rng([study.seed, entry.step, len(task)])
@@ -283,6 +311,7 @@ def write_overlap(root: Path, study: Synthetic) -> None:
     last = averaged.groupby("model", sort=False)["checkpoint"].last()
     overlap.write_means(root / overlap.LAYERS, averaged[averaged["checkpoint"].isin(last)])
     overlap.write_heatmap(root / overlap.HEATMAP, heatmap(table))
+    overlap.write_neurons(root / overlap.NEURONS, neurons(study))
 
 
 _OVERLAP: dict[str, TemporaryDirectory[str]] = {}

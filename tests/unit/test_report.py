@@ -14,7 +14,7 @@ from synthetic_study import POCKET, Synthetic
 from polyprobe.artefacts import corpus, correlation, manifest, overlap
 from polyprobe.figures import FIGURES
 from polyprobe.report.inline_svg import inline_svg
-from polyprobe.report.listings import corpus_listing, p_value, selection_listings
+from polyprobe.report.listings import corpus_listing, neuron_listing, p_value, selection_listings
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.correlate import correlate
 from polyprobe.stages.predictors import predictors
@@ -181,3 +181,11 @@ def test_the_layer_scan_ranks_layers_and_categories(tmp_path: Path) -> None:
     assert [row[1] for row in categories.rows] == ["6", "6", "6"]
     single = found.layers[found.layers["layer"] == 3]
     assert selection_listings(replace(found, layers=single)) == []
+
+
+def test_the_neurons_of_most_languages_are_listed(tmp_path: Path) -> None:
+    found = synthetic_study.complete(tmp_path)
+    listing = neuron_listing(found.neurons)
+    assert len(listing.rows) == 2 * 3 * 2
+    assert [row[3:6] for row in listing.rows[:2]] == [["7", "6", "6"], ["5", "3", "6"]]
+    assert neuron_listing(found.neurons[:0]).rows == []

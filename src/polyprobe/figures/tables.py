@@ -22,6 +22,8 @@ class Tables:
     """`plots/overlap/layers.csv`."""
     heatmap: pd.DataFrame
     """`plots/overlap/heatmap.csv`."""
+    neurons: pd.DataFrame
+    """`plots/overlap/neurons.csv`."""
     transfer: pd.DataFrame
     """`plots/transfer.csv`."""
     points: pd.DataFrame
@@ -44,6 +46,7 @@ def read_tables(languages: Sequence[str], source_language: str, root: Path = Pat
         means=overlap.read_means(root / overlap.MEANS),
         layers=overlap.read_means(root / overlap.LAYERS),
         heatmap=overlap.read_heatmap(root / overlap.HEATMAP),
+        neurons=overlap.read_neurons(root / overlap.NEURONS),
         transfer=scores.read_plot(root / scores.PLOT),
         points=correlation.read_points(root / correlation.POINTS),
         cells=correlation.read(root / correlation.PATH),

@@ -13,6 +13,8 @@ from polyprobe.artefacts.scores import MAIN_METRIC
 from polyprobe.figures import Tables
 
 MISSING = "–"
+_NEURONS: Final = 3
+"""Listed per category and layer."""
 _USED: Final = {True: "yes", False: ""}
 
 
@@ -135,6 +137,36 @@ def selection_listings(tables: Tables) -> list[Listing]:
             ),
         ]
     return listings
+
+
+def neuron_listing(table: pd.DataFrame) -> Listing:
+    """The neurons that most languages share at each model's last checkpoint."""
+    last = table.groupby("model", sort=False)["checkpoint"].transform("last")
+    of_last = table[table["checkpoint"] == last].sort_values(
+        ["found_in", "expected"], ascending=[False, True], kind="stable"
+    )
+    top = of_last.groupby(["model", "category", "layer"], sort=False).head(_NEURONS)
+    top = top.sort_values(["model", "category", "layer"], kind="stable")
+    return Listing(
+        "Neurons that most languages share, last checkpoint",
+        ["model", "category", "layer", "neuron", "found in", "of", "such neurons by chance", "languages"],
+        [
+            [
+                str(row["model"]),
+                short_name(str(row["category"])),
+                str(row["layer"]),
+                str(row["neuron"]),
+                str(row["found_in"]),
+                str(row["probed_in"]),
+                number(row["expected"]),
+                str(row["languages"]),
+            ]
+            for row in top.to_dict("records")
+        ],
+        f"The {_NEURONS} of each category and layer that are among the k neurons of most languages' probes, if three "
+        "or more share any. By chance: how many neurons of the layer would be found in as many languages if each "
+        "language's k were drawn at random.",
+    )
 
 
 def transfer_listings(tables: Tables) -> list[Listing]:
