@@ -8,7 +8,7 @@ import synthetic_study
 
 from polyprobe.artefacts import confusion, correlation, scores
 from polyprobe.ops.results import write_results
-from polyprobe.ops.scores import score_table
+from polyprobe.ops.scores import score_table, seen_subwords
 from polyprobe.running import BadInputError
 
 
@@ -55,4 +55,9 @@ def test_a_checkpoints_scores_are_told_with_what_they_mean(tmp_path: Path) -> No
     table = score_table(tmp_path, "f1").set_index("language")
     assert table["verdict"].to_dict() == {"qaa": "above", "qab": "open", "qac": "below"}
     assert table["interval"]["qaa"] == "0.400 to 0.600"
-    assert table["mistakes"]["qaa"] == "NOUN as VERB 38%, VERB as cut off 12%"
+    assert table["predicted"]["qaa"] == "NOUN 50%, VERB 38%"
+    assert table["gold"]["qaa"] == "NOUN 88%, VERB 12%"
+
+
+def test_subwords_that_fine_tuning_has_seen_are_counted() -> None:
+    assert seen_subwords([1, 2, 2], {"x": [1, 1, 2, 3], "y": [4]}) == {"x": 0.75, "y": 0.0}

@@ -1,30 +1,33 @@
 """Zero-shot scores of one fine-tuned checkpoint: `python -m polyprobe.ops.scores TASK CHECKPOINT`.
 
 Per language, the score with its bootstrap interval beside the two baselines, whether it is above the better one of
-them, and the labels that are most often taken for others.
+them, the labels that are predicted most, and how much of the test text is made of sub-words that fine-tuning has seen.
 """
 
 import argparse
 import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from polyprobe.artefacts import confusion, scores
+from polyprobe.artefacts import confusion, manifest, scores
 from polyprobe.ops.results import interval, markdown
 from polyprobe.running import BadInputError
-from polyprobe.study import load_study
+from polyprobe.study import Study, load_study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MISTAKES: Final = 3
+_LABELS: Final = 2
 
 
 def score_table(folder: Path, metric: str) -> "pd.DataFrame":
     """One row per language of a checkpoint's folder, first seed, in the table's order.
 
     Columns: language, items, the metric, interval, majority, untrained, verdict (above or below the better baseline, or
-    open where the interval holds it), mistakes (the most frequent ones, as shares of all items).
+    open where the interval holds it), predicted and gold (the most frequent labels, as shares of all items).
     """
     import pandas as pd
 
@@ -44,18 +47,44 @@ def score_table(folder: Path, metric: str) -> "pd.DataFrame":
                 "majority": row["majority"],
                 "untrained": row["untrained"],
                 "verdict": "above" if row["low"] > baseline else "below" if row["high"] < baseline else "open",
-                "mistakes": _mistakes(of_language),
+                "predicted": _most(of_language, "predicted"),
+                "gold": _most(of_language, "gold"),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _mistakes(confused: "pd.DataFrame") -> str:
-    wrong = confused[confused["gold"].astype(str) != confused["predicted"].astype(str)]
-    most = wrong.sort_values("count", ascending=False, kind="stable").head(_MISTAKES)
-    total = confused["count"].sum()
-    shares = zip(most["gold"], most["predicted"].astype(object).fillna("cut off"), most["count"] / total, strict=True)
-    return ", ".join(f"{gold} as {predicted} {share:.0%}" for gold, predicted, share in shares)
+def _most(confused: "pd.DataFrame", side: str) -> str:
+    counts = confused.groupby(confused[side].astype(object).fillna("cut off"))["count"].sum()
+    shares = counts.sort_values(ascending=False, kind="stable").head(_LABELS) / counts.sum()
+    return ", ".join(f"{label} {share:.0%}" for label, share in shares.items())
+
+
+def seen_subwords(train: Iterable[int], tests: Mapping[str, Iterable[int]]) -> dict[str, float]:
+    """The share of each test text's sub-words that occur in the text that was fine-tuned on."""
+    known = set(train)
+    shares = {}
+    for language, subwords in tests.items():
+        counts = Counter(subwords)
+        shares[language] = sum(count for subword, count in counts.items() if subword in known) / counts.total()
+    return shares
+
+
+def _seen(study: Study, name: str, checkpoint: str) -> dict[str, float]:
+    from polyprobe.transfer import TASKS
+    from polyprobe.transfer.layout import file_name
+    from polyprobe.transfer.model import load_tokenizer
+
+    task, settings, folder = TASKS[name], getattr(study.transfer, name), Path("data/tasks") / name
+    tokenizer = load_tokenizer(manifest.read(manifest.path(checkpoint)))
+
+    def subwords(split: str, language: str) -> Iterable[int]:
+        examples = task.read(folder / file_name(split, language))
+        encoded = task.encode(examples, tokenizer, settings, language)
+        return chain.from_iterable(example.input_ids for example in encoded)
+
+    tests = {language: subwords("test", language) for language in settings.languages}
+    return seen_subwords(subwords("train", study.source_language), tests)
 
 
 def main() -> None:
@@ -65,12 +94,16 @@ def main() -> None:
     parser.add_argument("checkpoint", help="a key of `checkpoints` in params.yaml")
     options = parser.parse_args()
     try:
-        if options.checkpoint not in (known := load_study().checkpoints):
+        study = load_study()
+        if options.checkpoint not in (known := study.checkpoints):
             raise BadInputError(
                 f"params.yaml: checkpoints: no {options.checkpoint}, expected one of {', '.join(known)}"
             )
         folder = scores.folder(options.task, options.checkpoint)
-        print(markdown(score_table(folder, scores.MAIN_METRIC[options.task])))
+        table = score_table(folder, scores.MAIN_METRIC[options.task])
+        seen = _seen(study, options.task, options.checkpoint)
+        table["sub-words seen"] = [f"{seen[str(language)]:.0%}" for language in table["language"]]
+        print(markdown(table))
     except BadInputError as error:
         sys.exit(f"error: {error}")
 
