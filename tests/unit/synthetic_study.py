@@ -6,7 +6,7 @@ Alignment grows with training and is larger for languages close to the source; o
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
@@ -205,6 +205,32 @@ def neurons(study: Synthetic) -> pd.DataFrame:
     )
 
 
+def category_overlap(study: Synthetic) -> pd.DataFrame:
+    """`plots/overlap/categories.csv`: what chance gives."""
+    expected = study.k / study.width
+    return pd.DataFrame(
+        [
+            {
+                "checkpoint": entry.checkpoint,
+                "model": entry.model,
+                "step": entry.step,
+                "layer": layer,
+                "category_a": one,
+                "category_b": other,
+                "k": study.k,
+                "languages": len(study.languages),
+                "overlap": expected,
+                "expected": expected,
+                "corrected": 0.0,
+            }
+            for entry in manifests(study)
+            for layer in study.layers
+            for one, other in combinations(study.categories, 2)
+        ],
+        columns=overlap.CATEGORIES_SCHEMA.names,
+    )
+
+
 def score_table(study: Synthetic, entry: Manifest, task: str) -> pd.DataFrame:
     """`data/transfer/<task>/<ckpt>/scores.parquet`."""
     generator = np.random.default_rng([study.seed, entry.step, len(task)])
@@ -312,6 +338,7 @@ def write_overlap(root: Path, study: Synthetic) -> None:
     overlap.write_means(root / overlap.LAYERS, averaged[averaged["checkpoint"].isin(last)])
     overlap.write_heatmap(root / overlap.HEATMAP, heatmap(table))
     overlap.write_neurons(root / overlap.NEURONS, neurons(study))
+    overlap.write_categories(root / overlap.CATEGORIES, category_overlap(study))
 
 
 _OVERLAP: dict[str, TemporaryDirectory[str]] = {}

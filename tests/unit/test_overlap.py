@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from planted_embeddings import study_with, write_manifest
 
-from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap
+from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap, tables
 from polyprobe.alignment.jackknife import standard_error
 from polyprobe.alignment.language_bootstrap import language_bootstrap
 from polyprobe.alignment.shared_neurons import expected_neurons, shared_neurons
@@ -169,6 +169,37 @@ def test_neurons_expected_in_many_languages_are_those_of_random_sets() -> None:
         counts.append((drawn >= 3).sum())
     error = np.std(counts) / np.sqrt(len(counts))
     assert expected_neurons(3, 5, 4, 12) == pytest.approx(np.mean(counts), abs=4 * error)
+
+
+def test_categories_are_compared_within_a_language() -> None:
+    sets = {
+        ("Number", "a"): [1, 2, 3],
+        ("Number", "b"): [1, 2, 3],
+        ("Case", "a"): [3, 2, 9],
+        ("Case", "b"): [7, 8, 9],
+        ("Tense", "c"): [1, 2, 3],
+    }
+    probes = pd.DataFrame(
+        [
+            {
+                "layer": 2,
+                "category": category,
+                "language": language,
+                "seed": 0,
+                "control": "none",
+                "rank": rank,
+                "neuron": n,
+            }
+            for (category, language), neurons in sets.items()
+            for rank, neuron in enumerate(neurons)
+        ]
+    ).assign(layer=2, seed=0, control="none")
+    found = tables.categories_of_checkpoint(probes, 3, 12, [2], ["Case", "Number", "Tense"])
+    (row,) = found.to_dict("records")
+    assert (row["category_a"], row["category_b"], row["languages"]) == ("Case", "Number", 2)
+    assert row["overlap"] == pytest.approx((2 / 3 + 0) / 2)
+    assert row["corrected"] == pytest.approx((1 / 3 - 1 / 4) / (3 / 4))
+    assert tables.categories_of_checkpoint(probes, 3, 12, [3], ["Case", "Number"]).empty
 
 
 def test_the_interval_is_that_of_languages_drawn_again() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import combinations
 from typing import Any, Final
 
 import pandas as pd
@@ -71,6 +72,48 @@ def neurons_of_checkpoint(
             where | asdict(shared) | {"languages": " ".join(shared.languages)}
             for shared in shared_neurons(neurons, k, dimensions)
         ]
+    return pd.DataFrame(rows)
+
+
+def categories_of_checkpoint(
+    probes: pd.DataFrame, k: int, dimensions: int, layers: Sequence[int], categories: Sequence[str]
+) -> pd.DataFrame:
+    """How many neurons two categories share in one and the same language, averaged over languages: what dimensions that
+    attract any probe bring about. First probes on true labels.
+
+    Args:
+        probes: one checkpoint's (`artefacts/probes.py`).
+        k: the neurons of a set.
+        dimensions: neurons of a layer.
+        layers: those looked at.
+        categories: those compared, in the order of pairs.
+    """
+    first = probes[(probes["control"] == "none") & (probes["seed"] == 0) & (probes["rank"] < k)]
+    first = first[first["layer"].isin(layers)]
+    chance = k / dimensions
+    rows: list[dict[str, Any]] = []
+    for layer, of_layer in first.groupby("layer", sort=False):
+        sets: dict[str, dict[str, set[int]]] = {}
+        for (category, language), part in of_layer.groupby(["category", "language"], observed=True, sort=False)[
+            "neuron"
+        ]:
+            sets.setdefault(str(category), {})[str(language)] = set(part)
+        for one, other in combinations([name for name in categories if name in sets], 2):
+            both = sorted(sets[one].keys() & sets[other].keys())
+            if both:
+                rate = sum(len(sets[one][code] & sets[other][code]) for code in both) / (k * len(both))
+                rows.append(
+                    {
+                        "layer": layer,
+                        "category_a": one,
+                        "category_b": other,
+                        "k": k,
+                        "languages": len(both),
+                        "overlap": rate,
+                        "expected": chance,
+                        "corrected": (rate - chance) / (1 - chance),
+                    }
+                )
     return pd.DataFrame(rows)
 
 

@@ -14,6 +14,7 @@ MEANS: Final = FOLDER / "means.csv"
 LAYERS: Final = FOLDER / "layers.csv"
 HEATMAP: Final = FOLDER / "heatmap.csv"
 NEURONS: Final = FOLDER / "neurons.csv"
+CATEGORIES: Final = FOLDER / "categories.csv"
 
 _WHERE: Final = {
     "checkpoint": CATEGORY,
@@ -97,6 +98,34 @@ NEURONS_SCHEMA: Final = schema(
 """One row per neuron that at least three languages' first probes on true labels have among their k, at the study's
 layers and categories, those of most languages first. languages: their codes; found_in: how many; probed_in: languages
 that have the category; expected: how many neurons of the layer would be found in as many languages by chance."""
+
+
+CATEGORIES_SCHEMA: Final = schema(
+    checkpoint=CATEGORY,
+    model=CATEGORY,
+    step=pa.int64(),
+    layer=pa.int32(),
+    category_a=CATEGORY,
+    category_b=CATEGORY,
+    k=pa.int32(),
+    languages=pa.int32(),
+    overlap=pa.float64(),
+    expected=pa.float64(),
+    corrected=pa.float64(),
+)
+"""One row per checkpoint × layer × unordered pair of the study's categories: the neurons that the two share within one
+language (first probes on true labels), averaged over the languages that have both. A null of its own: dimensions that
+attract any probe, whatever it looks for."""
+
+
+def write_categories(file: Path, frame: pd.DataFrame) -> None:
+    """Writes the overlap of different categories."""
+    write_csv(file, frame, CATEGORIES_SCHEMA)
+
+
+def read_categories(file: Path = CATEGORIES) -> pd.DataFrame:
+    """Reads the overlap of different categories."""
+    return read_csv(file, CATEGORIES_SCHEMA)
 
 
 def write_neurons(file: Path, frame: pd.DataFrame) -> None:

@@ -10,9 +10,8 @@ from polyprobe.artefacts import confusion, corpus, correlation, overlap, predict
 
 def load(root: Path) -> dict[str, pd.DataFrame]:
     """The tables that are there: words, corpus, probes, similarity, scores, confusion, label_scores, overlap,
-    overlap_means, shared_neurons, informativeness, transfer, correlation, predictors,
-    points. Tables that lie in one file per
-    language, checkpoint or task come joined, with that column in front."""
+    overlap_means, shared_neurons, category_overlap, informativeness, transfer, correlation, predictors, points. Tables
+    that lie in one file per language, checkpoint or task come joined, with that column in front."""
     found: dict[str, pd.DataFrame] = {}
 
     def joined(
@@ -54,6 +53,7 @@ def load(root: Path) -> dict[str, pd.DataFrame]:
         ("overlap", overlap.read_pairs, overlap.PAIRS),
         ("overlap_means", overlap.read_means, overlap.MEANS),
         ("shared_neurons", overlap.read_neurons, overlap.NEURONS),
+        ("category_overlap", overlap.read_categories, overlap.CATEGORIES),
         ("informativeness", probes.read_plot, probes.PLOT),
         ("transfer", scores.read_plot, scores.PLOT),
         ("predictors", predictors.read, predictors.PATH),

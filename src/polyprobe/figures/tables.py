@@ -24,6 +24,8 @@ class Tables:
     """`plots/overlap/heatmap.csv`."""
     neurons: pd.DataFrame
     """`plots/overlap/neurons.csv`."""
+    categories: pd.DataFrame
+    """`plots/overlap/categories.csv`."""
     transfer: pd.DataFrame
     """`plots/transfer.csv`."""
     points: pd.DataFrame
@@ -47,6 +49,7 @@ def read_tables(languages: Sequence[str], source_language: str, root: Path = Pat
         layers=overlap.read_means(root / overlap.LAYERS),
         heatmap=overlap.read_heatmap(root / overlap.HEATMAP),
         neurons=overlap.read_neurons(root / overlap.NEURONS),
+        categories=overlap.read_categories(root / overlap.CATEGORIES),
         transfer=scores.read_plot(root / scores.PLOT),
         points=correlation.read_points(root / correlation.POINTS),
         cells=correlation.read(root / correlation.PATH),

@@ -60,20 +60,23 @@ def overlap_listings(tables: Tables) -> list[Listing]:
         shuffled = of_model[of_model["control"] == "shuffled_labels"].groupby("step")["overlap"].mean()
         ceiling = proper.groupby("step")["ceiling"].mean()
         chance = proper.groupby("step")["expected"].mean()
+        across = tables.categories[tables.categories["model"] == model].groupby("step")["overlap"].mean()
         listings.append(
             Listing(
                 f"Overlap rate of {model}, averaged over pairs of languages and the study's layers",
-                ["step", *map(str, rates.columns), "by chance", "shuffled labels", "noise ceiling"],
+                ["step", *map(str, rates.columns), "by chance", "shuffled labels", "other category", "noise ceiling"],
                 [
                     [
                         f"{step:,}",
                         *map(number, rates.loc[step]),
                         number(chance.get(step)),
                         number(shuffled.get(step)),
+                        number(across.get(step)),
                         number(ceiling.get(step)),
                     ]
                     for step in sorted(rates.index)
                 ],
+                "Other category: what two different categories share within one language.",
             )
         )
     return listings

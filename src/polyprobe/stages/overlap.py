@@ -14,8 +14,9 @@ from polyprobe.study import PARAMS, Study, resolve_layers
 def overlap(study: Study) -> None:
     """Compares the languages of every checkpoint that was not dropped."""
     found = [_of_checkpoint(study, key) for key in study.checkpoints]
-    columns = [schema.names for schema in (plots.PAIRS_SCHEMA, plots.NEURONS_SCHEMA, probes.PLOT_SCHEMA)]
-    pairs, neurons, told = map(tables.join, zip(*found, strict=True), columns)
+    schemas = (plots.PAIRS_SCHEMA, plots.NEURONS_SCHEMA, plots.CATEGORIES_SCHEMA, probes.PLOT_SCHEMA)
+    columns = [schema.names for schema in schemas]
+    pairs, neurons, categories, told = map(tables.join, zip(*found, strict=True), columns)
     means = tables.join([tables.means(pairs)], plots.MEANS_SCHEMA.names)
     heatmap = tables.join([tables.heatmap(pairs)], plots.HEATMAP_SCHEMA.names)
     with new_folder(plots.FOLDER) as folder:
@@ -23,15 +24,16 @@ def overlap(study: Study) -> None:
         plots.write_means(folder / plots.MEANS.name, means)
         plots.write_means(folder / plots.LAYERS.name, tables.last_checkpoint(means))
         plots.write_heatmap(folder / plots.HEATMAP.name, heatmap)
+        plots.write_categories(folder / plots.CATEGORIES.name, categories)
         plots.write_neurons(folder / plots.NEURONS.name, neurons)
         probes.write_plot(probes.PLOT, told)
 
 
 def _of_checkpoint(study: Study, key: str) -> list[pd.DataFrame]:
-    """Pairs of languages, neurons that several share, and what the probes tell."""
+    """Pairs of languages, neurons that several share, pairs of categories, and what the probes tell."""
     about, settings = manifest.read(manifest.path(key)), study.overlap
     if about.dropped:
-        return [pd.DataFrame()] * 3
+        return [pd.DataFrame()] * 4
     found = probes.read(probes.path(key))
     studied = resolve_layers(study.layers, about.layers, f"{PARAMS}: layers of checkpoint {key}")
     pairs = tables.pairs_of_checkpoint(
@@ -44,8 +46,9 @@ def _of_checkpoint(study: Study, key: str) -> list[pd.DataFrame]:
             studied=pairs["layer"].isin(studied) & pairs["category"].isin(study.categories),
         )
     neurons = tables.neurons_of_checkpoint(found, study.languages, settings.k, about.width, studied, study.categories)
-    told = informativeness(found, settings.k)
-    return [frame.assign(checkpoint=key, model=about.model, step=about.step) for frame in (pairs, neurons, told)]
+    categories = tables.categories_of_checkpoint(found, settings.k, about.width, studied, study.categories)
+    frames = (pairs, neurons, categories, informativeness(found, settings.k))
+    return [frame.assign(checkpoint=key, model=about.model, step=about.step) for frame in frames]
 
 
 if __name__ == "__main__":
