@@ -188,7 +188,7 @@ def test_categories_are_compared_within_a_language() -> None:
                 "seed": 0,
                 "control": "none",
                 "rank": rank,
-                "neuron": n,
+                "neuron": neuron,
             }
             for (category, language), neurons in sets.items()
             for rank, neuron in enumerate(neurons)
