@@ -112,8 +112,8 @@ def test_what_follows_is_what_depends(project: Project) -> None:
         return reached
 
     assert after("probe@step-0") == AGGREGATES
-    assert after("finetune_pos@step-0") == {"correlate", "report"}
-    assert after("overlap") == {"correlate", "report"}
+    assert after("finetune_pos@step-0") == {"correlate", "predictors", "report"}
+    assert after("overlap") == {"correlate", "predictors", "report"}
 
 
 def test_push_then_pull_restores_everything(project: Project) -> None:
