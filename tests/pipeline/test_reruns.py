@@ -149,7 +149,9 @@ def test_the_notebook_interface_reads_every_table(project: Project) -> None:
     from polyprobe import load_results
 
     tables = load_results(project.path)
-    measured = "words corpus probes similarity scores confusion".split()
-    summed_up = "overlap overlap_means informativeness transfer correlation points".split()
-    assert set(tables) == {*measured, *summed_up}
-    assert all(len(table) for table in tables.values())
+    measured = "words corpus probes similarity scores confusion label_scores".split()
+    overlaps = "overlap overlap_means shared_neurons category_overlap informativeness".split()
+    summed_up = "transfer correlation predictors points".split()
+    assert set(tables) == {*measured, *overlaps, *summed_up}
+    # Of two languages there are no neurons that three share.
+    assert {name for name, table in tables.items() if table.empty} == {"shared_neurons"}
