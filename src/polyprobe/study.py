@@ -522,6 +522,19 @@ class Study(_Section):
         where = f"{PARAMS}: layers of checkpoint {key}"
         return resolve_layers([*self.layers, *self.checkpoint(key).layers], available, where)
 
+    def correlated_layers(self, available: int) -> list[int]:
+        """The layers that overlap is averaged over when it is correlated, of a model with so many.
+
+        Raises:
+            BadInputError: the model lacks one of them.
+        """
+        return resolve_layers(self.correlate.layers or self.layers, available, f"{PARAMS}: correlate.layers")
+
+    @property
+    def correlated_categories(self) -> list[str]:
+        """The categories that overlap is averaged over when it is correlated."""
+        return self.correlate.categories or self.categories
+
     def categories_of(self, key: str) -> list[str]:
         """The categories probed at a checkpoint: the study's, then its own."""
         return list(dict.fromkeys([*self.categories, *self.checkpoint(key).categories]))

@@ -154,9 +154,15 @@ def points(
 
 def target_scores(transfer: pd.DataFrame, source_language: str) -> pd.DataFrame:
     """The rows of `plots/transfer.csv` for each task's main metric and the target languages."""
-    main = transfer["metric"] == transfer["task"].map(MAIN_METRIC)
-    targets: pd.DataFrame = transfer[main & (transfer["language"] != source_language)]
+    scores = main_scores(transfer)
+    targets: pd.DataFrame = scores[scores["language"] != source_language]
     return targets
+
+
+def main_scores(transfer: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `plots/transfer.csv` for each task's main metric."""
+    scores: pd.DataFrame = transfer[transfer["metric"] == transfer["task"].map(MAIN_METRIC)]
+    return scores
 
 
 def _overlap_of_checkpoints(

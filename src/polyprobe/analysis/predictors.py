@@ -9,10 +9,9 @@ from jaxtyping import Float
 
 from polyprobe.analysis.correlation_table import rounded
 from polyprobe.analysis.partial import partial_correlation
-from polyprobe.analysis.points import ALL_LANGUAGES
+from polyprobe.analysis.points import ALL_LANGUAGES, main_scores
 from polyprobe.artefacts.correlation import Cell
 from polyprobe.artefacts.predictors import PREDICTORS, SCHEMA
-from polyprobe.artefacts.scores import MAIN_METRIC
 from polyprobe.running.seeds import derive_seed
 
 LEVEL: Final = 0.95
@@ -40,8 +39,8 @@ def predictor_points(
         layers: per checkpoint, those that overlap is averaged over.
         categories: those that overlap is averaged over.
     """
-    main = transfer["metric"] == transfer["task"].map(MAIN_METRIC)
-    source = transfer[main & (transfer["language"] == source_language)]
+    scores = main_scores(transfer)
+    source = scores[scores["language"] == source_language]
     source = source[["checkpoint", "task", "score"]].rename(columns={"score": "source_score"})
     proper = told[(told["control"] == "none") & told["category"].isin(categories)]
     accuracy = _with_mean(_of_layers(proper, layers), "test_accuracy", "probe_accuracy")
@@ -118,7 +117,7 @@ def _statistics(
     low, high = interval or (None, None)
     return {
         "r": rounded(partials(known, predictor, [])),
-        "partial": rounded(partials(known, predictor, given if predictor == "overlap" else ["overlap"])),
+        "partial": rounded(overlap_partial if predictor == "overlap" else partials(known, predictor, ["overlap"])),
         "overlap_partial": rounded(overlap_partial),
         "low": rounded(low),
         "high": rounded(high),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from polyprobe.artefacts import confusion, manifest, scores
 from polyprobe.ops.results import interval, markdown
 from polyprobe.running import BadInputError
-from polyprobe.study import Study, load_study
+from polyprobe.study import PARAMS, Study, load_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,9 +96,7 @@ def main() -> None:
     try:
         study = load_study()
         if options.checkpoint not in (known := study.checkpoints):
-            raise BadInputError(
-                f"params.yaml: checkpoints: no {options.checkpoint}, expected one of {', '.join(known)}"
-            )
+            raise BadInputError(f"{PARAMS}: checkpoints: no {options.checkpoint}, expected one of {', '.join(known)}")
         folder = scores.folder(options.task, options.checkpoint)
         table = score_table(folder, scores.MAIN_METRIC[options.task])
         seen = _seen(study, options.task, options.checkpoint)

@@ -1,7 +1,7 @@
 """Correlates overlap of neurons with zero-shot transfer: `python -m polyprobe.stages.correlate`."""
 
 from polyprobe.running.stage import run_stage
-from polyprobe.study import PARAMS, Study, resolve_layers
+from polyprobe.study import Study
 
 
 def correlate(study: Study) -> None:
@@ -17,11 +17,8 @@ def correlate(study: Study) -> None:
         for found in manifests
     ]
     transfer = analysis.transfer_table(scored, [source, *study.target_languages])
-    layers = {
-        found.checkpoint: resolve_layers(chosen.layers or study.layers, found.layers, f"{PARAMS}: correlate.layers")
-        for found in manifests
-    }
-    pairs = analysis.choose_overlap(overlap.read_pairs(), manifests, layers, chosen.categories or study.categories)
+    layers = {found.checkpoint: study.correlated_layers(found.layers) for found in manifests}
+    pairs = analysis.choose_overlap(overlap.read_pairs(), manifests, layers, study.correlated_categories)
     parts = analysis.points_of_parts(
         pairs,
         transfer,

@@ -1,7 +1,7 @@
 """Compares overlap with other predictors of transfer: `python -m polyprobe.stages.predictors`."""
 
 from polyprobe.running.stage import run_stage
-from polyprobe.study import PARAMS, Study, resolve_layers
+from polyprobe.study import Study
 
 
 def predictors(study: Study) -> None:
@@ -23,13 +23,8 @@ def predictors(study: Study) -> None:
         probes.read_plot(probes.PLOT),
         pd.concat(alike, ignore_index=True),
         source_language=study.source_language,
-        layers={
-            found.checkpoint: resolve_layers(
-                study.correlate.layers or study.layers, found.layers, f"{PARAMS}: correlate.layers"
-            )
-            for found in manifests
-        },
-        categories=study.correlate.categories or study.categories,
+        layers={found.checkpoint: study.correlated_layers(found.layers) for found in manifests},
+        categories=study.correlated_categories,
     )
     cells = correlation.read(correlation.PATH)
     table.write(
