@@ -46,6 +46,15 @@ def _layer(value: object) -> object:
     return value
 
 
+def _sizes(value: object) -> object:
+    sizes = value if isinstance(value, list) else [value]
+    if not sizes or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes):
+        raise ValueError(f"expected a number of neurons from 1 or a list of such numbers, got {value!r}")
+    if len(set(sizes)) != len(sizes):
+        raise ValueError(f"a number is there twice: {value}")
+    return value
+
+
 def _one_or_two_files(value: object) -> object:
     files = [value] if isinstance(value, str | Path) else value
     if not isinstance(files, list) or len(files) not in (1, 2):
@@ -304,7 +313,8 @@ class Probe(_Section):
 class Overlap(_Section):
     """Overlap of neurons between languages (fidelity rows 20 to 22)."""
 
-    k: Positive
+    k: Annotated[int | list[int], BeforeValidator(_sizes)]
+    """The neurons of a set; a list: the means (`plots/overlap/sizes.csv`) of every one, all else of the largest."""
     correction: Literal["holm", "benjamini_yekutieli", "none"] = "holm"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
 
@@ -493,8 +503,8 @@ class Study(_Section):
                 raise ValueError(f"treebanks.folders: expected a treebank for language {code!r}")
         if "pocket" in (self.treebanks.source, self.transfer.source) and self.pocket is None:
             raise ValueError("pocket: expected this section because a source is pocket")
-        if self.overlap.k > self.probe.k_max:
-            raise ValueError(f"overlap.k: expected at most probe.k_max ({self.probe.k_max}), got {self.overlap.k}")
+        if self.k > self.probe.k_max:
+            raise ValueError(f"overlap.k: expected at most probe.k_max ({self.probe.k_max}), got {self.k}")
         if not self.checkpoints:
             raise ValueError("checkpoints: expected at least one checkpoint")
         return self
@@ -538,6 +548,16 @@ class Study(_Section):
     def categories_of(self, key: str) -> list[str]:
         """The categories probed at a checkpoint: the study's, then its own."""
         return list(dict.fromkeys([*self.categories, *self.checkpoint(key).categories]))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Every k of `overlap.k`, ascending."""
+        return sorted(self.overlap.k) if isinstance(self.overlap.k, list) else [self.overlap.k]
+
+    @property
+    def k(self) -> int:
+        """The neurons of a set, wherever one k is meant: the largest of `overlap.k`."""
+        return self.sizes[-1]
 
     @property
     def target_languages(self) -> list[str]:

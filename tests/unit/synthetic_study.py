@@ -18,6 +18,7 @@ import pandas as pd
 from polyprobe.artefacts import corpus, embeddings, manifest, overlap, probes, scores, similarity
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.figures import Tables, read_tables
+from polyprobe.running.files import write_json
 from polyprobe.stages.correlate import correlate
 from polyprobe.stages.predictors import predictors
 from polyprobe.study import Study, load_study
@@ -33,18 +34,34 @@ class Synthetic:
     source_language: str = "qaa"
     steps: Mapping[str, Sequence[int]] = None  # type: ignore[assignment]
     """Steps per model; the last may be the converged model (see converged)."""
-    converged: bool = False
+    converged: bool | Sequence[str] = False
+    """Whether each model's last step is its converged model; or the models of which it is."""
+    depth: int = 5
+    """Layers of every model, the embedding output counted."""
     layers: Sequence[int] = (3, 4)
     scan_layers: Sequence[int] = (1, 2, 3, 4, 5)
+    scan_categories: Sequence[str] = ()
+    """Categories of the layer scan beside the study's own."""
+    scan_models: Sequence[str] | None = None
+    """Models whose last checkpoint has a layer scan; None: all."""
     categories: Sequence[str] = ("Part of Speech", "Number", "Gender and Noun Class")
     task_languages: Mapping[str, Sequence[str]] | None = None
     transfer_works: bool = True
     seed: int = 0
     k: int = 16
+    """The largest; half of it is the other one."""
     width: int = 256
 
     def steps_of_models(self) -> Mapping[str, Sequence[int]]:
         return self.steps or {"pocket": (0, 30, 80, 180, 400)}
+
+    def is_converged(self, model: str) -> bool:
+        return self.converged if isinstance(self.converged, bool) else model in self.converged
+
+    def scan(self, model: str, step: int) -> tuple[Sequence[int], Sequence[str]]:
+        """Layers and categories that a checkpoint has beside the study's own."""
+        scanned = step == self.steps_of_models()[model][-1] and model in (self.scan_models or self.steps_of_models())
+        return (self.scan_layers, self.scan_categories) if scanned else ((), ())
 
 
 POCKET = Synthetic()
@@ -59,17 +76,17 @@ def manifests(study: Synthetic) -> list[Manifest]:
             repository=None,
             commit=None,
             folder=f"data/pretrained/{model}/step-{step}",
-            weights_sha256=f"{place:064x}",
+            weights_sha256=f"{1000 * number + place:064x}",
             tokenizer_sha256="0" * 64,
             parameters=3_700_000,
-            layers=5,
+            layers=study.depth,
             width=study.width,
             dtype="float32",
             step=step,
             tokens_seen=step * 4096,
-            converged=study.converged and step == steps[-1],
+            converged=study.is_converged(model) and step == steps[-1],
         )
-        for model, steps in study.steps_of_models().items()
+        for number, (model, steps) in enumerate(study.steps_of_models().items())
         for place, step in enumerate(steps)
     ]
 
@@ -87,15 +104,13 @@ def closeness(study: Synthetic, code: str) -> float:
 
 def pairs(study: Synthetic) -> pd.DataFrame:
     """`plots/overlap/pairs.csv`."""
-    generator = np.random.default_rng(study.seed)
+    generator, numbers = np.random.default_rng(study.seed), np.random.default_rng([study.seed, 1])
     expected = study.k / study.width
     rows = []
-    found = manifests(study)
-    last = {entry.model: entry.checkpoint for entry in found}
-    for entry in found:
-        layers = sorted({*study.layers, *(study.scan_layers if last[entry.model] == entry.checkpoint else ())})
-        for layer in layers:
-            for category in study.categories:
+    for entry in manifests(study):
+        layers, categories = study.scan(entry.model, entry.step)
+        for layer in sorted({*study.layers, *layers}):
+            for category in dict.fromkeys([*study.categories, *categories]):
                 for control in ("none", "shuffled_labels"):
                     for a, b in combinations_with_replacement(study.languages, 2):
                         diagonal = a == b
@@ -105,6 +120,8 @@ def pairs(study: Synthetic) -> pd.DataFrame:
                         rate = expected + (signal if control == "none" else 0.0) + generator.normal(0, 0.01)
                         rate = 0.9 if diagonal else min(max(rate, 0.0), 1.0)
                         p = None if diagonal else min(1.0, 2 * expected / (rate + 1e-9)) ** 4 / 20
+                        shared = 0 if diagonal or control != "none" else round(rate * study.k)
+                        neurons = np.sort(numbers.choice(study.width, shared, replace=False))
                         rows.append(
                             _where(study, entry, layer, category, control)
                             | {
@@ -121,6 +138,7 @@ def pairs(study: Synthetic) -> pd.DataFrame:
                                 "p": p,
                                 "p_adjusted": p,
                                 "significant": bool(not diagonal and control == "none" and rate > 2 * expected),
+                                "neurons": " ".join(map(str, neurons)) or None,
                             }
                         )
     return pd.DataFrame(rows)
@@ -134,7 +152,7 @@ def _where(study: Synthetic, entry: Manifest, layer: int, category: str, control
         "tokens_seen": entry.tokens_seen,
         "layer": layer,
         "depth": (layer - 1) / (entry.layers - 1),
-        "studied": layer in study.layers,
+        "studied": layer in study.layers and category in study.categories,
         "category": category,
         "control": control,
     }
@@ -166,10 +184,30 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def heatmap(table: pd.DataFrame) -> pd.DataFrame:
+def sizes(averaged: pd.DataFrame) -> pd.DataFrame:
+    """`plots/overlap/sizes.csv` of a table of means: the first half of the neurons share somewhat less."""
+    largest = averaged[averaged["studied"]]
+    expected = largest["expected"] / 2
+    corrected = 0.9 * largest["corrected"]
+    overlap_rate = expected + corrected * (1 - expected)
+    half = largest.assign(
+        k=largest["k"] // 2,
+        overlap=overlap_rate,
+        low=overlap_rate - 0.03,
+        high=overlap_rate + 0.03,
+        corrected=corrected,
+        weighted_corrected=0.9 * largest["weighted_corrected"],
+        expected=expected,
+        ceiling=0.95 * largest["ceiling"],
+        significant=0.8 * largest["significant"],
+    )
+    return pd.concat([half, largest], ignore_index=True)
+
+
+def heatmap(study: Synthetic, table: pd.DataFrame) -> pd.DataFrame:
     """`plots/overlap/heatmap.csv` of a table of pairs."""
     last = table.groupby("model", sort=False)["checkpoint"].last()
-    table = table[table["checkpoint"].isin(last) & table["studied"] & (table["control"] == "none")]
+    table = table[table["checkpoint"].isin(last) & table["layer"].isin(study.layers) & (table["control"] == "none")]
     one = table.rename(columns={"language_a": "language_x", "language_b": "language_y"})
     other = table[table["language_a"] != table["language_b"]].rename(
         columns={"language_b": "language_x", "language_a": "language_y"}
@@ -262,8 +300,9 @@ def probes_told(study: Synthetic) -> pd.DataFrame:
     """`plots/probes.csv`: probes get better with training."""
     rows = []
     for entry in manifests(study):
-        for layer in study.layers:
-            for category in study.categories:
+        layers, categories = study.scan(entry.model, entry.step)
+        for layer in sorted({*study.layers, *layers}):
+            for category in dict.fromkeys([*study.categories, *categories]):
                 for code in study.languages:
                     accuracy = 0.5 + 0.4 * alignment(study, entry)
                     rows.append(
@@ -287,6 +326,56 @@ def probes_told(study: Synthetic) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def found_neurons(study: Synthetic, entry: Manifest) -> pd.DataFrame:
+    """`data/probes/<ckpt>.parquet`: two probes and one control per dataset.
+
+    A neuron's rank is that of a sum of what all languages, the language and the seed have of it. The last language
+    lacks the study's last category.
+    """
+    layers, categories = study.scan(entry.model, entry.step)
+    model = list(study.steps_of_models()).index(entry.model)
+    where: list[tuple[int, str, str, str, int]] = []
+    neurons: list[np.ndarray] = []
+    for layer in sorted({*study.layers, *layers}):
+        for number, category in enumerate(dict.fromkeys([*study.categories, *categories])):
+            generator = np.random.default_rng([study.seed, model, entry.step, layer, number])
+            common = generator.gumbel(size=study.width)
+            for code in study.languages:
+                if (code, category) == (study.languages[-1], study.categories[-1]):
+                    continue
+                own = 0.7 * generator.gumbel(size=study.width)
+                own += 2 * alignment(study, entry) * closeness(study, code) * common
+                for control, seed in (("none", 0), ("none", 1), ("shuffled_labels", 0)):
+                    noise = generator.gumbel(size=study.width)
+                    strength = 0.3 * noise + own if control == "none" else noise
+                    neurons.append(np.argsort(-strength, kind="stable")[: study.k])
+                    where.append((layer, code, category, control, seed))
+    names = ["layer", "language", "category", "control", "seed"]
+    frame = pd.DataFrame(where, columns=names).loc[np.repeat(range(len(where)), study.k)].reset_index(drop=True)
+    frame = frame.assign(rank=np.tile(range(study.k), len(where)), neuron=np.concatenate(neurons))
+    information = (0.3 + 0.5 * alignment(study, entry)) * (1 - np.exp(-(frame["rank"] + 1) / 5))
+    return frame.assign(
+        dev_information=1.2 * information,
+        dev_information_normalised=information,
+        test_information=1.2 * information,
+        test_information_normalised=information,
+        test_accuracy=0.4 + 0.6 * information,
+        test_majority=0.4,
+        classes=3,
+        train_words=800,
+        dev_words=100,
+        test_words=100,
+        epochs=40,
+    )
+
+
+def write_neurons(root: Path, study: Synthetic = POCKET) -> None:
+    """Writes what `overlap` reads into a study's folder."""
+    for entry in manifests(study):
+        manifest.write(root / manifest.path(entry.checkpoint), entry)
+        probes.write(probes.path(entry.checkpoint, root), found_neurons(study, entry))
+
+
 def similarities(study: Synthetic, entry: Manifest) -> pd.DataFrame:
     """`data/embeddings/<ckpt>/similarity.parquet`: all languages but the last have parallel sentences."""
     generator = np.random.default_rng([study.seed, entry.step])
@@ -308,11 +397,31 @@ def similarities(study: Synthetic, entry: Manifest) -> pd.DataFrame:
     )
 
 
+def treebanks_read(study: Synthetic) -> dict[str, list[dict[str, Any]]]:
+    """`metrics/treebanks.json`: one treebank of one file per language."""
+    return {
+        code: [
+            {
+                "treebank": f"UD_{code}",
+                "source": "made up",
+                "folder": f"UD_{code}",
+                "files": [{"name": f"{code}-ud-train.conllu", "sha256": "0" * 64}],
+                "sentences": 100,
+                "words": 1000,
+                "skipped_sentences": 0,
+                "text_differs": 0,
+                "licence": "CC BY-SA 4.0",
+            }
+        ]
+        for code in study.languages
+    }
+
+
 def corpus_entries(study: Synthetic) -> list[dict[str, Any]]:
-    """`metrics/corpus.json`: the last language lacks the last category."""
+    """`metrics/corpus.json`: the last language lacks the study's last category."""
     entries = []
     for code in study.languages:
-        for category in study.categories:
+        for category in dict.fromkeys([*study.categories, *study.scan_categories]):
             probed = (code, category) != (study.languages[-1], study.categories[-1])
             words = {"train": 800, "dev": 100, "test": 100} if probed else {"train": 0, "dev": 0, "test": 0}
             entries.append(
@@ -336,7 +445,8 @@ def write_overlap(root: Path, study: Synthetic) -> None:
     overlap.write_means(root / overlap.MEANS, averaged)
     last = averaged.groupby("model", sort=False)["checkpoint"].last()
     overlap.write_means(root / overlap.LAYERS, averaged[averaged["checkpoint"].isin(last)])
-    overlap.write_heatmap(root / overlap.HEATMAP, heatmap(table))
+    overlap.write_sizes(root / overlap.SIZES, sizes(averaged))
+    overlap.write_heatmap(root / overlap.HEATMAP, heatmap(study, table))
     overlap.write_neurons(root / overlap.NEURONS, neurons(study))
     overlap.write_categories(root / overlap.CATEGORIES, category_overlap(study))
 
@@ -359,6 +469,8 @@ def write(root: Path, study: Synthetic = POCKET) -> None:
             scores.write(folder / scores.NAME, score_table(study, entry, task))
     probes.write_plot(root / probes.PLOT, probes_told(study))
     corpus.write(root / corpus.PATH, corpus_entries(study))
+    write_json(root / "metrics/treebanks.json", treebanks_read(study))
+    write_json(root / "metrics/transfer_data.json", [])
 
 
 def params(study: Synthetic = POCKET, /, **sections: Any) -> Study:
@@ -374,9 +486,12 @@ def params(study: Synthetic = POCKET, /, **sections: Any) -> Study:
             "step": entry.step,
             "converged": entry.converged,
         }
+        | dict(zip(("layers", "categories"), map(list, study.scan(entry.model, entry.step)), strict=True))
         for entry in manifests(study)
     }
     base["layers"] = list(study.layers)
+    base["overlap"]["k"] = [study.k // 2, study.k]
+    base["probe"]["k_max"] = study.k
     base["categories"] = list(study.categories)
     for task in scores.TASKS:
         base["transfer"][task]["languages"] = list((study.task_languages or {}).get(task, study.languages))
@@ -405,3 +520,26 @@ PAPER = Synthetic(
     },
 )
 """The paper's size: six intermediate checkpoints and the converged one, 7 and 11 target languages."""
+
+PAPER_FULL = Synthetic(
+    languages=PAPER.languages,
+    source_language="en",
+    steps={
+        "560m": (1_000, 10_000, 100_000, 200_000, 300_000, 400_000, 600_000, 650_000),
+        "1b1": (1_000, 10_000, 100_000, 200_000, 300_000, 400_000, 600_000, 650_000),
+        "1b7": (1_000, 50_000, 100_000, 200_000, 300_000),
+    },
+    converged=("560m", "1b1"),
+    depth=25,
+    layers=(13, 17),
+    scan_layers=(1, 5, 9, 13, 17, 21, 25),
+    scan_categories=(
+        "Aspect", "Case", "Definiteness", "Finiteness", "Gender and Noun Class", "Mood", "Number", "Part of Speech",
+        "Person", "Tense", "Voice",
+    ),
+    scan_models=("560m",),
+    task_languages=PAPER.task_languages,
+    k=50,
+    width=1024,
+)  # fmt: skip
+"""The paper's whole study: 21 checkpoints of three models, and the layer scan of Figure 2."""

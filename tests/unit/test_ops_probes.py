@@ -45,8 +45,11 @@ def test_every_estimator_of_a_family_is_a_line_of_its_own() -> None:
     assert all(name.startswith(family) for family in FAMILIES for name in ops.variants(family))
 
 
-def test_planted_neurons_are_found_and_told(root: Path) -> None:
-    found = ops.compare(made_up_study(), request())
+@pytest.mark.parametrize("k", [6, [6, 3]])
+def test_planted_neurons_are_found_and_told(root: Path, k: int | list[int]) -> None:
+    study = made_up_study()
+    study = study.model_copy(update={"overlap": study.overlap.model_copy(update={"k": k})})
+    found = ops.compare(study, request())
     assert [(finding.name, finding.language) for finding in found] == [
         (name, language) for language in ("qaa", "qac") for name in ops.variants("poisson")
     ]
@@ -57,6 +60,7 @@ def test_planted_neurons_are_found_and_told(root: Path) -> None:
         assert finding.shared == 6, "both seeds find the six carriers"
         assert finding.fit_seconds > 0
         assert finding.select_seconds > 0
+    assert "| shared of 6 |" in ops.markdown(study, request(), found, "command")
 
 
 def test_one_seed_has_no_spread(root: Path) -> None:

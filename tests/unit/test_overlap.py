@@ -1,19 +1,21 @@
 """Overlap of neurons: the test against permutations, corrections against statsmodels, the tables."""
 
-from itertools import combinations, product
+from collections.abc import Callable
+from itertools import combinations, combinations_with_replacement, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic_study
 from planted_embeddings import study_with, write_manifest
+from synthetic_study import Synthetic
 
 from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap, tables
-from polyprobe.alignment.jackknife import standard_error
-from polyprobe.alignment.language_bootstrap import language_bootstrap
 from polyprobe.alignment.shared_neurons import expected_neurons, shared_neurons
 from polyprobe.artefacts import overlap as plots
 from polyprobe.artefacts import probes
+from polyprobe.resampling import language_bootstrap, standard_error
 from polyprobe.running import BadInputError
 from polyprobe.stages.overlap import overlap
 from polyprobe.study import Study
@@ -26,6 +28,14 @@ def test_p_is_the_tail_of_scipys_hypergeometric() -> None:
         for shared in range(k + 1):
             expected = float(hypergeom.sf(shared - 1, dimensions, k, k))
             assert overlap_test(shared, k, dimensions) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("dimensions", range(1, 11))
+def test_p_is_the_share_of_all_sets_that_share_as_many(dimensions: int) -> None:
+    for k in range(1, dimensions + 1):
+        counts = np.array([sum(neuron < k for neuron in other) for other in combinations(range(dimensions), k)])
+        for shared in range(k + 1):
+            assert overlap_test(shared, k, dimensions) == pytest.approx((counts >= shared).mean(), abs=1e-15)
 
 
 def test_p_is_what_permutations_tend_to() -> None:
@@ -124,6 +134,21 @@ def test_jackknife_of_additive_pairs_is_that_of_the_languages() -> None:
     truth = np.std(list(own.values()), ddof=1) / np.sqrt(6)
     assert standard_error(pairs, values) == pytest.approx(truth)
     assert standard_error([("a", "b")], [1.0]) is None
+
+
+@pytest.mark.parametrize("k", [1, 4, 9])
+def test_every_pair_is_what_counting_one_by_one_gives(k: int) -> None:
+    """Languages with one, two, three and four seeds."""
+    neurons = {f"l{seeds}": random_sets(seeds, 1, seeds, 9, 30)["l0"] for seeds in (1, 3, 2, 4)}
+    found = pairwise_overlap(neurons, k, 30)
+    names = [(a, b) for a, b in combinations_with_replacement(neurons, 2) if (a, b) != ("l1", "l1")]
+    assert [(pair.language_a, pair.language_b) for pair in found] == names
+    for pair in found:
+        one, other = neurons[pair.language_a][:, :k], neurons[pair.language_b][:, :k]
+        same = pair.language_a == pair.language_b
+        pairings = list(combinations(one, 2)) if same else list(product(one, other))
+        assert pair.shared == pytest.approx(np.mean([len({*mine} & {*its}) for mine, its in pairings]))
+        assert pair.neurons == (() if same else tuple(sorted({*one[0].tolist()} & {*other[0].tolist()})))
 
 
 def test_weighted_overlap_is_the_mean_over_sizes() -> None:
@@ -301,18 +326,158 @@ def test_the_stages_tables(root: Path) -> None:
     assert set(cells["control"]) == {"none"}
     assert set(cells["checkpoint"]) == {"late"}
     assert set(cells["layer"]) == {2}
-    proper = cells[cells["control"] == "none"]
-    square = proper.pivot(index="language_x", columns="language_y", values="overlap")
-    assert (square.to_numpy() == square.to_numpy().T).all()
-    assert not square.isna().any(axis=None)
+    assert set(cells["category"]) == {"Number", "Case"}
+    for _, category in cells.groupby("category"):
+        square = category.pivot(index="language_x", columns="language_y", values="overlap")
+        assert (square.to_numpy() == square.to_numpy().T).all()
+        assert not square.isna().any(axis=None)
 
 
 def test_a_prefix_answers_for_a_smaller_k(root: Path) -> None:
     study = made_up_study()
-    overlap(study.model_copy(update={"overlap": study.overlap.model_copy(update={"k": 3})}))
+    overlap(with_sizes(study, 3))
     pairs = plots.read_pairs()
     late = pairs[(pairs["checkpoint"] == "late") & (pairs["control"] == "none")]
     assert late["overlap"].eq(1).all()
+
+
+TWO_MODELS = Synthetic(
+    languages=("qaa", "qab", "qac", "qad"),
+    steps={"small": (10, 20, 30), "large": (5, 9, 50)},
+    converged=("small",),
+    scan_categories=("Case",),
+    scan_models=("small",),
+    categories=("Number", "Tense"),
+    k=8,
+    width=64,
+)
+"""`small` has a layer scan of three categories at its last checkpoint; the last language has no Tense."""
+
+
+@pytest.fixture
+def two_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.chdir(tmp_path)
+    synthetic_study.write_neurons(tmp_path, TWO_MODELS)
+    return synthetic_study.params(TWO_MODELS)
+
+
+def with_sizes(study: Study, k: int | list[int]) -> Study:
+    return study.model_copy(update={"overlap": study.overlap.model_copy(update={"k": k})})
+
+
+def test_a_list_of_sizes_is_a_run_with_each(two_models: Study) -> None:
+    chosen = ["checkpoint", "layer", "category", "control"]
+    separate, files = [], {}
+    for k in (2, 5, 8):
+        overlap(with_sizes(two_models, k))
+        means = plots.read_means()
+        separate.append(means[means["studied"]])
+        pd.testing.assert_frame_equal(plots.read_sizes(), separate[-1].reset_index(drop=True))
+        files = {file.name: file.read_bytes() for file in [*plots.FOLDER.iterdir(), probes.PLOT]}
+    overlap(with_sizes(two_models, [5, 8, 2]))
+    pd.testing.assert_frame_equal(plots.read_sizes(), pd.concat(separate, ignore_index=True))
+    assert (plots.read_sizes().groupby(chosen).size() == 3).all()
+    assert set(plots.read_sizes()["control"]) == {"none", "shuffled_labels"}
+    for file in [*plots.FOLDER.iterdir(), probes.PLOT]:
+        assert file.name == plots.SIZES.name or file.read_bytes() == files[file.name], "of the largest k"
+
+
+def test_the_shared_neurons_of_a_pair_are_those_of_both_first_probes(two_models: Study) -> None:
+    overlap(two_models)
+    pairs = plots.read_pairs()
+    sets = {}
+    for checkpoint in two_models.checkpoints:
+        found = probes.read(probes.path(checkpoint))
+        found = found[(found["seed"] == 0) & (found["control"] == "none") & (found["rank"] < two_models.k)]
+        for where, part in found.groupby(["layer", "category", "language"], observed=True):
+            sets[checkpoint, *where] = set(part["neuron"])
+    empty = 0
+    for row in pairs.itertuples():
+        if row.control != "none" or row.language_a == row.language_b:
+            assert pd.isna(row.neurons)
+        else:
+            one, other = (
+                sets[row.checkpoint, row.layer, row.category, code] for code in (row.language_a, row.language_b)
+            )
+            listed = [] if pd.isna(row.neurons) else [int(neuron) for neuron in row.neurons.split(" ")]
+            assert listed == sorted(one & other)
+            assert row.p == pytest.approx(overlap_test(len(listed), two_models.k, TWO_MODELS.width), rel=1e-8)
+            empty += not listed
+    assert empty, "some share none"
+
+
+def test_each_model_has_a_last_checkpoint(two_models: Study) -> None:
+    overlap(two_models)
+    cells, layers = plots.read_heatmap(), plots.read_means(plots.LAYERS)
+    for table in (cells, layers):
+        assert set(zip(table["model"], table["checkpoint"], strict=True)) == {
+            ("small", "small-30"),
+            ("large", "large-50"),
+        }
+    assert set(layers.loc[layers["model"] == "small", "layer"]) == {1, 2, 3, 4, 5}
+    assert set(layers.loc[layers["model"] == "large", "layer"]) == {3, 4}
+    shown = set(cells[["model", "layer", "category", "studied"]].itertuples(index=False, name=None))
+    assert shown == {
+        (model, layer, category, category != "Case")
+        for model, categories in (("small", ["Number", "Tense", "Case"]), ("large", ["Number", "Tense"]))
+        for layer in (3, 4)
+        for category in categories
+    }
+    pairs = plots.read_pairs()
+    pairs = pairs[pairs["checkpoint"].isin(["small-30", "large-50"]) & (pairs["control"] == "none")]
+    pairs = pairs[pairs["layer"].isin([3, 4])]
+    assert len(cells) == sum(1 if row.language_a == row.language_b else 2 for row in pairs.itertuples())
+
+
+def test_the_last_checkpoint_is_that_with_most_layers_then_the_converged_then_the_latest() -> None:
+    rows = [
+        ("a", "scanned", 10, (1, 2, 3)), ("a", "later", 20, (2, 3)),
+        ("b", "converged", 30, (2,)), ("b", "latest", 40, (2,)),
+        ("c", "early", 1, (2,)), ("c", "late", 2, (2,)),
+    ]  # fmt: skip
+    table = pd.DataFrame(
+        [(model, name, step, layer) for model, name, step, layers in rows for layer in layers],
+        columns=["model", "checkpoint", "step", "layer"],
+    )
+    assert tables.last_checkpoints(table, ["converged"]) == ["scanned", "converged", "late"]
+    assert tables.last_checkpoints(table, []) == ["scanned", "latest", "late"]
+    assert tables.last_checkpoints(table[:0], []) == []
+
+
+def keep(checkpoint: str, chosen: Callable[[pd.DataFrame], pd.Series]) -> None:
+    """Takes all other probes out of a checkpoint's table."""
+    found = probes.read(probes.path(checkpoint))
+    probes.write(probes.path(checkpoint), found[chosen(found)].reset_index(drop=True))
+
+
+def test_a_category_of_one_language_has_a_ceiling_and_no_mean(two_models: Study) -> None:
+    for checkpoint in two_models.checkpoints:
+        keep(checkpoint, lambda found: (found["category"] != "Tense") | (found["language"] == "qab"))
+    overlap(two_models)
+    pairs = plots.read_pairs()
+    assert set(pairs.loc[pairs["category"] == "Tense", "control"]) == {"none"}
+    assert set(
+        pairs.loc[pairs["category"] == "Tense", ["language_a", "language_b"]].itertuples(index=False, name=None)
+    ) == {("qab", "qab")}
+    for means in (plots.read_means(), plots.read_means(plots.LAYERS), plots.read_sizes()):
+        assert "Tense" not in set(means["category"])
+        assert "Number" in set(means["category"])
+    assert "Tense" not in set(plots.read_neurons()["category"])
+    assert set(plots.read_categories()["languages"]) == {1}
+    assert "Tense" in set(probes.read_plot()["category"])
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_study_without_pairs_of_languages_has_empty_tables(two_models: Study, seeds: int) -> None:
+    for checkpoint in two_models.checkpoints:
+        keep(checkpoint, lambda found: (found["language"] == "qaa") & (found["seed"] < seeds))
+    overlap(two_models)
+    assert plots.read_pairs().empty == (seeds == 1)
+    assert plots.read_heatmap().empty == (seeds == 1)
+    assert plots.read_means().empty
+    assert plots.read_means(plots.LAYERS).empty
+    assert plots.read_sizes().empty
+    assert plots.read_neurons().empty
 
 
 def test_nothing_but_dropped_checkpoints(root: Path) -> None:
@@ -322,6 +487,7 @@ def test_nothing_but_dropped_checkpoints(root: Path) -> None:
     assert plots.read_pairs().empty
     assert plots.read_means(plots.LAYERS).empty
     assert plots.read_heatmap().empty
+    assert plots.read_sizes().empty
 
 
 def test_a_layer_that_the_model_lacks_changes_no_output(root: Path) -> None:

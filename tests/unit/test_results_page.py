@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import synthetic_study
+from synthetic_study import Synthetic
 
-from polyprobe.artefacts import confusion, correlation, scores
+from polyprobe.artefacts import confusion, correlation, overlap, scores
 from polyprobe.ops.results import write_results
 from polyprobe.ops.scores import score_table, seen_subwords
 from polyprobe.running import BadInputError
@@ -36,6 +37,55 @@ def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.M
     write_results(tmp_path / "docs/results.md", synthetic_study.params())
     assert (tmp_path / "docs/results.md").read_text(encoding="utf-8") == f"{page}\n## Notes\n\nMine.\n"
     assert (kept / "notes.md").exists()
+
+
+def test_several_models_have_tables_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smaller model's last step is the larger one's first; one model has one task only."""
+    monkeypatch.chdir(tmp_path)
+    study = Synthetic(
+        languages=("qaa", "qab", "qac", "qad"),
+        steps={"small": (10, 20, 30), "large": (30, 40), "other": (5,)},
+        converged=("small",),
+    )
+    tables = synthetic_study.complete(tmp_path, study)
+    transfer = tables.transfer
+    scores.write_plot(scores.PLOT, transfer[(transfer["model"] != "other") | (transfer["task"] == "xnli")])
+    (tmp_path / "data/report/figures").mkdir(parents=True)
+    write_results(tmp_path / "docs/results.md", synthetic_study.params(study))
+    page = (tmp_path / "docs/results.md").read_text(encoding="utf-8")
+    assert f"k = 16 (means for every k of [8, 16]: {overlap.SIZES.as_posix()})" in page
+    sections = {part.partition("\n")[0]: part for part in page.split("\n## ")}
+    last = {"small": "small-30", "large": "large-40", "other": "other-5"}
+
+    def blocks(title: str) -> dict[str, list[str]]:
+        found = {part.partition("\n")[0]: part.splitlines() for part in sections[title].split("\n### ")[1:]}
+        assert list(found) == list(last)
+        return found
+
+    for model, lines in blocks("Overlap per step and category").items():
+        steps = study.steps_of_models()[model]
+        assert [line.split(" | ")[0] for line in lines if line.startswith("| ")][2:] == [f"| {step}" for step in steps]
+        means = tables.means[(tables.means["model"] == model) & tables.means["studied"]]
+        proper = means[(means["control"] == "none") & (means["step"] == steps[-1])]
+        assert f" {proper['corrected'].mean():.3f} " in lines[-1]
+    for model, lines in blocks("Pairs that share most").items():
+        pairs = tables.pairs[(tables.pairs["checkpoint"] == last[model]) & tables.pairs["studied"]]
+        pairs = pairs[(pairs["control"] == "none") & (pairs["language_a"] != pairs["language_b"])]
+        shown = [line.split(" | ")[5] for line in lines if line.startswith("| qa")]
+        assert shown == [f"{value:.3f}" for value in sorted(pairs["corrected"], reverse=True)[:10]]
+    for model, lines in blocks("XNLI").items():
+        table = transfer[(transfer["checkpoint"] == last[model]) & (transfer["metric"] == "accuracy")]
+        for row in table.itertuples():
+            (line,) = [line for line in lines if line.startswith(f"| {row.language} ")]
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            assert len(cells) == 1 + len(study.steps_of_models()[model]) + 3
+            assert cells[-4:] == [
+                f"{row.score:.3f}",
+                f"{row.low:.3f} to {row.high:.3f}",
+                f"{row.majority:.3f}",
+                f"{row.untrained:.3f}",
+            ]
+    assert blocks("POS")["other"][-1] == "Nothing was measured."
 
 
 def test_a_checkpoints_scores_are_told_with_what_they_mean(tmp_path: Path) -> None:

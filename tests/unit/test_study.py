@@ -10,7 +10,7 @@ import pytest
 from polyprobe.probes import FAMILIES
 from polyprobe.probes.controls import CONTROLS
 from polyprobe.running import BadInputError
-from polyprobe.study import Probe, load_study, resolve_layers
+from polyprobe.study import Probe, Study, load_study, resolve_layers
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -39,7 +39,11 @@ def test_every_named_study_is_valid_and_named_as_its_file(file: Path) -> None:
     [
         ("overlap:\n  k: 6", "overlap:\n  q: 1\n  k: 6", "overlap.q: unknown key, expected one of k, correction"),
         ("overlap:\n  k: 6", "overlap:", "overlap.k: missing key"),
-        ("overlap:\n  k: 6", "overlap:\n  k: many", "overlap.k: expected a valid integer"),
+        ("overlap:\n  k: 6", "overlap:\n  k: many", "overlap.k: expected a number of neurons from 1 or a list of such"),
+        ("overlap:\n  k: 6", "overlap:\n  k: [2, 0]", "from 1 or a list of such numbers, got [2, 0]"),
+        ("overlap:\n  k: 6", "overlap:\n  k: []", "overlap.k: expected a number of neurons from 1 or a list of such"),
+        ("overlap:\n  k: 6", "overlap:\n  k: [4, 2, 4]", "overlap.k: a number is there twice: [4, 2, 4]"),
+        ("overlap:\n  k: 6", "overlap:\n  k: [9, 2]", "overlap.k: expected at most probe.k_max (8), got 9"),
         ("overlap:\n  k: 6", "overlap:\n  k: 9", "overlap.k: expected at most probe.k_max (8), got 9"),
         ("study: tiny", "study: tiny\nextra: 1", "extra: unknown key, expected one of study, seed"),
         ("languages: [qaa, qab]\nsource", "languages: [qaa, xx]\nsource", "unknown language code 'xx'"),
@@ -113,6 +117,26 @@ def test_relative_depth_is_the_papers_numbering() -> None:
 def test_an_unknown_checkpoint_is_named() -> None:
     with pytest.raises(BadInputError, match=r"checkpoints\.nine: no such key, expected step-0"):
         load_study(STUDIES / "tiny.yaml").checkpoint("nine")
+
+
+@pytest.mark.parametrize(("given", "sizes"), [("6", [6]), ("[6]", [6]), ("[8, 2, 6]", [2, 6, 8])])
+def test_the_studys_k_is_the_largest_of_its_sizes(
+    edited: Callable[[str, str], Path], given: str, sizes: list[int]
+) -> None:
+    study = load_study(edited("overlap:\n  k: 6", f"overlap:\n  k: {given}"))
+    assert study.sizes == sizes
+    assert study.k == sizes[-1]
+    assert Study.model_validate(study.model_dump()) == study
+
+
+@pytest.mark.parametrize(("override", "sizes"), [("overlap.k=4", [4]), ("overlap.k=[2,4,6]", [2, 4, 6])])
+def test_k_is_set_as_dvc_sets_a_parameter(edited: Callable[[str, str], Path], override: str, sizes: list[int]) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    for before in ("6", "[1, 2]"):
+        path = edited("overlap:\n  k: 6", f"overlap:\n  k: {before}")
+        apply_overrides(path, [override])
+        assert load_study(path).sizes == sizes
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from polyprobe.alignment.hypergeometric import overlap_test
-from polyprobe.alignment.jackknife import standard_error, standard_error_of_two
 from polyprobe.alignment.multiplicity import CORRECTIONS
+from polyprobe.resampling import standard_error, standard_error_of_two
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Pair:
     (average overlap; Webber, Moffat and Zobel 2010, section 2), averaged over pairs of seeds."""
     weighted_corrected: float
     """The same, 0 by chance, 1 for equal orders."""
+    neurons: tuple[int, ...]
+    """The numbers of those in both first seeds' sets, ascending; none for the noise ceiling."""
     p: float | None
     """Of the first seed's sets; None for the noise ceiling."""
     p_adjusted: float | None
@@ -64,53 +66,58 @@ def pairwise_overlap(
     """
     if k >= dimensions or any(found.shape[1] < k for found in neurons.values()):
         raise ValueError(f"expected at least {k} neurons of each language, out of more than {k}, got {dimensions}")
-    sets = {name: [frozenset(one[:k].tolist()) for one in found] for name, found in neurons.items()}
-    two = list(combinations(sets, 2))
-    p = np.array([overlap_test(len(sets[a][0] & sets[b][0]), k, dimensions) for a, b in two], dtype=np.float64)
+    found = {name: np.asarray(of_seeds)[:, :k] for name, of_seeds in neurons.items()}
+    counts = _shared_by_size(np.concatenate([*found.values()]), dimensions) if found else np.empty((0, 0, k), int)
+    shared, weighted = counts[..., -1].astype(np.float64), (counts / np.arange(1, k + 1)).mean(-1)
+    ends = np.cumsum([0, *map(len, found.values())])
+    rows = {name: slice(start, end) for name, start, end in zip(found, ends[:-1], ends[1:], strict=True)}
+    first = {name: set(of_seeds[0].tolist()) for name, of_seeds in found.items()}
+    two = list(combinations(found, 2))
+    p = np.array([overlap_test(len(first[a] & first[b]), k, dimensions) for a, b in two], dtype=np.float64)
     tests = dict(zip(two, zip(p.tolist(), CORRECTIONS[correction](p).tolist(), strict=True), strict=True))
+    chance = k / dimensions
+    # By chance the first n share n / dimensions.
+    early = (k + 1) / (2 * dimensions)
     pairs = []
-    for index, a in enumerate(sets):
-        for b in list(sets)[index:]:
-            shared, error = _ceiling(sets[a]) if a == b else _shared(sets[a], sets[b])
-            if shared is not None:
+    for index, a in enumerate(found):
+        for b in list(found)[index:]:
+            same, block = a == b, (rows[a], rows[b])
+            values = _pairings(shared[block], same=same)
+            if len(values):
                 raw, adjusted = tests.get((a, b), (None, None))
-                chance = k / dimensions
-                corrected = (shared / k - chance) / (1 - chance)
-                significant = adjusted is not None and adjusted <= alpha
-                error = error / k if error is not None else None
-                weighted = _weighted(neurons[a][:, :k], neurons[b][:, :k], same=a == b)
-                # By chance the first n share n / dimensions.
-                early = (k + 1) / (2 * dimensions)
+                both = float(values.mean())
+                error = _error(shared[block], same=same)
+                by_rank = float(_pairings(weighted[block], same=same).mean())
                 pairs.append(
                     Pair(
-                        a, b, k, shared, shared / k, error, chance, corrected,
-                        weighted, (weighted - early) / (1 - early), raw, adjusted, significant,
+                        a, b, k, both, both / k, error / k if error is not None else None, chance,
+                        (both / k - chance) / (1 - chance), by_rank, (by_rank - early) / (1 - early),
+                        () if same else tuple(sorted(first[a] & first[b])),
+                        raw, adjusted, adjusted is not None and adjusted <= alpha,
                     )
                 )  # fmt: skip
     return pairs
 
 
-def _shared(one: list[frozenset[int]], other: list[frozenset[int]]) -> tuple[float | None, float | None]:
-    """Neurons that two languages share, averaged over pairs of seeds, and the standard error."""
-    counts = np.array([[len(first & second) for second in other] for first in one], dtype=np.float64)
-    return float(counts.mean()), standard_error_of_two(counts)
-
-
-def _weighted(one: Int[np.ndarray, "seed rank"], other: Int[np.ndarray, "seed rank"], *, same: bool) -> float:
-    """Mean over pairs of seeds of the average overlap; of one language, over its pairs of different seeds."""
-    pairings = combinations(range(len(one)), 2) if same else product(range(len(one)), range(len(other)))
-    return float(np.mean([_average_overlap(one[first], other[second]) for first, second in pairings]))
-
-
-def _average_overlap(one: Int[np.ndarray, " rank"], other: Int[np.ndarray, " rank"]) -> float:
-    _, mine, its = np.intersect1d(one, other, assume_unique=True, return_indices=True)
+def _shared_by_size(found: Int[np.ndarray, "probe rank"], dimensions: int) -> Int[np.ndarray, "probe probe rank"]:
+    """How many neurons the first 1, 2, ... of each two probes share."""
+    probes, k = found.shape
+    ranks = np.full((probes, dimensions), k)
+    ranks[np.arange(probes)[:, None], found] = np.arange(k)
     # A neuron is shared from the later of its two ranks on.
-    shared = np.bincount(np.maximum(mine, its), minlength=len(one)).cumsum()
-    return float((shared / np.arange(1, len(one) + 1)).mean())
+    later = np.maximum(ranks[:, found], np.arange(k))
+    places = np.arange(probes * probes).reshape(probes, probes, 1) * (k + 1) + later
+    counts = np.bincount(places.ravel(), minlength=probes * probes * (k + 1))
+    return counts.reshape(probes, probes, k + 1)[..., :k].cumsum(-1)
 
 
-def _ceiling(sets: list[frozenset[int]]) -> tuple[float | None, float | None]:
-    """Neurons that one language's seeds share; None for one seed."""
-    pairings = list(combinations(range(len(sets)), 2))
-    counts = [float(len(sets[first] & sets[second])) for first, second in pairings]
-    return (float(np.mean(counts)) if counts else None), standard_error(pairings, counts)
+def _pairings(table: Float[np.ndarray, "one other"], *, same: bool) -> Float[np.ndarray, " pairing"]:
+    """The values of all pairings of two languages' seeds, or of one language's different seeds."""
+    return table[np.triu_indices(len(table), 1)] if same else table.ravel()
+
+
+def _error(table: Float[np.ndarray, "one other"], *, same: bool) -> float | None:
+    """Standard error of the mean over those pairings; None for too few seeds."""
+    if not same:
+        return standard_error_of_two(table)
+    return standard_error(list(combinations(range(len(table)), 2)), _pairings(table, same=True).tolist())

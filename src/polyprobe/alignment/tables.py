@@ -1,18 +1,17 @@
 """Overlap as tables: per pair, averaged over pairs, per layer, and as heat maps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any, Final
 
 import pandas as pd
 
-from polyprobe.alignment.jackknife import standard_error
-from polyprobe.alignment.language_bootstrap import language_bootstrap
 from polyprobe.alignment.pairwise import pairwise_overlap
 from polyprobe.alignment.shared_neurons import shared_neurons
+from polyprobe.resampling import language_bootstrap, standard_error
 
-_MAP: Final = ["checkpoint", "layer", "category", "control"]
+_MAP: Final = ["checkpoint", "layer", "category", "control", "k"]
 """One heat map."""
 _WHERE: Final = [
     "checkpoint", "model", "step", "tokens_seen", "layer", "depth", "studied", "category", "control",
@@ -20,27 +19,52 @@ _WHERE: Final = [
 
 
 def pairs_of_checkpoint(
-    probes: pd.DataFrame, languages: Sequence[str], k: int, dimensions: int, correction: str, alpha: float
+    probes: pd.DataFrame, languages: Sequence[str], sizes: Sequence[int], dimensions: int, correction: str, alpha: float
 ) -> pd.DataFrame:
-    """Overlap per layer × category × control × pair of one checkpoint.
+    """Overlap per layer × category × control × pair of one checkpoint, for one k after the other.
 
     Args:
         probes: its probes (`artefacts/probes.py`).
         languages: the order of languages in pairs.
-        k: the neurons of a set.
+        sizes: every k, the neurons of a set.
         dimensions: neurons of a layer.
         correction: a key of `CORRECTIONS`, per heat map.
         alpha: level of `significant`.
     """
     rows: list[dict[str, Any]] = []
-    chosen = probes[probes["rank"] < k].sort_values(["seed", "rank"], kind="stable")
-    for (layer, category, control), cell in chosen.groupby(["layer", "category", "control"], observed=True, sort=False):
-        by_language = cell.groupby("language", observed=True)["neuron"]
-        found = {str(code): part.to_numpy().reshape(-1, k) for code, part in by_language}
-        neurons = {code: found[code] for code in languages if code in found}
-        where = {"layer": layer, "category": category, "control": control}
-        rows += [where | asdict(pair) for pair in pairwise_overlap(neurons, k, dimensions, correction, alpha)]
+    for k in sizes:
+        chosen = probes[probes["rank"] < k].sort_values(["seed", "rank"], kind="stable")
+        maps = chosen.groupby(["layer", "category", "control"], observed=True, sort=False)
+        for (layer, category, control), cell in maps:
+            by_language = cell.groupby("language", observed=True)["neuron"]
+            found = {str(code): part.to_numpy().reshape(-1, k) for code, part in by_language}
+            neurons = {code: found[code] for code in languages if code in found}
+            where = {"layer": layer, "category": category, "control": control}
+            for pair in pairwise_overlap(neurons, k, dimensions, correction, alpha):
+                shared = " ".join(map(str, pair.neurons)) if control == "none" else ""
+                rows.append(where | vars(pair) | {"neurons": shared or None})
     return pd.DataFrame(rows)
+
+
+def placed(
+    pairs: pd.DataFrame, tokens_seen: int | None, available: int, layers: Sequence[int], categories: Sequence[str]
+) -> pd.DataFrame:
+    """One checkpoint's pairs with tokens_seen, depth and studied beside them.
+
+    Args:
+        pairs: of `pairs_of_checkpoint`.
+        tokens_seen: of the checkpoint.
+        available: layers of its model, the embedding output counted.
+        layers: the study's own.
+        categories: the study's own.
+    """
+    if pairs.empty:
+        return pairs
+    return pairs.assign(
+        tokens_seen=tokens_seen,
+        depth=(pairs["layer"] - 1) / (available - 1),
+        studied=pairs["layer"].isin(layers) & pairs["category"].isin(categories),
+    )
 
 
 def neurons_of_checkpoint(
@@ -126,15 +150,20 @@ def join(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 def means(pairs: pd.DataFrame) -> pd.DataFrame:
     """Means over the pairs of each heat map; none for a heat map of one language only."""
+    pairs = pairs.reset_index(drop=True)
+    names = list(zip(pairs["language_a"], pairs["language_b"], strict=True))
+    where = pairs[[*_WHERE, "k", "expected"]]
+    rates = pairs[["overlap", "corrected", "weighted_corrected", "significant"]].astype(float)
     rows = []
-    for _, cell in pairs.groupby(_MAP, observed=True, sort=False):
-        same = cell["language_a"] == cell["language_b"]
-        two, one = cell[~same], cell[same]
+    # Numbers alone are grouped: to slice columns of texts as well takes longer than all else here.
+    for _, cell in rates.groupby([pairs[name] for name in _MAP], observed=True, sort=False):
+        same = [names[place][0] == names[place][1] for place in cell.index]
+        one, two = cell[same], cell[[not diagonal for diagonal in same]]
         if len(two):
-            names = list(zip(two["language_a"], two["language_b"], strict=True))
-            low, high = language_bootstrap(names, two["overlap"].to_list()) or (None, None)
+            languages = [names[place] for place in two.index]
+            low, high = language_bootstrap(languages, two["overlap"].to_list()) or (None, None)
             rows.append(
-                two.iloc[0][[*_WHERE, "k", "expected"]].to_dict()
+                where.loc[two.index[0]].to_dict()
                 | {
                     "pairs": len(two),
                     "overlap": two["overlap"].mean(),
@@ -142,7 +171,7 @@ def means(pairs: pd.DataFrame) -> pd.DataFrame:
                     "high": high,
                     "corrected": two["corrected"].mean(),
                     "weighted_corrected": two["weighted_corrected"].mean(),
-                    "standard_error": standard_error(names, two["corrected"].to_list()),
+                    "standard_error": standard_error(languages, two["corrected"].to_list()),
                     "ceiling": one["overlap"].mean() if len(one) else None,
                     "significant": two["significant"].mean(),
                 }
@@ -150,21 +179,27 @@ def means(pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def last_checkpoint(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the checkpoint with the most layers, of the highest step among several."""
-    if table.empty:
-        return table
-    layers = table.groupby("checkpoint", sort=False)["layer"].nunique()
-    steps = table.groupby("checkpoint", sort=False)["step"].max()
-    last = max(layers.index, key=lambda name: (layers[name], steps[name]))
-    rows: pd.DataFrame = table[table["checkpoint"] == last]
-    return rows
+def last_checkpoints(pairs: pd.DataFrame, converged: Collection[str]) -> list[str]:
+    """Each model's last checkpoint: that with the most layers; among several the converged model, or else that of the
+    highest step.
+
+    Args:
+        pairs: of all checkpoints.
+        converged: the checkpoints that are converged models.
+    """
+    last = []
+    for _, of_model in pairs.groupby("model", observed=True, sort=False):
+        checkpoints = of_model.groupby("checkpoint", observed=True, sort=False)
+        layers, steps = checkpoints["layer"].nunique(), checkpoints["step"].first()
+        last.append(max(layers.index, key=lambda name: (layers[name], name in converged, steps[name])))
+    return last
 
 
 def heatmap(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Both triangles and the diagonal of the last checkpoint at the study's layers and categories, no controls."""
-    cells = last_checkpoint(pairs)
-    cells = cells[cells["studied"].astype(bool) & (cells["control"] == "none")]
+    """Both triangles and the diagonal at the study's layers, in every category that is probed there, no controls."""
+    # Layers at which some category is studied; they differ between models of different depth.
+    layers = pairs.astype({"studied": bool}).groupby(["checkpoint", "layer"])["studied"].transform("any")
+    cells = pairs[layers.astype(bool) & (pairs["control"] == "none")]
     upper = cells.rename(columns={"language_a": "language_x", "language_b": "language_y"})
     lower = cells.rename(columns={"language_a": "language_y", "language_b": "language_x"})
     return pd.concat([upper, lower[lower["language_x"] != lower["language_y"]]], ignore_index=True)

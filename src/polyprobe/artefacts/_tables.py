@@ -91,7 +91,9 @@ def read_csv(path: Path, schema: pa.Schema) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
     if list(frame.columns) != schema.names:
         raise BadInputError(f"{path}: expected columns {', '.join(schema.names)}, found {', '.join(frame.columns)}")
-    return frame
+    # Without rows nothing tells a column's kind, and a frame cannot be filtered by a column that is not boolean.
+    kinds = {field.name: "bool" for field in schema if frame.empty and pa.types.is_boolean(field.type)}
+    return frame.astype(kinds)
 
 
 def schema(**columns: pa.DataType) -> pa.Schema:

@@ -15,6 +15,7 @@ LAYERS: Final = FOLDER / "layers.csv"
 HEATMAP: Final = FOLDER / "heatmap.csv"
 NEURONS: Final = FOLDER / "neurons.csv"
 CATEGORIES: Final = FOLDER / "categories.csv"
+SIZES: Final = FOLDER / "sizes.csv"
 
 _WHERE: Final = {
     "checkpoint": CATEGORY,
@@ -43,14 +44,16 @@ PAIRS_SCHEMA: Final = schema(
     p_=pa.float64(),
     p_adjusted_=pa.float64(),
     significant=pa.bool_(),
+    neurons_=pa.string(),
 )
 """One row per checkpoint × layer × category × control × unordered pair. depth: (layer - 1) / blocks; studied: whether
 layer and category are among the study's own (others are there for the layer scan); shared: mean over seed pairings;
 overlap: shared / k; standard_error: of `overlap`, by the jackknife over seeds (two languages need two seeds each, the
 diagonal three); expected: k / d; corrected: (overlap - expected) / (1 - expected); weighted: overlap averaged over the
 first 1, 2, ..., k neurons, so that those found early count more, and corrected likewise. p: exact hypergeometric tail
-of the first seed's probes. On the diagonal (language_a = language_b) stands the noise ceiling, the overlap of two
-seeds' probes, without p."""
+of the first seed's probes. neurons: the numbers of those that the two first probes share, ascending, with blanks
+between, of probes on true labels. On the diagonal (language_a = language_b) stands the noise ceiling, the overlap of
+two seeds' probes, without p and neurons."""
 
 MEANS_SCHEMA: Final = schema(
     **_WHERE,
@@ -70,6 +73,9 @@ MEANS_SCHEMA: Final = schema(
 the bootstrap over languages (null below three languages); standard_error: of the mean of `corrected`, by the jackknife
 over languages (pairs share languages); ceiling: mean of the diagonal; significant: share of pairs."""
 
+SIZES_SCHEMA: Final = MEANS_SCHEMA
+"""The same for every k of `overlap.k`, at the study's layers and categories; `means.csv` has the largest only."""
+
 HEATMAP_SCHEMA: Final = schema(
     **_WHERE,
     language_x=CATEGORY,
@@ -78,8 +84,8 @@ HEATMAP_SCHEMA: Final = schema(
     corrected=pa.float64(),
     significant=pa.bool_(),
 )
-"""Both triangles and the diagonal, for the last checkpoint at the study's layers and categories, controls left
-out."""
+"""Both triangles and the diagonal, for each model's last checkpoint at the study's layers, in every category probed
+there; controls left out."""
 
 
 NEURONS_SCHEMA: Final = schema(
@@ -156,6 +162,16 @@ def write_means(file: Path, frame: pd.DataFrame) -> None:
 def read_means(file: Path = MEANS) -> pd.DataFrame:
     """Reads means over pairs."""
     return read_csv(file, MEANS_SCHEMA)
+
+
+def write_sizes(file: Path, frame: pd.DataFrame) -> None:
+    """Writes means over pairs for every k."""
+    write_csv(file, frame, SIZES_SCHEMA)
+
+
+def read_sizes(file: Path = SIZES) -> pd.DataFrame:
+    """Reads means over pairs for every k."""
+    return read_csv(file, SIZES_SCHEMA)
 
 
 def write_heatmap(file: Path, frame: pd.DataFrame) -> None:

@@ -57,7 +57,7 @@ class Finding:
     deviation: dict[str, float]
     """Standard deviation over seeds of the normalised information."""
     shared: float | None
-    """Neurons that two seeds share among the first `overlap.k`, averaged over pairs."""
+    """Neurons that two seeds share among the first k (the largest of `overlap.k`), averaged over pairs."""
     fit_seconds: float
     select_seconds: float
 
@@ -127,7 +127,7 @@ def _finding(
     known = {field.name for field in fields(FAMILIES[family].settings)}
     settings = {key: value for key, value in study.probe.model_dump().items() if key in known} | given
     neurons = dataset.train[0].shape[1]
-    picked = min(neurons, SMALL_SETS.get(family, max(*SIZES, study.overlap.k)))
+    picked = min(neurons, SMALL_SETS.get(family, max(*SIZES, study.k)))
     start = time.perf_counter()
     probes = fit_side_by_side(family, dataset.train[0], [dataset.train[1]] * len(seeds), dataset.dev, seeds, **settings)
     fitted = time.perf_counter()
@@ -144,7 +144,7 @@ def _finding(
         for size, score in scores.items():
             normalised.setdefault(size, []).append(float(score.mutual_information[-1]))
             bits.setdefault(size, []).append(float(score.bits[-1]))
-    top = [set(selection.neurons[: study.overlap.k].tolist()) for selection in selections]
+    top = [set(selection.neurons[: study.k].tolist()) for selection in selections]
     shared = [len(one & other) for one, other in combinations(top, 2)]
     return Finding(
         name=name,
@@ -152,7 +152,7 @@ def _finding(
         normalised={size: statistics.fmean(values) for size, values in normalised.items()},
         bits={size: statistics.fmean(values) for size, values in bits.items()},
         deviation={size: statistics.stdev(values) for size, values in normalised.items() if len(values) > 1},
-        shared=statistics.fmean(shared) if shared and picked >= study.overlap.k else None,
+        shared=statistics.fmean(shared) if shared and picked >= study.k else None,
         fit_seconds=(fitted - start) / len(seeds),
         select_seconds=(selected - fitted) / len(seeds),
     )
@@ -168,7 +168,7 @@ def markdown(study: Study, request: Request, findings: Sequence[Finding], comman
         f"seeds, {largest}",
         f"against the first, {largest}",
     ]
-    header += [f"shared of {study.overlap.k}", "fit, s", "select, s"]
+    header += [f"shared of {study.k}", "fit, s", "select, s"]
     lines = [header, ["---"] * len(header)]
     by_name: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -202,7 +202,7 @@ def _head(study: Study, request: Request, command: str) -> str:
         f"{request.category}, languages {' '.join(request.languages)}, {request.seeds} seeds. MI: test mutual "
         f"information as a share of the label entropy, mean over languages ± standard error (mean in bits); seeds: its "
         f"standard deviation over seeds; against the first: difference to the first line, paired by language; shared: "
-        f"neurons that two seeds share among the first {study.overlap.k}; seconds per probe, median over languages, "
+        f"neurons that two seeds share among the first {study.k}; seconds per probe, median over languages, "
         f"fitted side by side on one thread, {max(SIZES)} neurons picked" + (f" ({small})" if small else "") + "."
     )
 

@@ -8,6 +8,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -61,15 +62,21 @@ def write_results(page: Path, study: Study) -> None:
 
 def _page(study: Study, page: Path) -> str:
     parts = [f"# Results of the study `{study.study}`", _head(study, page)]
-    tables: dict[str, Callable[[Study], pd.DataFrame]] = {
+    models = list(dict.fromkeys(entry.model for entry in study.checkpoints.values()))
+    tables: dict[str, Callable[[Study, str], pd.DataFrame]] = {
         "Overlap per step and category": _overlap,
         "Pairs that share most": _closest,
-        "XNLI": lambda study: _transfer(study, "xnli"),
-        "POS": lambda study: _transfer(study, "pos"),
-        "Correlation of overlap and transfer": _correlation,
+        "XNLI": partial(_transfer, task="xnli"),
+        "POS": partial(_transfer, task="pos"),
     }
     for title, table in tables.items():
-        parts += [f"## {title}", _INTRODUCTIONS[title], markdown(table(study))]
+        parts += [f"## {title}", _INTRODUCTIONS[title]]
+        for model in models:
+            rows = table(study, model)
+            parts += [f"### {model}"] * (len(models) > 1)
+            parts.append(markdown(rows) if len(rows) else "Nothing was measured.")
+    title = "Correlation of overlap and transfer"
+    parts += [f"## {title}", _INTRODUCTIONS[title], markdown(_correlation(study))]
     parts.append("## Figures")
     for figure in sorted(_FIGURES.glob("*.svg")):
         path = _folder(study) / "figures" / figure.name
@@ -92,24 +99,25 @@ def _head(study: Study, page: Path) -> str:
     for entry in probed:
         by_category.setdefault(entry["category"], []).append(entry["language"])
     offered = "; ".join(f"{category}: {' '.join(codes)}" for category, codes in sorted(by_category.items()))
+    others = f" (means for every k of {study.sizes}: plots/overlap/sizes.csv)" if len(study.sizes) > 1 else ""
     return (
         f"Made by `python -m polyprobe.ops.study use {study.study} && dvc repro && "
         f"python -m polyprobe.ops.results {page}`; the tables behind it are in "
         f"[{_folder(study)}/]({_folder(study)}/).\n\n"
-        f"Languages: {' '.join(study.languages)} (source: {study.source_language}). k = {study.overlap.k}; probes per "
+        f"Languages: {' '.join(study.languages)} (source: {study.source_language}). k = {study.k}{others}; probes per "
         f"language, category and layer: {study.probe.seeds}; words per language at most (train / dev / test): "
         f"{words}.\n\n"
         f"Languages whose treebanks allow a category to be probed: {offered}."
     )
 
 
-def _overlap(study: Study) -> "pd.DataFrame":
+def _overlap(study: Study, model: str) -> "pd.DataFrame":
     import pandas as pd
 
     from polyprobe.artefacts import overlap
 
     means = overlap.read_means()
-    means = means[means["studied"]]
+    means = means[means["studied"] & (means["model"] == model)]
     proper, null = (means[means["control"] == control] for control in ("none", "shuffled_labels"))
     table = proper.pivot_table(index="step", columns="category", values="corrected", observed=True)
     table = table[[name for name in study.categories if name in table]]
@@ -122,14 +130,15 @@ def _overlap(study: Study) -> "pd.DataFrame":
     return table.reset_index()
 
 
-def _closest(study: Study) -> "pd.DataFrame":
+def _closest(study: Study, model: str) -> "pd.DataFrame":
     import pandas as pd
 
     from polyprobe.artefacts import overlap
 
     pairs = overlap.read_pairs()
-    pairs = pairs[pairs["studied"] & (pairs["control"] == "none") & (pairs["language_a"] != pairs["language_b"])]
-    last = pairs[pairs["step"] == pairs["step"].max()]
+    pairs = pairs[pairs["studied"] & (pairs["control"] == "none") & (pairs["model"] == model)]
+    pairs = pairs[pairs["language_a"] != pairs["language_b"]]
+    last = pairs[pairs["checkpoint"] == _last_checkpoint(study, pairs)]
     # Ties in the order of the table, whatever sorts them.
     top = last.sort_values("corrected", ascending=False, kind="stable").head(10)
     columns = ["language_a", "language_b", "category", "layer", "overlap", "corrected", "p_adjusted"]
@@ -137,13 +146,22 @@ def _closest(study: Study) -> "pd.DataFrame":
     return shown
 
 
-def _transfer(study: Study, task: str) -> "pd.DataFrame":
+def _last_checkpoint(study: Study, table: "pd.DataFrame") -> str | None:
+    """The last of one model's checkpoints in a table; None for an empty one."""
+
+    def order(name: str) -> tuple[bool, int]:
+        return study.checkpoint(name).converged, study.checkpoint(name).step
+
+    return max(dict.fromkeys(table["checkpoint"]), key=order, default=None)
+
+
+def _transfer(study: Study, model: str, *, task: str) -> "pd.DataFrame":
     from polyprobe.artefacts import scores
 
     table = scores.read_plot()
-    table = table[(table["task"] == task) & (table["metric"] == scores.MAIN_METRIC[task])]
+    table = table[(table["task"] == task) & (table["metric"] == scores.MAIN_METRIC[task]) & (table["model"] == model)]
     shown = table.pivot_table(index="language", columns="step", values="score", observed=True)
-    last = table[table["step"] == table["step"].max()].set_index("language")
+    last = table[table["checkpoint"] == _last_checkpoint(study, table)].set_index("language")
     ends = last.loc[shown.index]
     shown["interval"] = [interval(low, high) for low, high in zip(ends["low"], ends["high"], strict=True)]
     shown[["majority", "untrained"]] = last[["majority", "untrained"]]

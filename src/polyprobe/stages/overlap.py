@@ -14,15 +14,18 @@ from polyprobe.study import PARAMS, Study, resolve_layers
 def overlap(study: Study) -> None:
     """Compares the languages of every checkpoint that was not dropped."""
     found = [_of_checkpoint(study, key) for key in study.checkpoints]
-    schemas = (plots.PAIRS_SCHEMA, plots.NEURONS_SCHEMA, plots.CATEGORIES_SCHEMA, probes.PLOT_SCHEMA)
+    schemas = [plots.PAIRS_SCHEMA] * 2 + [plots.NEURONS_SCHEMA, plots.CATEGORIES_SCHEMA, probes.PLOT_SCHEMA]
     columns = [schema.names for schema in schemas]
-    pairs, neurons, categories, told = map(tables.join, zip(*found, strict=True), columns)
+    pairs, smaller, neurons, categories, told = map(tables.join, zip(*found, strict=True), columns)
     means = tables.join([tables.means(pairs)], plots.MEANS_SCHEMA.names)
-    heatmap = tables.join([tables.heatmap(pairs)], plots.HEATMAP_SCHEMA.names)
+    sizes = tables.join([tables.means(smaller), means[means["studied"].astype(bool)]], plots.SIZES_SCHEMA.names)
+    last = tables.last_checkpoints(pairs, [key for key, entry in study.checkpoints.items() if entry.converged])
+    heatmap = tables.join([tables.heatmap(pairs[pairs["checkpoint"].isin(last)])], plots.HEATMAP_SCHEMA.names)
     with new_folder(plots.FOLDER) as folder:
         plots.write_pairs(folder / plots.PAIRS.name, pairs)
         plots.write_means(folder / plots.MEANS.name, means)
-        plots.write_means(folder / plots.LAYERS.name, tables.last_checkpoint(means))
+        plots.write_sizes(folder / plots.SIZES.name, sizes.sort_values("k", kind="stable"))
+        plots.write_means(folder / plots.LAYERS.name, means[means["checkpoint"].isin(last)])
         plots.write_heatmap(folder / plots.HEATMAP.name, heatmap)
         plots.write_categories(folder / plots.CATEGORIES.name, categories)
         plots.write_neurons(folder / plots.NEURONS.name, neurons)
@@ -30,24 +33,24 @@ def overlap(study: Study) -> None:
 
 
 def _of_checkpoint(study: Study, key: str) -> list[pd.DataFrame]:
-    """Pairs of languages, neurons that several share, pairs of categories, and what the probes tell."""
+    """Pairs of languages, the study's own for every smaller k, neurons that several languages share, pairs of
+    categories, and what the probes tell."""
     about, settings = manifest.read(manifest.path(key)), study.overlap
     if about.dropped:
-        return [pd.DataFrame()] * 4
+        return [pd.DataFrame()] * 5
     found = probes.read(probes.path(key))
-    studied = resolve_layers(study.layers, about.layers, f"{PARAMS}: layers of checkpoint {key}")
-    pairs = tables.pairs_of_checkpoint(
-        found, study.languages, settings.k, about.width, settings.correction, settings.alpha
+    layers = resolve_layers(study.layers, about.layers, f"{PARAMS}: layers of checkpoint {key}")
+    own = found[found["layer"].isin(layers) & found["category"].isin(study.categories)]
+    pairs, smaller = (
+        tables.pairs_of_checkpoint(rows, study.languages, sizes, about.width, settings.correction, settings.alpha)
+        for rows, sizes in ((found, [study.k]), (own, study.sizes[:-1]))
     )
-    if len(pairs):
-        pairs = pairs.assign(
-            tokens_seen=about.tokens_seen,
-            depth=(pairs["layer"] - 1) / (about.layers - 1),
-            studied=pairs["layer"].isin(studied) & pairs["category"].isin(study.categories),
-        )
-    neurons = tables.neurons_of_checkpoint(found, study.languages, settings.k, about.width, studied, study.categories)
-    categories = tables.categories_of_checkpoint(found, settings.k, about.width, studied, study.categories)
-    frames = (pairs, neurons, categories, informativeness(found, settings.k))
+    frames = (
+        *(tables.placed(one, about.tokens_seen, about.layers, layers, study.categories) for one in (pairs, smaller)),
+        tables.neurons_of_checkpoint(found, study.languages, study.k, about.width, layers, study.categories),
+        tables.categories_of_checkpoint(found, study.k, about.width, layers, study.categories),
+        informativeness(found, study.k),
+    )
     return [frame.assign(checkpoint=key, model=about.model, step=about.step) for frame in frames]
 
 
