@@ -4,16 +4,20 @@ import json
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic_study
 from numpy.typing import NDArray
+from scipy.stats import chisquare, kstest, norm, pearsonr, spearmanr
+from statsmodels.formula.api import mixedlm
 from synthetic_study import PAPER, POCKET, Synthetic
 
 from polyprobe import analysis
-from polyprobe.artefacts import correlation, manifest, overlap, scores
+from polyprobe.analysis import coverage
+from polyprobe.artefacts import correlation, drops, manifest, overlap, scores
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.correlate import correlate
 
@@ -357,7 +361,7 @@ def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path, mon
     [
         ({"layers": [9]}, r"params.yaml: correlate.layers: no layer 9, the model has layers 1 to 5"),
         ({"layers": [1]}, r"params.yaml: correlate: .* at layer 1 is not probed at checkpoint step-0"),
-        ({"categories": ["Case"]}, r"params.yaml: correlate: no overlap is known for the chosen layers"),
+        ({"categories": ["Case"]}, r"params.yaml: correlate: Case at layer 3 is not probed at checkpoint step-0"),
     ],
 )
 def test_bad_choices_are_named_and_change_nothing(
@@ -369,12 +373,337 @@ def test_bad_choices_are_named_and_change_nothing(
     assert not scores.PLOT.exists()
 
 
-def test_missing_scores_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+WITHHELD = ("r", "p", "spearman", "interval", "permutation_p", "smallest_p", "within_language", "within_checkpoint",
+            "mixed_slope", "mixed_interval", "mixed_p", "mixed_note")  # fmt: skip
+
+
+def notes(**of_cells: object) -> set[str | None]:
+    """The notes of the totals, or of the cells that have these values; a note and statistics exclude each other."""
+    cells = [cell for cell in correlation.read() if of_cells.items() <= cell.items()]
+    for cell in cells:
+        assert cell["note"] is None or {cell[name] for name in WITHHELD} == {None}
+    return {cell["note"] for cell in cells}
+
+
+def without_scores(root: Path, pattern: str) -> None:
+    for file in root.glob(f"data/transfer/{pattern}/{scores.NAME}"):
+        file.unlink()
+
+
+def without_pairs(languages: tuple[str, ...] | None = None, category: str | None = None) -> None:
+    """Takes pairs of different languages out of the table: all, those of a category, those of some languages."""
+    table = overlap.read_pairs()
+    gone = table["language_a"] != table["language_b"]
+    if languages is not None:
+        gone &= table["language_a"].isin(languages) | table["language_b"].isin(languages)
+    if category is not None:
+        gone &= table["category"] == category
+    overlap.write_pairs(overlap.PAIRS, table[~gone])
+
+
+def test_points_without_scores_are_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     synthetic_study.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    (scores.folder("pos", "step-30") / scores.NAME).unlink()
-    with pytest.raises(BadInputError, match=r"data/transfer/pos/step-30/scores.parquet: no such table"):
-        correlate(synthetic_study.params())
+    without_scores(tmp_path, "pos/step-[38]0")
+    correlate(synthetic_study.params())
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: left out, no such file: data/transfer/pos/step-30/scores.parquet, "
+        "data/transfer/pos/step-80/scores.parquet"
+    ]
+    assert {key: cell["n"] for key, cell in totals().items()} == {
+        ("xnli", "average"): 5, ("xnli", "pairwise"): 25, ("pos", "average"): 3, ("pos", "pairwise"): 15,
+    }  # fmt: skip
+    pos = drops.read().query("series == 'pos'")
+    assert list(zip(pos["before"], pos["checkpoint"], strict=True)) == [
+        ("step-0", "step-180"), ("step-180", "step-400")
+    ]  # fmt: skip
+
+
+def test_a_task_that_was_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synthetic_study.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    without_scores(tmp_path, "xnli/*")
+    correlate(synthetic_study.params())
+    assert notes(task="xnli") == {"not run: no scores"}
+    assert notes(task="pos") == {None}
+    assert [cell["n"] for cell in correlation.read() if cell["task"] == "xnli"] == [0, 0], "said once, of the totals"
+    numbers = correlation.read_summary()
+    assert len(numbers) == 9
+    assert {name for name, value in numbers.items() if value is None} == {"xnli_last", "xnli_average_r"}
+    assert set(drops.read()["series"]) == {"overlap", "pos"}
+    without_scores(tmp_path, "pos/*")
+    correlate(synthetic_study.params())
+    assert notes() == {"not run: no scores"}
+    assert scores.read_plot().empty
+    assert correlation.read_points().empty
+    assert set(drops.read()["series"]) == {"overlap"}
+
+
+@pytest.mark.parametrize("converged", [False, True])
+def test_one_checkpoint_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, converged: bool) -> None:
+    run(tmp_path, monkeypatch, Synthetic(steps={"pocket": (400,)}, converged=converged))
+    left_out = "no checkpoint but the converged model, which does not count here"
+    pairwise_pos = {"task": "pos", "aggregation": "pairwise"}
+    assert notes(**pairwise_pos) == {"one checkpoint only"}
+    assert notes(task="xnli") == {left_out if converged else "one checkpoint only"}
+    assert drops.read().empty
+    numbers = correlation.read_summary()
+    assert len(numbers) == 9
+    assert numbers["overlap_first"] == numbers["overlap_last"]
+
+
+def test_all_checkpoints_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = Synthetic(steps={"pocket": (0, 30, 80), "other": (0, 30, 80)})
+    synthetic_study.write(tmp_path, study)
+    monkeypatch.chdir(tmp_path)
+    for entry in synthetic_study.manifests(study):
+        if entry.model == "other":
+            manifest.write(manifest.path(entry.checkpoint), replace(entry, dropped=True))
+    correlate(synthetic_study.params(study))
+    assert notes(model="other") == {"every checkpoint is dropped as a duplicate"}
+    assert len([cell for cell in correlation.read() if cell["model"] == "other"]) == 4
+    assert notes(model="pocket") == {None}
+    for entry in synthetic_study.manifests(study):
+        manifest.write(manifest.path(entry.checkpoint), replace(entry, dropped=True))
+    correlate(synthetic_study.params(study))
+    assert notes() == {"every checkpoint is dropped as a duplicate"}
+    assert correlation.read_points().empty
+    assert drops.read().empty
+    assert set(correlation.read_summary().values()) == {None}
+    assert len(correlation.read_summary()) == 9
+
+
+def test_a_category_of_one_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synthetic_study.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    without_pairs(category="Number")
+    correlate(synthetic_study.params())
+    assert notes(category="Number", aggregation="average") == {"no two languages compared here have the category"}
+    assert notes(category="Number", aggregation="pairwise") == {
+        "the source language and a target language do not both have the category"
+    }
+    assert notes(category=None) == notes(category="Part of Speech") == {None}
+    assert len([cell for cell in correlation.read() if cell["category"] == "Number"]) == 4 * 2
+
+
+def test_no_category_that_two_languages_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synthetic_study.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    without_pairs()
+    correlate(synthetic_study.params())
+    assert notes(category=None, aggregation="average") == {"no category that two languages compared here share"}
+    assert notes(category=None, aggregation="pairwise") == {
+        "no category that the source language and a target language share"
+    }
+    assert correlation.read_points().empty
+    assert set(drops.read()["series"]) == {"xnli", "pos"}
+    overlap.write_pairs(overlap.PAIRS, overlap.read_pairs().iloc[:0])
+    before = correlation.PATH.read_bytes()
+    correlate(synthetic_study.params())
+    assert correlation.PATH.read_bytes() == before, "a table without any row says the same"
+
+
+def test_a_target_language_without_common_category(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synthetic_study.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    without_pairs(languages=("qab",))
+    correlate(synthetic_study.params())
+    assert notes() == {None}
+    assert totals()["xnli", "pairwise"]["n"] == 5 * 4
+    assert "qab" not in set(correlation.read_points()["language"])
+    without_pairs(languages=("qaa",))
+    correlate(synthetic_study.params())
+    assert notes(aggregation="average", category=None) == {None}
+    assert notes(aggregation="pairwise", category=None) == {
+        "no category that the source language and a target language share"
+    }
+
+
+def slow_mixed_model(x: Matrix, y: Matrix) -> tuple[float, float]:
+    """The slope and its error by generalised least squares, the variances' ratio by trying very many."""
+    present = ~(np.isnan(x) | np.isnan(y))
+    language = np.nonzero(present)[1]
+    same = (language[:, None] == language[None, :]).astype(float)
+    design, score = np.column_stack([np.ones(present.sum()), x[present]]), y[present]
+    free = len(score) - 2
+
+    def fit(ratio: float) -> tuple[float, float, float]:
+        weights = np.linalg.inv(np.eye(len(score)) + ratio * same)
+        information = design.T @ weights @ design
+        coefficients = np.linalg.solve(information, design.T @ weights @ score)
+        left = score - design @ coefficients
+        variance = left @ weights @ left / free
+        likelihood = free * np.log(variance) - np.linalg.slogdet(weights)[1] + np.linalg.slogdet(information)[1]
+        return -likelihood, float(coefficients[1]), float(np.sqrt(variance * np.linalg.inv(information)[1, 1]))
+
+    ratios = np.array([0.0, *np.geomspace(1e-4, 1e4, 161)])
+    for _ in range(4):
+        best = int(np.argmax([fit(ratio)[0] for ratio in ratios]))
+        ratios = np.linspace(ratios[max(best - 1, 0)], ratios[min(best + 1, len(ratios) - 1)], 41)
+    return fit(ratios[best] if best else ratios[0])[1:]
+
+
+def with_levels(
+    seed: int, *, levels: float, slope: float = 0.5, shape: tuple[int, int] = (6, 7)
+) -> tuple[Matrix, Matrix]:
+    """Points of languages whose score has a level of its own."""
+    generator = np.random.default_rng(seed)
+    x = 0.1 + 0.02 * generator.normal(size=shape)
+    return x, 0.5 * x + levels * generator.normal(size=shape[1]) + 0.02 * generator.normal(size=shape)
+
+
+@pytest.mark.parametrize("levels", [0.0, 0.01, 0.05, 0.3])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_mixed_model_equals_the_slow_implementation(levels: float, seed: int) -> None:
+    x, y = with_levels(seed, levels=levels)
+    x[1, 2], y[3, 0], y[0, 0] = np.nan, np.nan, np.nan
+    found = analysis.mixed_model(x, y)
+    assert found.slope is not None
+    assert found.interval is not None
+    slope, error = slow_mixed_model(x, y)
+    assert found.slope == pytest.approx(slope, abs=1e-4 * error)
+    assert found.interval == pytest.approx((slope - 1.959964 * error, slope + 1.959964 * error), abs=1e-3 * error)
+    assert found.p == pytest.approx(2 * norm.sf(abs(slope) / error), rel=1e-3)
+
+
+def test_the_mixed_model_is_that_of_statsmodels() -> None:
+    x, y = with_levels(0, levels=0.05)
+    frame = pd.DataFrame({"x": x.ravel(), "y": y.ravel(), "language": np.tile(np.arange(7), 6)})
+    fitted = mixedlm("y ~ x", frame * [100, 100, 1], groups="language").fit(reml=True)
+    found = analysis.mixed_model(x, y)
+    assert found.slope == pytest.approx(fitted.fe_params["x"], rel=1e-4)
+    assert found.p == pytest.approx(fitted.pvalues["x"], rel=0.05)
+    assert found.interval == pytest.approx(tuple(fitted.conf_int().loc["x"]), rel=0.01)
+
+
+def test_the_mixed_model_finds_a_slope_that_levels_turn_round() -> None:
+    # Languages with more overlap score less, but within each the score rises with the overlap by 0.5 (Simpson).
+    generator = np.random.default_rng(0)
+    level = np.linspace(0, 1, 7)
+    x = level + 0.1 * generator.normal(size=(8, 7))
+    y = 0.5 * x - 2 * level + 0.01 * generator.normal(size=(8, 7))
+    assert analysis.pearson(x, y).r < -0.9
+    found = analysis.mixed_model(x, y)
+    assert found.interval is not None
+    assert found.interval[0] < 0.5 < found.interval[1]
+    assert found.interval[1] - found.interval[0] < 0.1
+
+
+def test_the_mixed_models_interval_holds_the_slope_as_often_as_it_says() -> None:
+    held, trials = 0, 300
+    for seed in range(trials):
+        found = analysis.mixed_model(*with_levels(seed, levels=0.05, shape=(8, 11)))
+        assert found.interval is not None
+        held += found.interval[0] <= 0.5 <= found.interval[1]
+    assert held / trials == pytest.approx(0.95, abs=3 * (0.95 * 0.05 / trials) ** 0.5)
+
+
+def test_units_do_not_matter_to_the_mixed_model() -> None:
+    x, y = with_levels(1, levels=0.05)
+    once, scaled = analysis.mixed_model(x, y), analysis.mixed_model(1e4 * x + 7, 1e-3 * y - 2)
+    assert scaled.slope == pytest.approx(1e-7 * once.slope)  # type: ignore[operator]
+    assert scaled.p == pytest.approx(once.p)
+
+
+def test_a_mixed_model_that_cannot_be_fitted_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = with_levels(0, levels=0.05)
+    level = np.arange(7.0)
+    for overlap_rate, score, note in (
+        (x[:, :1], y[:, :1], "one language only"),
+        (x[:1], y[:1], "too few points for a level per language, a slope and an error"),
+        (x, 3 * x, "the points lie on parallel lines: no error is left to measure"),
+        (x, 3 * x + level, "the points lie on parallel lines: no error is left to measure"),
+    ):
+        found = analysis.mixed_model(overlap_rate, score)
+        assert (found.slope, found.interval, found.p, found.note) == (None, None, None, note)
+    fit = "statsmodels.regression.mixed_linear_model.MixedLM.fit"
+    monkeypatch.setattr(fit, lambda *_, **__: SimpleNamespace(converged=False, cov_re=np.ones((1, 1)), scale=1.0))
+    assert analysis.mixed_model(x, y) == analysis.MixedModel(None, None, None, "the fit does not converge")
+
+    def singular(*_: object, **__: object) -> None:
+        raise np.linalg.LinAlgError
+
+    monkeypatch.setattr(fit, singular)
+    assert analysis.mixed_model(x, y).note == "the fit does not converge"
+
+
+@pytest.mark.usefixtures("in_finished")
+def test_cells_hold_the_mixed_model() -> None:
+    points = correlation.read_points()
+    for (task, aggregation), cell in totals().items():
+        if aggregation == "average":
+            assert {cell[name] for name in WITHHELD if name.startswith("mixed")} == {None}
+            continue
+        table = points[(points["task"] == task) & (points["aggregation"] == aggregation)]
+        x, y = (table.pivot(index="step", columns="language", values=name).to_numpy() for name in ("overlap", "score"))
+        slope, error = slow_mixed_model(x, y)
+        assert cell["mixed_slope"] == pytest.approx(slope, rel=1e-4)
+        assert cell["mixed_interval"] == pytest.approx([slope - 1.96 * error, slope + 1.96 * error], rel=1e-3)
+        assert cell["mixed_note"] is None
+
+
+def test_correlations_equal_scipys() -> None:
+    generator = np.random.default_rng(4)
+    for _ in range(20):
+        x, y = generator.integers(0, 6, size=(2, 6, 4)).astype(float)
+        y += 0.5 * x
+        found, expected = analysis.pearson(x, y), pearsonr(x.ravel(), y.ravel())
+        assert (found.r, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+        assert analysis.spearman(x, y) == pytest.approx(spearmanr(x.ravel(), y.ravel()).statistic)
+
+
+def shared_null(generator: np.random.Generator) -> tuple[Matrix, Matrix]:
+    """Four checkpoints, each with an overlap and a score of its own that have nothing to do with each other, and six
+    languages that differ little."""
+    x, y = (generator.normal(size=(4, 1)) + 0.3 * generator.normal(size=(4, 6)) for _ in range(2))
+    return x, y
+
+
+def test_the_permutation_p_is_uniform_under_a_null_with_shared_checkpoint_effects() -> None:
+    """Of 24 permutations each rank of the observed one is equally likely, so p is 1/24, ..., 24/24 equally often."""
+    generator = np.random.default_rng(2)
+    ranks = [round(24 * analysis.permutation_test(*shared_null(generator), resamples=1, seed=0).p) for _ in range(1200)]
+    counts = np.bincount(ranks, minlength=25)
+    assert counts[0] == 0
+    assert chisquare(counts[1:]).pvalue > 0.01
+
+
+def test_a_permutation_of_each_language_by_itself_is_not_uniform() -> None:
+    generator = np.random.default_rng(3)
+    p = []
+    for _ in range(200):
+        x, y = shared_null(generator)
+        drawn = generator.permuted(np.tile(y, (100, 1, 1)), axis=1)
+        observed, *found = (abs(np.corrcoef(x.ravel(), one.ravel())[0, 1]) for one in (y, *drawn))
+        p.append((1 + np.sum(np.array(found) >= observed)) / 101)
+    assert kstest(p, "uniform").pvalue < 1e-6
+    assert np.mean(np.array(p) <= 0.05) > 0.3
+
+
+@pytest.mark.parametrize("aggregation", ["average", "pairwise"])
+@pytest.mark.parametrize("checkpoints", [4, 6, 8])
+def test_the_measured_coverage_is_that_of_a_fresh_simulation(checkpoints: int, aggregation: str) -> None:
+    told, studies = analysis.measured_coverage(checkpoints, aggregation), 400
+    assert told is not None
+    assert told < 0.95, "clusters are few"
+    fresh = analysis.simulated_coverage(checkpoints, aggregation, studies=studies, seed=1)  # type: ignore[arg-type]
+    assert fresh == pytest.approx(told, abs=3.5 * (told * (1 - told) * (1 / studies + 1 / coverage.STUDIES)) ** 0.5)
+
+
+def test_the_true_r_is_that_of_very_many_checkpoints() -> None:
+    for aggregation in ("average", "pairwise"):
+        x, y = coverage.simulated_points(np.random.default_rng(0), 100_000, aggregation, coverage.CHECKPOINT_R)
+        assert np.corrcoef(x.ravel(), y.ravel())[0, 1] == pytest.approx(coverage.true_r(aggregation), abs=0.005)
+
+
+def test_the_published_table_is_the_measured_coverage() -> None:
+    published = (synthetic_study.ROOT / "benchmarks/results/interval_coverage.md").read_text(encoding="utf-8")
+    for (checkpoints, aggregation), share in coverage.MEASURED.items():
+        line = next(line for line in published.splitlines() if line.startswith(f"| {checkpoints} |"))
+        assert line.split("|")[{"average": 4, "pairwise": 5}[aggregation]].strip() == f"{share:.1%}"
+    assert analysis.measured_coverage(2, "average") is None
 
 
 @pytest.mark.usefixtures("in_finished")

@@ -1,6 +1,7 @@
 """Table 1 with its uncertainty: one cell per model, task and aggregation, and one per category and layer beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -10,83 +11,129 @@ from jaxtyping import Float
 from polyprobe.analysis._samples import varies
 from polyprobe.analysis.at_chance import at_chance
 from polyprobe.analysis.cluster_bootstrap import cluster_bootstrap
+from polyprobe.analysis.mixed_model import mixed_model
 from polyprobe.analysis.pearson import pearson
 from polyprobe.analysis.permutation import permutation_test
-from polyprobe.analysis.points import Part, target_scores
+from polyprobe.analysis.points import Part, by_model, target_scores
 from polyprobe.analysis.spearman import spearman
 from polyprobe.analysis.within import within_checkpoints, within_languages
-from polyprobe.artefacts.correlation import Cell
+from polyprobe.artefacts.correlation import AGGREGATIONS, Cell
+from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import MAIN_METRIC
 from polyprobe.running.seeds import derive_seed
 
 SIGNIFICANT_DIGITS: Final = 9
 
+ALL_DROPPED: Final = "every checkpoint is dropped as a duplicate"
+NOT_RUN: Final = "not run: no scores"
+NO_SHARED_CATEGORY: Final = "no category that two languages compared here share"
+NO_PAIR: Final = "no two languages compared here have the category"
+NOT_WITH_SOURCE: Final = "no category that the source language and a target language share"
+NO_PAIR_WITH_SOURCE: Final = "the source language and a target language do not both have the category"
+CONVERGED_ONLY: Final = "no checkpoint but the converged model, which does not count here"
+ONE_CHECKPOINT: Final = "one checkpoint only"
+AT_CHANCE: Final = "transfer at chance: not above its baseline at most checkpoints"
+
 _WITHHELD: Final[dict[str, Any]] = dict.fromkeys(
-    ("r", "p", "spearman", "interval", "permutation_p", "smallest_p", "within_language", "within_checkpoint")
-)
+    (
+        "r", "p", "spearman", "interval", "permutation_p", "smallest_p", "within_language", "within_checkpoint",
+        "mixed_slope", "mixed_interval", "mixed_p", "mixed_note",
+    )
+)  # fmt: skip
 
 
 def correlation_table(
     parts: Sequence[Part],
     transfer: pd.DataFrame,
+    manifests: Sequence[Manifest],
     *,
+    layers: Mapping[str, Sequence[int]],
     source_language: str,
-    converged: Sequence[str],
     resamples: int,
     seed: int,
 ) -> list[Cell]:
     """The cells of `metrics/correlation.json`.
 
+    Every model has a cell per task and aggregation for the total, whatever it lacks; one per category and layer beside
+    it where the task was run. A cell that has no statistics says why.
+
     Args:
         parts: the points of the total and of each category and layer.
         transfer: `plots/transfer.csv`, for the judgement whether a task is at chance.
+        manifests: the study's checkpoints, dropped ones too.
+        layers: per checkpoint, those that are correlated.
         source_language: left out of the target languages.
-        converged: keys of converged checkpoints.
         resamples: bootstrap resamples and, where they cannot be enumerated, permutations.
         seed: the study's.
     """
     targets = target_scores(transfer, source_language)
+    models = {
+        model: [found for found in of_model if not found.dropped] for model, of_model in by_model(manifests).items()
+    }
+    converged = {found.checkpoint for found in manifests if found.converged}
     cells = []
-    chances: dict[tuple[object, ...], bool] = {}
-    for part in parts:
-        for (model, task, aggregation), group in part.points.groupby(["model", "task", "aggregation"], sort=False):
-            used = group[group["used"]]
-            judged = (task, *dict.fromkeys(used["checkpoint"]))
-            if judged not in chances:
-                chances[judged] = at_chance(
-                    targets[(targets["task"] == task) & targets["checkpoint"].isin(used["checkpoint"])]
-                )
-            cell: Cell = {
-                "model": model,
-                "task": task,
-                "aggregation": aggregation,
-                "category": part.category,
-                "layer": part.layer,
-                "score": MAIN_METRIC[str(task)],
-                "n": len(used),
-                "checkpoints": int(used["checkpoint"].nunique()),
-                "converged_included": bool(used["checkpoint"].isin(converged).any()),
-                "at_chance": chances[judged],
-            }
-            if chances[judged]:
-                statistics = _WITHHELD | {"note": "transfer at chance: not above its baseline at most checkpoints"}
-            else:
-                part_seed = derive_seed(
-                    seed, "correlate", *map(str, (model, task, aggregation, part.category, part.layer))
-                )
-                statistics = _statistics(
-                    _matrix(used, "overlap"), _matrix(used, "score"), str(aggregation), resamples, part_seed
-                )
-            cells.append(cell | statistics)
+    chances: dict[tuple[str, ...], bool] = {}
+    for part, (model, kept), task, aggregation in product(parts, models.items(), MAIN_METRIC, AGGREGATIONS):
+        scored = targets[(targets["task"] == task) & targets["checkpoint"].isin([found.checkpoint for found in kept])]
+        in_part = part.category is None or part.layer in {layer for found in kept for layer in layers[found.checkpoint]}
+        if not in_part or (part.category is not None and scored.empty):
+            continue
+        where = {"model": model, "task": task, "aggregation": aggregation}
+        group = part.points[(part.points[list(where)] == list(where.values())).all(axis=1)]
+        used = group[group["used"].astype(bool)]
+        checkpoints = list(dict.fromkeys(used["checkpoint"]))
+        judged = (task, *checkpoints)
+        if judged not in chances:
+            chances[judged] = bool(checkpoints) and at_chance(scored[scored["checkpoint"].isin(checkpoints)])
+        cell: Cell = where | {
+            "category": part.category,
+            "layer": part.layer,
+            "score": MAIN_METRIC[task],
+            "n": len(used),
+            "checkpoints": len(checkpoints),
+            "converged_included": not converged.isdisjoint(checkpoints),
+            "at_chance": chances[judged],
+        }
+        pairwise = aggregation == "pairwise"
+        note: str | None
+        if not checkpoints:
+            note = _why_no_points(kept, scored, group, part, pairwise=pairwise)
+        elif len(checkpoints) == 1:
+            note = ONE_CHECKPOINT
+        else:
+            note = AT_CHANCE if chances[judged] else None
+        if note is None:
+            part_seed = derive_seed(seed, "correlate", *map(str, (*where.values(), part.category, part.layer)))
+            cell |= _statistics(
+                _matrix(used, "overlap"), _matrix(used, "score"), resamples, part_seed, pairwise=pairwise
+            )
+        else:
+            cell |= _WITHHELD | {"note": note}
+        cells.append(cell)
     return cells
+
+
+def _why_no_points(
+    kept: Sequence[Manifest], scored: pd.DataFrame, group: pd.DataFrame, part: Part, *, pairwise: bool
+) -> str:
+    if not kept:
+        return ALL_DROPPED
+    if scored.empty:
+        return NOT_RUN
+    if len(group):
+        return CONVERGED_ONLY
+    if part.category is None:
+        return NOT_WITH_SOURCE if pairwise else NO_SHARED_CATEGORY
+    return NO_PAIR_WITH_SOURCE if pairwise else NO_PAIR
 
 
 def _statistics(
     x: Float[np.ndarray, "checkpoint language"],
     y: Float[np.ndarray, "checkpoint language"],
-    aggregation: str,
     resamples: int,
     seed: int,
+    *,
+    pairwise: bool,
 ) -> dict[str, Any]:
     present = ~(np.isnan(x) | np.isnan(y))
     if present.sum() < 3:
@@ -97,18 +144,26 @@ def _statistics(
     correlation = pearson(x, y)
     interval = cluster_bootstrap(x, y, resamples=resamples, seed=derive_seed(seed, "bootstrap"))
     permutation = permutation_test(x, y, resamples=resamples, seed=derive_seed(seed, "permutation"))
-    pairwise = aggregation == "pairwise"
-    return {
+    mixed = mixed_model(x, y) if pairwise else None
+    return _WITHHELD | {
         "r": rounded(correlation.r),
         "p": rounded(correlation.p),
         "spearman": rounded(spearman(x, y)),
-        "interval": None if interval is None else [rounded(bound) for bound in interval],
+        "interval": _bounds(interval),
         "permutation_p": rounded(permutation.p),
         "smallest_p": rounded(permutation.smallest_p),
         "within_language": rounded(within_languages(x, y)) if pairwise else None,
         "within_checkpoint": rounded(within_checkpoints(x, y)) if pairwise else None,
+        "mixed_slope": mixed and rounded(mixed.slope),
+        "mixed_interval": mixed and _bounds(mixed.interval),
+        "mixed_p": mixed and rounded(mixed.p),
+        "mixed_note": mixed and mixed.note,
         "note": None,
     }
+
+
+def _bounds(interval: tuple[float, float] | None) -> list[float | None] | None:
+    return None if interval is None else [rounded(bound) for bound in interval]
 
 
 def rounded(value: float | None, digits: int = SIGNIFICANT_DIGITS) -> float | None:

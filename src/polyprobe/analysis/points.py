@@ -5,10 +5,12 @@ score over target languages. *pairwise*: one point per checkpoint and target lan
 and that language averaged over layers and the categories that both have, against that language's score.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final, Literal
 
+import numpy as np
 import pandas as pd
 
 from polyprobe.artefacts.correlation import AGGREGATIONS, POINTS_SCHEMA
@@ -25,52 +27,54 @@ def choose_overlap(
     manifests: Sequence[Manifest],
     layers: Mapping[str, Sequence[int]],
     categories: Sequence[str],
+    probed: Mapping[str, Collection[tuple[str, int]]],
 ) -> pd.DataFrame:
-    """The rows of `plots/overlap/pairs.csv` that correlations are taken over.
+    """The rows of `plots/overlap/pairs.csv` that correlations are taken over; none where no two languages share one of
+    the categories.
 
-    Pairs of two different languages, probes on true labels, the given categories and each checkpoint's given layers.
+    Args:
+        pairs: the table.
+        manifests: the checkpoints.
+        layers: per checkpoint, the layers chosen.
+        categories: the categories chosen.
+        probed: per checkpoint, the categories and layers that the study probes there.
+
+    Returns:
+        Pairs of two different languages, probes on true labels, the chosen categories at the chosen layers.
 
     Raises:
-        BadInputError: a layer or a category is probed at some of a model's checkpoints only.
+        BadInputError: a layer or a category is not probed at one of the checkpoints.
     """
     rows = pairs[(pairs["control"] == "none") & (pairs["language_a"] != pairs["language_b"])]
-    chosen = pd.concat(
-        [
-            rows[
-                (rows["checkpoint"] == manifest.checkpoint)
-                & rows["layer"].isin(layers[manifest.checkpoint])
-                & rows["category"].isin(categories)
-            ]
-            for manifest in manifests
-        ],
-        ignore_index=True,
-    )
-    for model, of_model in _by_model(manifests).items():
-        of_checkpoints = {
-            manifest.checkpoint: {
-                (category, layer)
-                for category, layer in chosen.loc[
-                    chosen["checkpoint"] == manifest.checkpoint, ["category", "layer"]
-                ].itertuples(index=False)
-            }
-            for manifest in of_model
-        }
-        everywhere = set[tuple[str, int]]().union(*of_checkpoints.values())
-        if not everywhere:
-            raise BadInputError(f"params.yaml: correlate: no overlap is known for the chosen layers, model {model}")
-        for checkpoint, there in of_checkpoints.items():
-            if missing := sorted(everywhere - there):
-                category, layer = missing[0]
+    chosen = [rows.iloc[:0]]
+    for manifest in manifests:
+        there, wanted = probed[manifest.checkpoint], layers[manifest.checkpoint]
+        for layer, category in product(wanted, categories):
+            if (category, layer) not in there:
                 raise BadInputError(
-                    f"params.yaml: correlate: {category} at layer {layer} is not probed at checkpoint {checkpoint}, "
-                    "expected layers and categories that every checkpoint of a model has"
+                    f"params.yaml: correlate: {category} at layer {layer} is not probed at checkpoint "
+                    f"{manifest.checkpoint}, expected layers and categories that every checkpoint of a model has"
                 )
-    return chosen
+        at_checkpoint = rows["checkpoint"] == manifest.checkpoint
+        chosen.append(rows[at_checkpoint & rows["layer"].isin(wanted) & rows["category"].isin(categories)])
+    return pd.concat(chosen, ignore_index=True)
+
+
+def pairs_of_averages(
+    overlap: pd.DataFrame, source_language: str, pairs: Literal["all", "with_source"]
+) -> pd.DataFrame:
+    """The rows of chosen overlap that an average point is taken over."""
+    if pairs == "all":
+        return overlap
+    kept: pd.DataFrame = overlap[
+        (overlap["language_a"] == source_language) | (overlap["language_b"] == source_language)
+    ]
+    return kept
 
 
 @dataclass(frozen=True)
 class Part:
-    """The points of the whole study, or those of one category at one layer."""
+    """The points of the whole study, or those of one category at one layer (none where no two languages have it)."""
 
     category: str | None
     layer: int | None
@@ -83,23 +87,23 @@ def points_of_parts(
     transfer: pd.DataFrame,
     manifests: Sequence[Manifest],
     *,
+    layers: Mapping[str, Sequence[int]],
+    categories: Sequence[str],
     source_language: str,
     pairs: Literal["all", "with_source"],
     include_converged: Mapping[tuple[str, str], bool],
 ) -> list[Part]:
-    """The points of the total, then those of each category and layer; arguments as for `points`."""
-    places = list(dict.fromkeys(zip(overlap["category"], overlap["layer"], strict=True)))
-    parts: list[tuple[str | None, int | None, pd.DataFrame]] = [(None, None, overlap)]
-    parts += [
-        (category, int(layer), overlap[(overlap["category"] == category) & (overlap["layer"] == layer)])
-        for category, layer in places
-    ]
+    """The points of the total, then those of each layer and category; layers and categories as for `choose_overlap`,
+    the other arguments as for `points`."""
+    every_layer = sorted({layer for several in layers.values() for layer in several})
+    places: list[tuple[str | None, int | None]] = [(None, None)]
+    places += [(category, layer) for layer, category in product(every_layer, categories)]
     return [
         Part(
             category,
             layer,
             points(
-                rows,
+                overlap if category is None else overlap[at_layer & (overlap["category"] == category)],
                 transfer,
                 manifests,
                 source_language=source_language,
@@ -107,7 +111,8 @@ def points_of_parts(
                 include_converged=include_converged,
             ),
         )
-        for category, layer, rows in parts
+        for category, layer in places
+        for at_layer in [overlap["layer"] == layer]
     ]
 
 
@@ -140,10 +145,15 @@ def points(
     }
     table = pd.concat([joined[name].assign(aggregation=name) for name in AGGREGATIONS], ignore_index=True)
     table = table.merge(_described(manifests), on="checkpoint")
-    table["used"] = [
-        not converged or include_converged[task, aggregation]
-        for converged, task, aggregation in zip(table["converged"], table["task"], table["aggregation"], strict=True)
-    ]
+    table["used"] = np.array(
+        [
+            not converged or include_converged[task, aggregation]
+            for converged, task, aggregation in zip(
+                table["converged"], table["task"], table["aggregation"], strict=True
+            )
+        ],
+        dtype=bool,
+    )
     # Stable: within a checkpoint the languages keep the order of the scores, the study's.
     order = {"task": list(MAIN_METRIC), "aggregation": list(AGGREGATIONS)}
     table["task_place"], table["aggregation_place"] = (table[name].map(names.index) for name, names in order.items())
@@ -168,8 +178,7 @@ def main_scores(transfer: pd.DataFrame) -> pd.DataFrame:
 def _overlap_of_checkpoints(
     overlap: pd.DataFrame, source_language: str, pairs: Literal["all", "with_source"]
 ) -> pd.DataFrame:
-    if pairs == "with_source":
-        overlap = overlap[(overlap["language_a"] == source_language) | (overlap["language_b"] == source_language)]
+    overlap = pairs_of_averages(overlap, source_language, pairs)
     # Each category and layer counts the same, however many pairs of languages have the category.
     per_cell = overlap.groupby(["checkpoint", "category", "layer"], sort=False)[["overlap", "corrected"]].mean()
     means = per_cell.groupby("checkpoint", sort=False).mean().reset_index()
@@ -189,14 +198,15 @@ def _described(manifests: Sequence[Manifest]) -> pd.DataFrame:
     """checkpoint, model, step, tokens_seen, converged, and the places of model and checkpoint in the points' order."""
     rows = [
         (found.checkpoint, model, found.step, found.tokens_seen, found.converged, model_place, place)
-        for model_place, (model, of_model) in enumerate(_by_model(manifests).items())
+        for model_place, (model, of_model) in enumerate(by_model(manifests).items())
         for place, found in enumerate(of_model)
     ]
     columns = ["checkpoint", "model", "step", "tokens_seen", "converged", "model_place", "place"]
     return pd.DataFrame(rows, columns=columns).astype({"tokens_seen": "Int64"})
 
 
-def _by_model(manifests: Sequence[Manifest]) -> dict[str, list[Manifest]]:
+def by_model(manifests: Sequence[Manifest]) -> dict[str, list[Manifest]]:
+    """Each model's checkpoints in the points' order: by step, the converged one last."""
     models: dict[str, list[Manifest]] = {}
     for manifest in manifests:
         models.setdefault(manifest.model, []).append(manifest)

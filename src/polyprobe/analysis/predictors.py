@@ -5,10 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from polyprobe.analysis.correlation_table import rounded
-from polyprobe.analysis.partial import partial_correlation
+from polyprobe.analysis.partial import partial_correlation, partial_correlations
 from polyprobe.analysis.points import ALL_LANGUAGES, main_scores
 from polyprobe.artefacts.correlation import Cell
 from polyprobe.artefacts.predictors import PREDICTORS, SCHEMA
@@ -16,6 +15,8 @@ from polyprobe.running.seeds import derive_seed
 
 LEVEL: Final = 0.95
 FEWEST_CHECKPOINTS: Final = 3
+PERFECT: Final = 1 - 1e-9
+"""From here on a correlation is 1 up to rounding."""
 
 
 def predictor_points(
@@ -46,7 +47,8 @@ def predictor_points(
     accuracy = _with_mean(_of_layers(proper, layers), "test_accuracy", "probe_accuracy")
     gain = similarity.assign(gain=similarity["cosine"] - similarity["mismatched"])
     alike = _with_mean(_of_layers(gain, layers), "gain", "similarity")
-    found = points[points["used"]].merge(source, on=["checkpoint", "task"], how="left")
+    # The column of an empty table has no type.
+    found = points[points["used"].astype(bool)].merge(source, on=["checkpoint", "task"], how="left")
     for table in (accuracy, alike):
         found = found.merge(table, on=["checkpoint", "language"], how="left")
     return found
@@ -98,7 +100,7 @@ def predictor_table(points: pd.DataFrame, cells: Sequence[Cell], *, resamples: i
                 "n": len(known),
             }
             part_seed = derive_seed(seed, "predictors", *map(str, where), predictor)
-            if where not in chance:
+            if where not in chance and known["checkpoint"].nunique() > 1:
                 row |= _statistics(known, predictor, given, resamples, part_seed)
             rows.append(row)
     return pd.DataFrame(rows, columns=SCHEMA.names)
@@ -125,17 +127,24 @@ def _statistics(
 
 
 def _interval(known: pd.DataFrame, given: Sequence[str], resamples: int, seed: int) -> tuple[float, float] | None:
-    """Of overlap's partial correlation: checkpoints are drawn again, with all their points."""
-    checkpoints = [rows for _, rows in known.groupby("checkpoint", sort=False)]
-    if len(checkpoints) < FEWEST_CHECKPOINTS:
+    """Of overlap's partial correlation: checkpoints are drawn again with all their points, and so are languages.
+
+    Languages differ in their levels by chance as well: checkpoints drawn alone would take the luck of seven languages
+    for a finding (Owen 2007, "The pigeonhole bootstrap"). The one language of average points is always there. A
+    resample whose few different points are perfectly correlated whatever they are says nothing and is left out; None
+    where fewer than half are left.
+    """
+    if known["checkpoint"].nunique() < FEWEST_CHECKPOINTS:
         return None
-    tables = [rows[["overlap", "score", *given]].to_numpy(float) for rows in checkpoints]
     generator = np.random.default_rng(seed)
-    found = []
-    for drawn in generator.integers(0, len(tables), (resamples, len(tables))):
-        sample: Float[np.ndarray, "point column"] = np.concatenate([tables[place] for place in drawn])
-        value = partial_correlation(sample[:, 0], sample[:, 1], list(sample[:, 2:].T))
-        found += [] if value is None else [value]
+    times = np.ones((resamples, len(known)), dtype=np.int64)
+    for name in ("checkpoint", "language"):
+        place, members = pd.factorize(known[name])
+        drawn = generator.integers(0, len(members), (resamples, len(members)))
+        times *= (drawn[:, :, None] == np.arange(len(members))).sum(axis=1)[:, place]
+    x, y, *fixed = (known[name].to_numpy(float) for name in ("overlap", "score", *given))
+    found = partial_correlations(x, y, fixed, times)
+    found = found[np.abs(found) < PERFECT]
     if len(found) < resamples / 2:
         return None
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from polyprobe.analysis.correlation_table import rounded
-from polyprobe.analysis.points import target_scores
+from polyprobe.analysis.points import by_model, target_scores
 from polyprobe.artefacts.correlation import Cell
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import MAIN_METRIC
@@ -33,15 +33,12 @@ def summary(
         overlap: `plots/overlap/means.csv`.
         transfer: `plots/transfer.csv`.
         cells: `metrics/correlation.json`.
-        manifests: the checkpoints that are in the study.
+        manifests: the checkpoints that are in the study; there may be none.
         source_language: left out of the target languages.
     """
-    model = manifests[0].model
-    ordered = sorted(
-        (manifest for manifest in manifests if manifest.model == model),
-        key=lambda manifest: (manifest.converged, manifest.step),
-    )
-    first, last = ordered[0].checkpoint, ordered[-1].checkpoint
+    # Where every checkpoint is dropped, no row is of the first or the last.
+    model, ordered = next(iter(by_model(manifests).items()), (None, []))
+    first, last = (ordered[0].checkpoint, ordered[-1].checkpoint) if ordered else (None, None)
     studied = overlap[overlap["studied"]]
     proper, shuffled = (studied[studied["control"] == name] for name in ("none", "shuffled_labels"))
     at_last = proper[proper["checkpoint"] == last]

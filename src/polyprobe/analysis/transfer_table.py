@@ -9,7 +9,7 @@ from polyprobe.artefacts.scores import PLOT_SCHEMA
 
 
 def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languages: Sequence[str]) -> pd.DataFrame:
-    """The scores as one table (`artefacts.scores.PLOT_SCHEMA`), in the order given.
+    """The scores as one table (`artefacts.scores.PLOT_SCHEMA`), in the order given; an empty one where none are given.
 
     Args:
         scores: checkpoint, task and the scores of that checkpoint fine-tuned for that task.
@@ -39,4 +39,6 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
         averaged["tokens_seen"] = pd.array([manifest.tokens_seen] * len(averaged), dtype="Int64")
         averaged["task"] = task
         frames.append(averaged)
+    if not frames:
+        return pd.DataFrame(columns=PLOT_SCHEMA.names)
     return pd.concat(frames, ignore_index=True)[list(PLOT_SCHEMA.names)]

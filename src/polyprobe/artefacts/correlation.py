@@ -1,9 +1,12 @@
 """`metrics/correlation.json` and `plots/overlap_vs_transfer.csv`: overlap against transfer (Table 1, Figures 3 and 4).
 
-`correlation.json` is a list of objects, one per model × task × aggregation × category × layer (category and layer null
-for the total): score (the metric), n, checkpoints, converged_included, at_chance, then r, p, spearman, interval [low,
-high], permutation_p, smallest_p, within_language, within_checkpoint, each null where it cannot be had or is withheld,
-and note, which says why.
+`correlation.json` is a list of objects, one per model × task × aggregation for the total (category and layer null), and
+one per category and layer beside it where the task was run. Each has score (the metric), n, checkpoints,
+converged_included and at_chance; then r, p, spearman, interval [low, high], permutation_p, smallest_p, within_language,
+within_checkpoint; then a mixed model with a random intercept per language: mixed_slope (score per unit of overlap),
+mixed_interval [low, high], mixed_p (of pairwise cells; it takes the points of a language for independent, though those
+of one checkpoint are not, so that its p is too small), mixed_note, which says why it was not fitted. All of these are
+null where they cannot be had or are withheld, and note says why. A cell without points has n 0.
 
 `metrics/summary.json` is a flat dict of the study's few numbers, the only file that `dvc metrics` shows.
 """

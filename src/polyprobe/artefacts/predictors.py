@@ -30,8 +30,10 @@ SCHEMA: Final = schema(
 """One row per model × task × aggregation × predictor. n: points that have all that the row needs; r: Pearson's, of the
 predictor and the score; partial: the same with `given` held fixed (overlap's row: all other predictors that are known;
 the others': overlap); overlap_partial: overlap's, with the row's predictor held fixed (overlap's row: as partial); low,
-high: its 95 % interval, by the bootstrap over checkpoints. Null where transfer is at chance, or where it cannot be
-had."""
+high: its 95 % interval, by the bootstrap over checkpoints and (pairwise) languages, of the resamples with enough
+different points for a correlation that is not perfect whatever they are (null where these are fewer than half). Null
+where transfer is at chance, of one checkpoint, or where it cannot be had. A model, task and aggregation without points
+has no rows."""
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:

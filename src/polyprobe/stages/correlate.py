@@ -1,44 +1,48 @@
 """Correlates overlap of neurons with zero-shot transfer: `python -m polyprobe.stages.correlate`."""
 
+from itertools import product
+
 from polyprobe.running.stage import run_stage
 from polyprobe.study import Study
 
 
 def correlate(study: Study) -> None:
-    """Writes the transfer table, the points, the correlation table (Table 1) and the study's summary."""
+    """Writes the transfer table, the points, the correlation table (Table 1), the drops and the study's summary."""
     from polyprobe import analysis
-    from polyprobe.artefacts import correlation, manifest, overlap, scores
+    from polyprobe.artefacts import correlation, drops, manifest, overlap, scores
 
     chosen, source = study.correlate, study.source_language
-    manifests = [found for key in study.checkpoints if not (found := manifest.read(manifest.path(key))).dropped]
-    scored = [
-        (found, task, scores.read(scores.folder(task, found.checkpoint) / scores.NAME))
-        for task in scores.TASKS
-        for found in manifests
-    ]
+    everything = [manifest.read(manifest.path(key)) for key in study.checkpoints]
+    kept = [found for found in everything if not found.dropped]
+    files = {scores.folder(task, found.checkpoint) / scores.NAME: (found, task)
+             for task, found in product(scores.TASKS, kept)}  # fmt: skip
+    scored = [(*files[file], scores.read(file)) for file in analysis.files_there(list(files))]
     transfer = analysis.transfer_table(scored, [source, *study.target_languages])
-    layers = {found.checkpoint: study.correlated_layers(found.layers) for found in manifests}
-    pairs = analysis.choose_overlap(overlap.read_pairs(), manifests, layers, study.correlated_categories)
+    layers = {found.checkpoint: study.correlated_layers(found.layers) for found in kept}
+    categories = study.correlated_categories
+    probed = {found.checkpoint: set(product(study.categories_of(found.checkpoint),
+                                            study.layers_of(found.checkpoint, found.layers)))
+              for found in kept}  # fmt: skip
+    pairs = analysis.choose_overlap(overlap.read_pairs(), kept, layers, categories, probed)
     parts = analysis.points_of_parts(
         pairs,
         transfer,
-        manifests,
+        kept,
+        layers=layers,
+        categories=categories,
         source_language=source,
         pairs=chosen.pairs,
         include_converged={(task, name): value for task, choice in chosen.include_converged for name, value in choice},
     )
     cells = analysis.correlation_table(
-        parts,
-        transfer,
-        source_language=source,
-        converged=[found.checkpoint for found in manifests if found.converged],
-        resamples=chosen.resamples,
-        seed=study.seed,
+        parts, transfer, everything, layers=layers, source_language=source, resamples=chosen.resamples, seed=study.seed
     )
-    summary = analysis.summary(overlap.read_means(), transfer, cells, manifests, source_language=source)
+    falls = analysis.drop_table(pairs, transfer, kept, source_language=source, pairs=chosen.pairs)
+    summary = analysis.summary(overlap.read_means(), transfer, cells, kept, source_language=source)
     scores.write_plot(scores.PLOT, transfer)
     correlation.write_points(correlation.POINTS, parts[0].points)
     correlation.write(correlation.PATH, cells)
+    drops.write(drops.PATH, falls)
     correlation.write_summary(correlation.SUMMARY, summary)
 
 

@@ -13,15 +13,13 @@ def predictors(study: Study) -> None:
     from polyprobe.artefacts import predictors as table
 
     manifests = [found for key in study.checkpoints if not (found := manifest.read(manifest.path(key))).dropped]
-    alike = [
-        similarity.read(embeddings.FOLDER / found.checkpoint / similarity.NAME).assign(checkpoint=found.checkpoint)
-        for found in manifests
-    ]
+    files = {embeddings.FOLDER / found.checkpoint / similarity.NAME: found.checkpoint for found in manifests}
+    alike = [similarity.read(file).assign(checkpoint=files[file]) for file in analysis.files_there(list(files))]
     points = analysis.predictor_points(
         correlation.read_points(correlation.POINTS),
         scores.read_plot(scores.PLOT),
         probes.read_plot(probes.PLOT),
-        pd.concat(alike, ignore_index=True),
+        pd.concat([pd.DataFrame(columns=[*similarity.SCHEMA.names, "checkpoint"]), *alike], ignore_index=True),
         source_language=study.source_language,
         layers={found.checkpoint: study.correlated_layers(found.layers) for found in manifests},
         categories=study.correlated_categories,
