@@ -10,8 +10,10 @@ from typing import Final
 from polyprobe.figures import (
     overlap_against_transfer,
     overlap_and_transfer_over_steps,
+    overlap_by_size,
     overlap_over_steps,
     overlap_per_layer,
+    overlap_with_source_over_steps,
     pairwise_heatmap,
     transfer_over_steps,
 )
@@ -25,7 +27,9 @@ FIGURES: Final[tuple[ModuleType, ...]] = (
     overlap_against_transfer,
     transfer_over_steps,
     pairwise_heatmap,
+    overlap_with_source_over_steps,
+    overlap_by_size,
 )
-"""In the paper's order: Figures 1 to 5, then Appendix B.1."""
+"""In the paper's order: Figures 1 to 5 (5 is Appendix B.3 too), Appendix B.1 and B.2; then what the paper has not."""
 
 __all__ = ["FIGURES", "Tables", "read_tables", "save"]

@@ -17,16 +17,45 @@ TITLE: Final = "Overlap against zero-shot transfer"
 READING: Final = (
     "Each point is one checkpoint and one target language: its overlap with the source language against its zero-shot "
     "score. Colour and marker tell the language; hollow points are not among the n that r is taken over. The line is "
-    "the least-squares fit. Points of one language, or of one checkpoint, are not independent: read r with its "
-    "interval and the permutation p in the table."
+    "the least-squares fit, the band the 95 % interval of its mean, which takes points for independent. Points of one "
+    "language, or of one checkpoint, are not, so that the band is too narrow: read r with its interval and the "
+    "permutation p in the table."
 )
+
+_PLACES: Final = 60
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """The pairwise points: model, task, checkpoint, step, language, overlap, score, used."""
+    """The pairwise points: model, task, checkpoint, step, tokens_seen (may be missing), language, overlap, score,
+    used."""
     points = tables.points[tables.points["aggregation"] == "pairwise"]
-    columns = ["model", "task", "checkpoint", "step", "language", "overlap", "score", "used"]
-    return points[columns].reset_index(drop=True)
+    columns = ["model", "task", "checkpoint", "step", "tokens_seen", "language", "overlap", "score", "used"]
+    points = points[columns].reset_index(drop=True)
+    return points.assign(tokens_seen=points["tokens_seen"].astype("Int64"), used=points["used"].astype(bool))
+
+
+def regression(points: pd.DataFrame) -> pd.DataFrame:
+    """The least-squares line through points and the 95 % interval of its mean, points taken for independent.
+
+    Args:
+        points: overlap and score, at least two different overlaps.
+
+    Returns:
+        overlap (evenly from the least to the largest), score, low, high; the last two missing below three points.
+    """
+    from scipy.stats import t
+
+    across, up = points["overlap"].to_numpy(), points["score"].to_numpy()
+    n, centre = len(points), across.mean()
+    spread = ((across - centre) ** 2).sum()
+    slope = ((across - centre) * (up - up.mean())).sum() / spread
+    places = np.linspace(across.min(), across.max(), _PLACES)
+    line = up.mean() + slope * (places - centre)
+    half = np.full(_PLACES, np.nan)
+    if n > 2:
+        variance = ((up - up.mean() - slope * (across - centre)) ** 2).sum() / (n - 2)
+        half = t.ppf(0.975, n - 2) * np.sqrt(variance * (1 / n + (places - centre) ** 2 / spread))
+    return pd.DataFrame({"overlap": places, "score": line, "low": line - half, "high": line + half})
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
@@ -37,6 +66,9 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
         for model, row in zip(models, axes, strict=True):
             for task, panel in zip(tasks, row, strict=True):
                 rows = data[(data["task"] == task) & (data["model"] == model)]
+                cell = _cell(tables, model, task)
+                if cell is not None and cell["r"] is not None:
+                    _draw_regression(panel, regression(rows[rows["used"]]))
                 for code, mark in language_marks(tables.languages, tables.source_language).items():
                     of_language = rows[rows["language"] == code]
                     for used in (True, False):
@@ -52,9 +84,6 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
                                 label=code,
                                 fillstyle="full" if used else "none",
                             )
-                cell = _cell(tables, model, task)
-                if cell is not None and cell["r"] is not None:
-                    _regression(panel, rows[rows["used"]])
                 panel.set_title(f"{model}, {task.upper()}: {_caption(cell)}")
                 panel.set_xlabel(f"overlap rate with {tables.source_language}")
                 panel.set_ylabel(f"{task.upper()} {score_name(MAIN_METRIC[task])}")
@@ -76,7 +105,8 @@ def _caption(cell: Cell | None) -> str:
     return f"n = {cell['n']}" if cell["r"] is None else f"r = {cell['r']:.2f}, n = {cell['n']}"
 
 
-def _regression(panel: Axes, used: pd.DataFrame) -> None:
-    slope, intercept = np.polyfit(used["overlap"], used["score"], 1)
-    ends = np.array([used["overlap"].min(), used["overlap"].max()])
-    panel.plot(ends, slope * ends + intercept, color=REFERENCE_COLOUR, linewidth=1)
+def _draw_regression(panel: Axes, line: pd.DataFrame) -> None:
+    panel.fill_between(
+        line["overlap"], line["low"], line["high"], color=REFERENCE_COLOUR, alpha=0.15, linewidth=0, zorder=1
+    )
+    panel.plot(line["overlap"], line["score"], color=REFERENCE_COLOUR, linewidth=1, zorder=1.5)

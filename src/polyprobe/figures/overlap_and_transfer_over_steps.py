@@ -13,33 +13,58 @@ NAME: Final = "overlap_and_transfer_over_steps"
 TITLE: Final = "Overlap and zero-shot transfer over training"
 READING: Final = (
     "Left, the mean overlap of all pairs of languages, layers and categories; beside it the mean zero-shot score over "
-    "target languages. Where training aligns languages, the curves rise and fall together. Each line is one model."
+    "target languages. Where training aligns languages, the curves rise and fall together. Each line is one model. A "
+    "ring marks a checkpoint whose value lies below that of the checkpoint before by more than two standard errors of "
+    "the change."
 )
 
+FALLS: Final = "falls by more than the noise"
 _OVERLAP: Final = "overlap rate"
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, step, panel (`overlap rate` or a task and its score), value."""
+    """model, checkpoint, step, tokens_seen (may be missing), panel (`overlap rate` or a task and its score), value,
+    falls (whether by more than the noise since the checkpoint before)."""
     points = tables.points[tables.points["aggregation"] == "average"]
-    parts = [points.drop_duplicates(["model", "checkpoint"]).assign(panel=_OVERLAP, value=lambda rows: rows["overlap"])]
+    points = points.assign(tokens_seen=points["tokens_seen"].astype("Int64"))
+    overlap = points.drop_duplicates(["model", "checkpoint"])
+    parts = [overlap.assign(panel=_OVERLAP, value=overlap["overlap"], series="overlap")]
     for task, metric in MAIN_METRIC.items():
         rows = points[points["task"] == task]
-        parts.append(rows.assign(panel=f"{task.upper()} {score_name(metric)}", value=rows["score"]))
-    return pd.concat(parts, ignore_index=True)[["model", "step", "panel", "value"]]
+        parts.append(rows.assign(panel=f"{task.upper()} {score_name(metric)}", value=rows["score"], series=task))
+    joined = pd.concat(parts, ignore_index=True)
+    places = ["model", "series", "checkpoint"]
+    drops = tables.drops[tables.drops["drop"].astype(bool)]
+    falling = set(drops[places].itertuples(index=False, name=None))
+    joined["falls"] = [place in falling for place in joined[places].itertuples(index=False, name=None)]
+    return joined[["model", "checkpoint", "step", "tokens_seen", "panel", "value", "falls"]]
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
     """Overlap at the left, then one panel per task; one line per model."""
     with styled():
         names = list(dict.fromkeys(data["panel"]))
-        figure, axes = panels(1, len(names), width=2.5, legend_width=0.9)
+        models = list(dict.fromkeys(data["model"]))
+        figure, axes = panels(1, len(names), width=2.5, legend_width=1.7 if data["falls"].any() else 0.9)
         for name, panel in zip(names, axes[0], strict=True):
             rows = data[data["panel"] == name]
-            for model, mark in marks(list(dict.fromkeys(data["model"]))).items():
-                line = rows[rows["model"] == model].sort_values("step")
+            for model, mark in marks(models).items():
+                line = rows[rows["model"] == model].sort_values("step", kind="stable")
                 panel.plot(line["step"], line["value"], label=model, **mark.line())
+            falling = rows[rows["falls"]]
+            if len(falling):
+                panel.plot(
+                    falling["step"],
+                    falling["value"],
+                    linestyle="",
+                    marker="o",
+                    markersize=9,
+                    fillstyle="none",
+                    color="black",
+                    markeredgewidth=0.9,
+                    label=FALLS,
+                )
             step_axis(panel, rows["step"].tolist())
             panel.set_title(name)
-        legend_beside(figure, [], title="model")
+        legend_beside(figure, models, title="model")
         return figure

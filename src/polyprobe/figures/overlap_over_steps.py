@@ -6,7 +6,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from polyprobe.artefacts.dimensions import short_name
-from polyprobe.figures.style import REFERENCE_COLOUR, legend_beside, marks, panels, step_axis, styled
+from polyprobe.figures.style import (
+    CHANCE,
+    REFERENCE_COLOUR,
+    SHUFFLED,
+    category_marks,
+    from_zero,
+    legend_beside,
+    panels,
+    reference,
+    step_axis,
+    styled,
+)
 from polyprobe.figures.tables import Tables
 
 NAME: Final = "overlap_over_steps"
@@ -14,51 +25,51 @@ TITLE: Final = "Overlap of neurons over training"
 READING: Final = (
     "Each line is one category: the share of its k most informative neurons that two languages have in common, "
     "averaged over pairs of languages and over the study's layers; the band is the 95 % interval of the bootstrap over "
-    "languages. The dotted line is what two random sets of k neurons share; the dashed one what probes trained on "
-    "shuffled labels share. Only what lies above both is alignment."
+    "languages, its ends averaged over layers. The dotted line is what two random sets of k neurons share; the dashed "
+    "one what probes trained on shuffled labels share. Only what lies above both is alignment."
 )
-
-_SHUFFLED: Final = "shuffled labels"
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, step, series (a category's short name, or shuffled labels), overlap, low, high, expected."""
-    studied = tables.means[tables.means["studied"] & tables.means["control"].isin(["none", "shuffled_labels"])]
-    series = studied["category"].map(short_name).where(studied["control"] == "none", _SHUFFLED)
-    grouped = studied.assign(series=series).groupby(["model", "series", "step"], sort=False, as_index=False)
-    return grouped[["overlap", "low", "high", "expected"]].mean()
+    """model, checkpoint, step, tokens_seen (may be missing), series (a category's short name, or shuffled labels),
+    overlap, low and high (may be missing), expected."""
+    studied = tables.means[tables.means["studied"].astype(bool)]
+    studied = studied[studied["control"].isin(["none", "shuffled_labels"])]
+    series = studied["category"].map(short_name).where(studied["control"] == "none", SHUFFLED)
+    studied = studied.assign(series=series, tokens_seen=studied["tokens_seen"].astype("Int64"))
+    values = ["overlap", "low", "high", "expected"]
+    averaged = studied.groupby(["model", "series", "checkpoint"], sort=False, as_index=False).agg(
+        {"step": "first", "tokens_seen": "first"} | dict.fromkeys(values, "mean")
+    )
+    return averaged[["model", "checkpoint", "step", "tokens_seen", "series", *values]]
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One panel per model."""
+    """One panel per model, on one scale of overlap."""
     with styled():
         models = list(dict.fromkeys(data["model"]))
-        categories = [name for name in dict.fromkeys(data["series"]) if name != _SHUFFLED]
-        figure, axes = panels(1, len(models), legend_width=1.3)
+        found = category_marks(tables.means)
+        figure, axes = panels(1, len(models), width=2.7, legend_width=1.4, share_y=True)
         for model, panel in zip(models, axes[0], strict=True):
-            rows = data[data["model"] == model].sort_values("step")
-            for category, mark in marks(categories).items():
+            rows = data[data["model"] == model].sort_values("step", kind="stable")
+            for category, mark in found.items():
                 line = rows[rows["series"] == category]
-                panel.plot(line["step"], line["overlap"], label=category, **mark.line())
-                panel.fill_between(
-                    line["step"],
-                    line["low"],
-                    line["high"],
-                    color=mark.colour,
-                    alpha=0.15,
-                    linewidth=0,
-                )
-            null = rows[rows["series"] == _SHUFFLED]
+                if len(line):
+                    panel.plot(line["step"], line["overlap"], label=category, **mark.line())
+                    # A band of one checkpoint has no width.
+                    if len(line) == 1:
+                        panel.vlines(line["step"], line["low"], line["high"], color=mark.colour, linewidth=0.7)
+                    else:
+                        panel.fill_between(
+                            line["step"], line["low"], line["high"], color=mark.colour, alpha=0.15, linewidth=0
+                        )
+            null = rows[rows["series"] == SHUFFLED]
             if len(null):
-                panel.plot(
-                    null["step"], null["overlap"], color=REFERENCE_COLOUR, linestyle="--", linewidth=1, label=_SHUFFLED
-                )
-            panel.axhline(
-                rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label="expected by chance"
-            )
+                reference(panel, null, "overlap", SHUFFLED, "--")
+            panel.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
             step_axis(panel, rows["step"].tolist())
-            panel.set_ylim(bottom=0)
             panel.set_title(model)
         axes[0][0].set_ylabel("overlap rate")
-        legend_beside(figure, categories)
+        from_zero(axes)
+        legend_beside(figure, list(found))
         return figure

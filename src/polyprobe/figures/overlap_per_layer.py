@@ -2,25 +2,39 @@
 
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from polyprobe.artefacts.dimensions import short_name
-from polyprobe.figures.style import REFERENCE_COLOUR, legend_beside, marks, panels, styled
+from polyprobe.figures.style import CHANCE, REFERENCE_COLOUR, category_marks, from_zero, legend_beside, panels, styled
 from polyprobe.figures.tables import Tables
 
 NAME: Final = "overlap_per_layer"
 TITLE: Final = "Overlap of neurons per layer"
 READING: Final = (
-    "The last checkpoint, layer by layer: layer 1 is the embedding output, the highest number the model's output. Each "
-    "line is one category, averaged over pairs of languages, with the 95 % interval of the bootstrap over languages. "
-    "The dotted line is what two random sets share."
+    "The last checkpoint of each model whose layers were scanned: layer 1 is the embedding output, the highest number "
+    "the model's output. Each line is one category, averaged over pairs of languages, with the 95 % "
+    "interval of the bootstrap over languages; the points of one layer stand side by side so that their intervals can "
+    "be told apart. The dotted line is what two random sets share."
 )
+
+_SHARE: Final = 0.6
+"""How much of the way to the next layer the points of one layer take up."""
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, category (short name), layer, overlap, low, high, expected."""
+    """model, checkpoint, category (short name), layer, overlap, low and high (may be missing), expected.
+
+    Of the models that have layers beside the study's own; where none has, of those with more than one layer.
+    """
     proper = tables.layers[tables.layers["control"] == "none"]
+    layers = {model: set(rows["layer"]) for model, rows in proper.groupby("model", sort=False)}
+    own = tables.means[tables.means["studied"].astype(bool)].groupby("model", sort=False)
+    studied = {model: set(rows["layer"]) for model, rows in own}
+    several = [model for model, found in layers.items() if len(found) > 1]
+    scanned = [model for model in several if layers[model] - studied.get(model, set())]
+    proper = proper[proper["model"].isin(scanned or several)]
     proper = proper.assign(category=proper["category"].map(short_name))
     columns = ["model", "checkpoint", "category", "layer", "overlap", "low", "high", "expected"]
     return proper[columns].sort_values("layer", kind="stable", ignore_index=True)
@@ -30,28 +44,23 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
     """One panel per model."""
     with styled():
         models = list(dict.fromkeys(data["model"]))
-        categories = list(dict.fromkeys(tables.means["category"].map(short_name)))
-        figure, axes = panels(1, len(models), legend_width=1.3)
+        found = {name: mark for name, mark in category_marks(tables.means).items() if name in set(data["category"])}
+        figure, axes = panels(1, len(models), width=4.8, height=3.0, legend_width=1.4, share_y=True)
         for model, panel in zip(models, axes[0], strict=True):
             rows = data[data["model"] == model]
-            for category, mark in marks(categories).items():
-                line = rows[rows["category"] == category]
-                if len(line):
-                    panel.errorbar(
-                        line["layer"],
-                        line["overlap"],
-                        yerr=[line["overlap"] - line["low"], line["high"] - line["overlap"]],
-                        label=category,
-                        elinewidth=0.7,
-                        **mark.line(),
-                    )
-            panel.axhline(
-                rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label="expected by chance"
-            )
-            panel.set_xticks(sorted(set(rows["layer"])))
-            panel.set_ylim(bottom=0)
+            layers = sorted(set(rows["layer"]))
+            shown = [category for category in found if category in set(rows["category"])]
+            between = _SHARE * min(np.diff(layers)) / len(shown)
+            for place, category in enumerate(shown):
+                line, mark = rows[rows["category"] == category], found[category]
+                across = line["layer"] + between * (place - (len(shown) - 1) / 2)
+                panel.vlines(across, line["low"], line["high"], color=mark.colour, linewidth=0.7)
+                panel.plot(across, line["overlap"], label=category, **mark.line() | {"linewidth": 1.0})
+            panel.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
+            panel.set_xticks(layers)
             panel.set_xlabel("layer")
             panel.set_title(f"{model}, {rows['checkpoint'].iloc[-1]}")
         axes[0][0].set_ylabel("overlap rate")
-        legend_beside(figure, categories)
+        from_zero(axes)
+        legend_beside(figure, list(found))
         return figure

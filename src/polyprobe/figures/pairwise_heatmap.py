@@ -1,67 +1,143 @@
 """Appendix B.1: the overlap of each pair of languages at the last checkpoint, with significance marks."""
 
+from collections.abc import Sequence
+from itertools import accumulate, groupby
+from math import ceil
+from textwrap import fill
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from polyprobe.artefacts.dimensions import short_name
-from polyprobe.figures.style import panels, styled
+from polyprobe.figures.style import families, panels, styled
 from polyprobe.figures.tables import Tables
 
 NAME: Final = "pairwise_heatmap"
 TITLE: Final = "Overlap of each pair of languages"
 READING: Final = (
-    "The last checkpoint, one map per category and layer: the darker, the more neurons two languages share. An orange "
-    "dot marks an overlap that is significant after the correction for many pairs. The diagonal is the noise ceiling: "
-    "the overlap of the same language's probe under two seeds."
+    "Each model's last checkpoint, one map per category and layer, with the languages that have the category: the "
+    "darker, the more neurons two of them share. An orange dot marks an overlap that is significant after the "
+    "correction for many pairs. The diagonal is the noise ceiling: the overlap of the same language's probes under "
+    "different seeds, grey where it cannot be had; what exceeds the scale has its darkest colour. Languages of one "
+    "family stand together; lines part the families, which are named below."
 )
+
+DOT_COLOUR: Final = "#e69f00"
+_COLUMNS: Final = 4
+_COLUMNS_OF_MANY: Final = 6
+_MANY: Final = 12
+_SIDE: Final = 2.05
+_MISSING: Final = "#dddddd"
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, category (short name), layer, language_x, language_y, overlap, significant."""
-    columns = ["model", "checkpoint", "category", "layer", "language_x", "language_y", "overlap", "significant"]
-    rows = tables.heatmap[columns]
-    return rows.assign(category=rows["category"].map(short_name)).reset_index(drop=True)
+    """model, checkpoint, step, category (short name), layer, language_x, language_y, overlap, corrected,
+    significant; no map of a category that one language only has."""
+    columns = ["model", "checkpoint", "step", "category", "layer", "language_x", "language_y"]
+    rows = tables.heatmap[[*columns, "overlap", "corrected", "significant"]]
+    languages = rows.groupby(["model", "category", "layer"], sort=False)["language_x"].transform("nunique")
+    rows = rows[languages > 1]
+    rows = rows.assign(category=rows["category"].map(short_name), significant=rows["significant"].astype(bool))
+    return rows.reset_index(drop=True)
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One row per category, one column per model and layer."""
+    """A grid of maps: each model begins a row; the layers of one category stand side by side."""
     with styled():
-        categories = list(dict.fromkeys(data["category"]))
-        places = sorted(set(zip(data["model"], data["layer"], strict=True)))
-        size = 0.9 + 0.2 * len(tables.languages)
-        figure, axes = panels(len(categories), len(places), width=size, height=size, legend_width=0.8)
+        maps = [
+            (model, category, layer)
+            for model in dict.fromkeys(data["model"])
+            for category, layer in _maps(data[data["model"] == model])
+        ]
+        columns = _columns(data)
+        rows = [
+            of_model[start : start + columns]
+            for _, group in groupby(maps, key=lambda entry: entry[0])
+            for of_model in [list(group)]
+            for start in range(0, len(of_model), columns)
+        ]
+        figure, axes = panels(len(rows), columns, width=_SIDE, height=_SIDE + 0.1, legend_width=0.7)
+        by_family = families(tables.languages)
+        different = data.loc[data["language_x"] != data["language_y"], "overlap"]
+        top = max(ceil(10 * different.max()) / 10, 0.1) if len(different) else 1.0
         image = None
-        for category, row in zip(categories, axes, strict=True):
-            for (model, layer), panel in zip(places, row, strict=True):
-                rows = data[(data["category"] == category) & (data["model"] == model) & (data["layer"] == layer)]
-                codes = [code for code in tables.languages if code in set(rows["language_x"])]
-                place = {code: index for index, code in enumerate(codes)}
-                rates = np.full((len(codes), len(codes)), np.nan)
-                across, down = rows["language_x"].map(place), rows["language_y"].map(place)
-                rates[down, across] = rows["overlap"]
-                image = panel.imshow(rates, cmap="Blues", vmin=0, vmax=1)
-                marked = rows["significant"].to_numpy(dtype=bool)
-                panel.plot(
-                    across[marked],
-                    down[marked],
-                    linestyle="",
-                    marker="o",
-                    markersize=3,
-                    color="#e69f00",
-                    markeredgecolor="white",
-                    markeredgewidth=0.4,
-                )
-                panel.set_xticks(range(len(codes)), labels=codes, rotation=90)
-                panel.set_yticks(range(len(codes)), labels=codes)
-                panel.grid(visible=False)
-                panel.set_title(
-                    f"{category}, layer {layer}"
-                    if len({*data["model"]}) == 1
-                    else f"{category}, {model}, layer {layer}"
-                )
+        for places, line in zip(rows, axes, strict=True):
+            for panel in line[len(places) :]:
+                panel.set_axis_off()
+            for (model, category, layer), panel in zip(places, line, strict=False):
+                cells = data[(data["model"] == model) & (data["category"] == category) & (data["layer"] == layer)]
+                image = _draw_map(panel, cells, list(by_family.values()), top)
+                name = f"{category}, layer {layer}"
+                panel.set_title(name if data["model"].nunique() == 1 else f"{model}, {name}", fontsize=7)
         if image is not None:
-            figure.colorbar(image, ax=[panel for row in axes for panel in row], label="overlap rate", shrink=0.6)
+            over = bool((data["overlap"] > top).any())
+            figure.colorbar(
+                image,
+                ax=[panel for line in axes for panel in line],
+                label="overlap rate",
+                fraction=0.03,
+                shrink=min(1.0, 2 / len(rows)),
+                aspect=25,
+                anchor=(0.0, 1.0),
+                extend="max" if over else "neither",
+            )
+        named = "; ".join(f"{family}: {' '.join(codes)}" for family, codes in by_family.items())
+        named = f"Dots: significant. Diagonal: noise ceiling. {named}."
+        figure.supxlabel(fill(named, width=int(19 * columns * _SIDE)), fontsize=6.5, x=0.01, ha="left")
         return figure
+
+
+def _maps(rows: pd.DataFrame) -> list[tuple[str, int]]:
+    """Category and layer of one model's maps, the layers of a category together."""
+    places = {
+        category: sorted(set(rows.loc[rows["category"] == category, "layer"]))
+        for category in dict.fromkeys(rows["category"])
+    }
+    return [(category, layer) for category, layers in places.items() for layer in layers]
+
+
+def _columns(data: pd.DataFrame) -> int:
+    """At most four, or six where there are many maps; a multiple of the layers, so that these stay in one row."""
+    models = [data[data["model"] == model] for model in dict.fromkeys(data["model"])]
+    layers = max((rows["layer"].nunique() for rows in models), default=1)
+    maps = [len(_maps(rows)) for rows in models]
+    most = _COLUMNS_OF_MANY if sum(maps) > _MANY else _COLUMNS
+    return min(max(layers * (most // layers), min(layers, most)), max(maps, default=1))
+
+
+def _draw_map(panel: Axes, cells: pd.DataFrame, by_family: Sequence[Sequence[str]], top: float) -> AxesImage:
+    there = set(cells["language_x"])
+    blocks = [block for codes in by_family if (block := [code for code in codes if code in there])]
+    codes = [code for block in blocks for code in block]
+    place = {code: number for number, code in enumerate(codes)}
+    rates = np.full((len(codes), len(codes)), np.nan)
+    across, down = cells["language_x"].map(place), cells["language_y"].map(place)
+    rates[down, across] = cells["overlap"]
+    panel.set_facecolor(_MISSING)
+    image = panel.imshow(rates, cmap="Blues", vmin=0, vmax=top)
+    for boundary in list(accumulate(len(block) for block in blocks))[:-1]:
+        panel.axhline(boundary - 0.5, color="black", linewidth=0.5)
+        panel.axvline(boundary - 0.5, color="black", linewidth=0.5)
+    marked = cells["significant"].to_numpy()
+    panel.plot(
+        across[marked],
+        down[marked],
+        linestyle="",
+        marker="o",
+        markersize=3,
+        color=DOT_COLOUR,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+        label="significant",
+    )
+    size = 6.5 if len(codes) <= 13 else 5
+    panel.set_xticks(range(len(codes)), labels=codes, rotation=90, fontsize=size)
+    panel.set_yticks(range(len(codes)), labels=codes, fontsize=size)
+    panel.tick_params(length=0, pad=2)
+    panel.grid(visible=False)
+    panel.spines[["left", "bottom"]].set_visible(False)
+    return image

@@ -2,17 +2,29 @@
 
 Every distinction is drawn twice, by colour and by marker or line style, so that figures read in grey and for readers
 who do not see all colours.
+
+The colour of a language is given by the study, not by what a figure happens to show. The source language is black, with
+stars; the n-th of the others, in the order of `languages` in params.yaml, has the n-th of COLOURS and of MARKERS. So a
+language that has no data somewhere leaves its colour free and shifts no other. The templates in `.dvc/plots` follow the
+same rule: dvc.yaml hands them the study's languages and its source language, as the labels of the axes, and they make
+of them the domain of their scales, the source first. Categories are ordered likewise, the study's own before those of
+the layer scan.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import numpy as np
+import pandas as pd
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from polyprobe.artefacts.dimensions import short_name
+from polyprobe.languages import language
 
 SOURCE_COLOUR: Final = "#000000"
 SOURCE_MARKER: Final = "*"
@@ -32,8 +44,26 @@ COLOURS: Final = (
 )
 """Okabe and Ito's and Tol's colour-blind safe colours; the same order as in `.dvc/plots`."""
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
+SHAPES: Final = {
+    "o": "circle",
+    "s": "square",
+    "^": "triangle-up",
+    "D": "diamond",
+    "v": "triangle-down",
+    "P": "cross",
+    "X": "M-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0L-1,-.6Z",
+    "<": "triangle-left",
+    ">": "triangle-right",
+    "p": "M0,-1L.95,-.31L.59,.81L-.59,.81L-.95,-.31Z",
+    "h": "M0,-1L.87,-.5L.87,.5L0,1L-.87,.5L-.87,-.5Z",
+    "d": "M0,-1L.6,0L0,1L-.6,0Z",
+    "*": "M0,-1L.22,-.31L.95,-.31L.36,.12L.59,.81L0,.38L-.59,.81L-.36,.12L-.95,-.31L-.22,-.31Z",
+}
+"""Each marker as Vega draws it: the name of a shape, or a path."""
 DASHES: Final = ("-", (0.0, (5.0, 1.5)), (0.0, (1.2, 1.2)), (0.0, (4.0, 1.2, 1.0, 1.2)))
 REFERENCE_COLOUR: Final = "#555555"
+SHUFFLED: Final = "shuffled labels"
+CHANCE: Final = "expected by chance"
 PANEL_WIDTH: Final = 3.1
 PANEL_HEIGHT: Final = 2.5
 
@@ -59,17 +89,52 @@ class Mark:
 
 
 def marks(things: Sequence[str]) -> dict[str, Mark]:
-    """A mark for each thing, by its place; distinct in marker and colour up to twelve."""
+    """A mark for each thing, by its place.
+
+    Twelve differ in colour and in marker; beyond them a colour comes back with the next marker, so that 144 differ.
+    """
     return {
-        thing: Mark(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+        thing: Mark(
+            COLOURS[place % len(COLOURS)],
+            MARKERS[(place + place // len(COLOURS)) % len(MARKERS)],
+            DASHES[place % len(DASHES)],
+        )
         for place, thing in enumerate(things)
     }
 
 
 def language_marks(languages: Sequence[str], source_language: str) -> dict[str, Mark]:
-    """The mark of each language of a study: the source black with a star, the others by their place."""
+    """The mark of each language of a study: the source black with a star, the others by their place among the others.
+
+    Args:
+        languages: all languages of the study, in its order.
+        source_language: one of them.
+    """
     targets = [code for code in languages if code != source_language]
     return {source_language: Mark(SOURCE_COLOUR, SOURCE_MARKER, "-")} | marks(targets)
+
+
+def category_marks(means: pd.DataFrame) -> dict[str, Mark]:
+    """The mark of each category (short name): the study's own first, then those of the layer scan.
+
+    Args:
+        means: `plots/overlap/means.csv`.
+    """
+    studied = means["studied"].astype(bool)
+    categories = [*means.loc[studied, "category"], *means.loc[~studied, "category"]]
+    return marks(list(dict.fromkeys(short_name(category) for category in categories)))
+
+
+def families(languages: Sequence[str]) -> dict[str, list[str]]:
+    """The languages by their family: families in the order in which the languages first name them.
+
+    Raises:
+        KeyError: a code is unknown.
+    """
+    found: dict[str, list[str]] = {}
+    for code in languages:
+        found.setdefault(language(code).family, []).append(code)
+    return found
 
 
 @contextmanager
@@ -101,12 +166,45 @@ def styled(hash_salt: str = "polyprobe") -> Iterator[None]:
 
 
 def panels(
-    rows: int, columns: int, *, width: float = PANEL_WIDTH, height: float = PANEL_HEIGHT, legend_width: float = 0.0
+    rows: int,
+    columns: int,
+    *,
+    width: float = PANEL_WIDTH,
+    height: float = PANEL_HEIGHT,
+    legend_width: float = 0.0,
+    share_y: bool | Literal["col"] = False,
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of rows × columns panels (inches), with room for a legend at its right."""
+    """A figure of rows × columns panels (inches), with room for a legend at its right.
+
+    share_y: one scale of the y axis for all, labelled at the left; or one per column.
+    """
     figure = Figure(figsize=(columns * width + legend_width, rows * height), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
     return figure, [list(row) for row in axes]
+
+
+def from_zero(rows: Sequence[Sequence[Axes]]) -> None:
+    """Lets the y axis begin at zero, with room for a marker there; for panels on one scale, once all are drawn."""
+    for panel in (panel for row in rows for panel in row):
+        panel.set_ylim(bottom=0)
+        panel.set_ylim(bottom=-0.02 * panel.get_ylim()[1])
+
+
+def reference(axes: Axes, rows: pd.DataFrame, value: str, label: str, dashes: str) -> None:
+    """A grey line that is no result (chance, a null, a baseline): the mean of a column at each step.
+
+    Args:
+        axes: where.
+        rows: those of one panel, with `step`.
+        value: the column.
+        label: its name in the legend.
+        dashes: matplotlib's line style.
+    """
+    line = rows.groupby("step")[value].mean()
+    if len(line) == 1:
+        axes.axhline(line.iloc[0], color=REFERENCE_COLOUR, linestyle=dashes, linewidth=1, label=label)
+    else:
+        axes.plot(line.index, line, color=REFERENCE_COLOUR, linestyle=dashes, linewidth=1, label=label)
 
 
 def step_axis(axes: Axes, steps: Sequence[int]) -> None:
@@ -119,7 +217,11 @@ def step_axis(axes: Axes, steps: Sequence[int]) -> None:
         else:
             axes.set_xscale("symlog", linthresh=positive[0])
         axes.minorticks_off()
-    places = axes.transScale.transform([(step, axes.get_ylim()[1]) for step in shown])[:, 0]
+    scale = axes.xaxis.get_transform()
+    places = scale.transform(np.array(shown, dtype=float))
+    margin = 0.05 * (places[-1] - places[0])
+    if margin:
+        axes.set_xlim(*scale.inverted().transform(np.array([places[0] - margin, places[-1] + margin])))
     kept = _apart(list(zip(shown, places, strict=True)))
     axes.set_xticks(kept, labels=[short_number(step) for step in kept])
     axes.set_xlabel("training step")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from polyprobe.artefacts import correlation, overlap, predictors, scores
+from polyprobe.artefacts import correlation, drops, overlap, predictors, scores
 from polyprobe.artefacts.correlation import Cell
 
 
@@ -16,8 +16,12 @@ class Tables:
 
     languages: Sequence[str]
     source_language: str
+    pairs: pd.DataFrame
+    """`plots/overlap/pairs.csv`."""
     means: pd.DataFrame
     """`plots/overlap/means.csv`."""
+    sizes: pd.DataFrame
+    """`plots/overlap/sizes.csv`."""
     layers: pd.DataFrame
     """`plots/overlap/layers.csv`."""
     heatmap: pd.DataFrame
@@ -34,6 +38,8 @@ class Tables:
     """`metrics/correlation.json`."""
     predictors: pd.DataFrame
     """`plots/predictors.csv`."""
+    drops: pd.DataFrame
+    """`plots/drops.csv`."""
 
 
 def read_tables(languages: Sequence[str], source_language: str, root: Path = Path()) -> Tables:
@@ -45,7 +51,9 @@ def read_tables(languages: Sequence[str], source_language: str, root: Path = Pat
     return Tables(
         languages=languages,
         source_language=source_language,
+        pairs=overlap.read_pairs(root / overlap.PAIRS),
         means=overlap.read_means(root / overlap.MEANS),
+        sizes=overlap.read_sizes(root / overlap.SIZES),
         layers=overlap.read_means(root / overlap.LAYERS),
         heatmap=overlap.read_heatmap(root / overlap.HEATMAP),
         neurons=overlap.read_neurons(root / overlap.NEURONS),
@@ -54,4 +62,5 @@ def read_tables(languages: Sequence[str], source_language: str, root: Path = Pat
         points=correlation.read_points(root / correlation.POINTS),
         cells=correlation.read(root / correlation.PATH),
         predictors=predictors.read(root / predictors.PATH),
+        drops=drops.read(root / drops.PATH),
     )

@@ -1,4 +1,7 @@
-"""Figure 5: zero-shot transfer over training steps, per language."""
+"""Figure 5 and Appendix B.3: zero-shot transfer over training steps, per language.
+
+The paper shows two models and keeps the others for B.3; here every model has its row.
+"""
 
 from typing import Final
 
@@ -6,15 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from polyprobe.artefacts.scores import MAIN_METRIC
-from polyprobe.figures.style import (
-    REFERENCE_COLOUR,
-    language_marks,
-    legend_beside,
-    panels,
-    score_name,
-    step_axis,
-    styled,
-)
+from polyprobe.figures.style import language_marks, legend_beside, panels, reference, score_name, step_axis, styled
 from polyprobe.figures.tables import Tables
 
 NAME: Final = "transfer_over_steps"
@@ -27,24 +22,26 @@ READING: Final = (
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, task, metric, language, step, score, standard_error, baseline."""
+    """model, checkpoint, step, tokens_seen (may be missing), task, metric, language, score, standard_error,
+    baseline."""
     rows = tables.transfer[tables.transfer["metric"] == tables.transfer["task"].map(MAIN_METRIC)]
-    rows = rows.assign(baseline=rows[["majority", "untrained"]].max(axis=1))
-    columns = ["model", "task", "metric", "language", "step", "score", "standard_error", "baseline"]
-    return rows[columns].reset_index(drop=True)
+    baseline = rows[["majority", "untrained"]].max(axis=1)
+    rows = rows.assign(baseline=baseline, tokens_seen=rows["tokens_seen"].astype("Int64"))
+    where = ["model", "checkpoint", "step", "tokens_seen", "task", "metric", "language"]
+    return rows[[*where, "score", "standard_error", "baseline"]].reset_index(drop=True)
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
     """One row per model, one column per task."""
     with styled():
         models, tasks = (list(dict.fromkeys(data[name])) for name in ("model", "task"))
-        figure, axes = panels(len(models), len(tasks), legend_width=0.9)
+        figure, axes = panels(len(models), len(tasks), legend_width=0.9, share_y="col")
         labels = [_label(code, tables.source_language) for code in tables.languages]
         for model, row in zip(models, axes, strict=True):
             for task, panel in zip(tasks, row, strict=True):
                 rows = data[(data["task"] == task) & (data["model"] == model)]
                 for code, mark in language_marks(tables.languages, tables.source_language).items():
-                    line = rows[rows["language"] == code].sort_values("step")
+                    line = rows[rows["language"] == code].sort_values("step", kind="stable")
                     if len(line):
                         panel.errorbar(
                             line["step"],
@@ -54,10 +51,7 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
                             elinewidth=0.7,
                             **mark.line(),
                         )
-                baseline = rows.groupby("step")["baseline"].mean()
-                panel.plot(
-                    baseline.index, baseline, color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label="baseline"
-                )
+                reference(panel, rows, "baseline", "baseline", ":")
                 step_axis(panel, rows["step"].tolist())
                 panel.set_title(f"{model}, {task.upper()}")
                 panel.set_ylabel(score_name(data.loc[data["task"] == task, "metric"].iloc[0]))

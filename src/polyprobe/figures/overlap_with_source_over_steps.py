@@ -1,0 +1,73 @@
+"""Appendix B.2: the overlap of each target language with the source language over training steps, per layer."""
+
+from typing import Final
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from polyprobe.figures.style import (
+    CHANCE,
+    REFERENCE_COLOUR,
+    from_zero,
+    language_marks,
+    legend_beside,
+    panels,
+    step_axis,
+    styled,
+)
+from polyprobe.figures.tables import Tables
+
+NAME: Final = "overlap_with_source_over_steps"
+TITLE: Final = "Overlap with the source language over training"
+READING: Final = (
+    "Each line is one target language: the share of the k most informative neurons that it has in common with the "
+    "source language, averaged over those of the study's categories that both have, so that languages differ in what "
+    "they are averaged over. One panel per model and layer. The dotted line is what two random sets of k neurons share."
+)
+
+
+def data(tables: Tables) -> pd.DataFrame:
+    """model, checkpoint, step, tokens_seen (may be missing), layer, language, categories (how many are averaged),
+    overlap, corrected, expected; in the study's order of target languages."""
+    source = tables.source_language
+    rows = tables.pairs[tables.pairs["studied"].astype(bool) & (tables.pairs["control"] == "none")]
+    rows = rows[((rows["language_a"] == source) | (rows["language_b"] == source))]
+    rows = rows[rows["language_a"] != rows["language_b"]]
+    language = rows["language_a"].where(rows["language_b"] == source, rows["language_b"])
+    rows = rows.assign(language=language, tokens_seen=rows["tokens_seen"].astype("Int64"))
+    values = ["overlap", "corrected", "expected"]
+    where = ["model", "layer", "checkpoint", "language"]
+    averaged = rows.groupby(where, sort=False, as_index=False).agg(
+        step=("step", "first"),
+        tokens_seen=("tokens_seen", "first"),
+        categories=("category", "nunique"),
+        **{name: (name, "mean") for name in values},
+    )
+    place = {code: number for number, code in enumerate(tables.languages)}
+    averaged = averaged.sort_values("language", key=lambda codes: codes.map(place), kind="stable", ignore_index=True)
+    return averaged[["model", "checkpoint", "step", "tokens_seen", "layer", "language", "categories", *values]]
+
+
+def draw(data: pd.DataFrame, tables: Tables) -> Figure:
+    """One row per model, one column per layer, on one scale of overlap."""
+    with styled():
+        models = list(dict.fromkeys(data["model"]))
+        layers = {model: sorted(set(data.loc[data["model"] == model, "layer"])) for model in models}
+        columns = max((len(found) for found in layers.values()), default=1)
+        figure, axes = panels(len(models), columns, legend_width=1.4, share_y=True)
+        for model, row in zip(models, axes, strict=True):
+            for panel in row[len(layers[model]) :]:
+                panel.set_axis_off()
+            for layer, panel in zip(layers[model], row, strict=False):
+                rows = data[(data["model"] == model) & (data["layer"] == layer)]
+                for code, mark in language_marks(tables.languages, tables.source_language).items():
+                    line = rows[rows["language"] == code].sort_values("step", kind="stable")
+                    if len(line):
+                        panel.plot(line["step"], line["overlap"], label=code, **mark.line())
+                panel.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
+                step_axis(panel, rows["step"].tolist())
+                panel.set_title(f"{model}, layer {layer}")
+            row[0].set_ylabel(f"overlap rate with {tables.source_language}")
+        from_zero(axes)
+        legend_beside(figure, tables.languages)
+        return figure
