@@ -14,6 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 from tiny_project import Project
 
+from polyprobe.running.run_log import NAME as LOG
+
 pytestmark = pytest.mark.pipeline
 
 STAGES = ("pretrain@pocket", "extract@step-20", "probe@step-20", "finetune_pos@step-20")
@@ -118,5 +120,6 @@ def test_a_killed_study_goes_on_to_the_same_bytes(finished: Project, victim: Vic
     expected, found = contents(finished), contents(victim.project)
     assert {name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)} == set()
     assert "up to date" in victim.project.dvc("status")
-    unfinished = [entry.name for entry in (victim.project.path / ".scratch").glob("*") if "probes" not in entry.name]
-    assert unfinished == [], "scratch is removed at the end, but for remembered probes"
+    scratch = [entry.name for entry in (victim.project.path / ".scratch").glob("*")]
+    unfinished = [name for name in scratch if name != LOG and "probes" not in name]
+    assert unfinished == [], "scratch is removed at the end, but for remembered probes and the log of runs"

@@ -1,11 +1,13 @@
 """How a stage's module becomes a command: `python -m polyprobe.stages.NAME [KEY]`."""
 
+import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from polyprobe.running.errors import BadInputError
+from polyprobe.running.run_log import logged
 from polyprobe.study import PARAMS, Study, load_study
 
 
@@ -26,11 +28,19 @@ def run_keyed_stage(stage: Callable[[Study, str], None], *, section: Literal["ch
     _run(keyed, "KEY")
 
 
+def parameters_digest(study: Study) -> str:
+    """A digest of all parameters, defaults too: the same for the same study, however its file is written."""
+    return hashlib.sha256(study.model_dump_json().encode()).hexdigest()[:16]
+
+
 def _run(call: Callable[[list[str], Study], None], usage: str) -> None:
     arguments = sys.argv[1:]
+    name = Path(sys.argv[0]).stem
     if len(arguments) != len(usage.split()):
-        sys.exit(f"usage: python -m polyprobe.stages.{Path(sys.argv[0]).stem} {usage}".rstrip())
+        sys.exit(f"usage: python -m polyprobe.stages.{name} {usage}".rstrip())
     try:
-        call(arguments, load_study())
+        study = load_study()
+        with logged(study.study, parameters_digest(study), name, arguments):
+            call(arguments, study)
     except BadInputError as error:
         sys.exit(f"error: {error}")
