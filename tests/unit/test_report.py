@@ -1,5 +1,8 @@
-"""The HTML page: whole, offline, escaped, the same bytes each time."""
+"""The HTML page: whole, offline, escaped, the same bytes each time. (In a browser: test_report_in_a_browser.py.)"""
 
+import base64
+import io
+import json
 import re
 from collections import Counter
 from contextlib import chdir
@@ -9,12 +12,15 @@ from pathlib import Path
 
 import pytest
 import synthetic_study
+from fontTools.ttLib import TTFont
 from synthetic_study import POCKET, Synthetic
 
 from polyprobe.artefacts import corpus, correlation, manifest, overlap
 from polyprobe.figures import FIGURES
-from polyprobe.report.inline_svg import inline_svg
+from polyprobe.report.charts import CHARTS
+from polyprobe.report.fonts import font_faces
 from polyprobe.report.listings import corpus_listing, neuron_listing, p_value, selection_listings
+from polyprobe.report.page import _json
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.correlate import correlate
 from polyprobe.stages.predictors import predictors
@@ -75,12 +81,24 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(page: Page) -> None:
 
 
 def test_the_page_needs_no_network(root: Path, page: Page) -> None:
-    files = {link for link in page.links if not link.startswith(("#", "data:"))}
-    assert files == {f"figures/{figure.NAME}.{ending}" for figure in FIGURES for ending in ("svg", "pdf")}
-    assert all((root / "data/report" / file).stat().st_size > 1000 for file in files)
+    assert [link for link in page.links if not link.startswith(("#", "data:"))] == []
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
     text = (root / INDEX).read_text(encoding="utf-8")
-    assert not re.search(r"@import|url\(['\"]?http|<script", text)
+    assert "default-src 'none'" in text
+    own = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"@import|url\(['\"]?http|src=['\"]?http", own)
+
+
+def test_figures_for_print_are_in_the_page(root: Path, page: Page) -> None:
+    drawn = {figure.NAME for figure in FIGURES}
+    held = {base64.b64decode(link.split(",", 1)[1]) for link in page.links if ";base64," in link}
+    files = [root / f"data/report/figures/{name}.{kind}" for name in drawn for kind in ("svg", "pdf")]
+    assert held == {file.read_bytes() for file in files}
+    assert min(map(len, held)) > 1000
+
+
+def test_every_figure_has_its_chart(page: Page) -> None:
+    assert {figure.NAME for figure in FIGURES} == {*CHARTS, "pairwise_heatmap"} <= set(page.ids)
 
 
 def test_tables_and_drawings_can_be_read_aloud(root: Path, page: Page) -> None:
@@ -88,7 +106,7 @@ def test_tables_and_drawings_can_be_read_aloud(root: Path, page: Page) -> None:
     assert page.heads_without_scope == 0
     text = (root / INDEX).read_text(encoding="utf-8")
     for figure in FIGURES:
-        assert f'role="img" aria-label="{figure.TITLE}"' in text
+        assert f'role="group" aria-label="{figure.TITLE}"' in text
 
 
 def test_the_page_shows_the_numbers(root: Path) -> None:
@@ -101,7 +119,7 @@ def test_the_page_shows_the_numbers(root: Path) -> None:
     assert "800 / 100 / 100" in text
     assert "fewer than two values with 20 words" in text
     assert "step-180" in text
-    assert "Transfer at chance" not in text
+    assert "What is missing here" not in text
 
 
 @pytest.fixture
@@ -121,10 +139,9 @@ def test_what_is_withheld_and_what_was_dropped_is_said(tmp_path: Path) -> None:
         predictors(synthetic_study.params(study))
         report(synthetic_study.params(study))
     text = (tmp_path / INDEX).read_text(encoding="utf-8")
-    assert "Transfer at chance: pocket, POS; pocket, XNLI." in text
-    assert "withheld or none" in text
+    assert "at chance" in text
     assert "dropped as a duplicate" in text
-    assert not re.search(r"\bnan\b|\bNone\b", re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL))
+    assert not re.search(r"\bnan\b|\bNone\b", re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL))
 
 
 @pytest.mark.usefixtures("one_figure")
@@ -144,12 +161,23 @@ def test_a_report_is_reproducible_escaped_and_stays_when_a_table_is_missing(tmp_
         assert INDEX.read_text(encoding="utf-8") == text
 
 
-def test_inline_drawings_keep_their_references() -> None:
-    svg = '<?xml version="1.0"?>\n<svg width="1"><g id="a" clip-path="url(#b)"/><use xlink:href="#a"/></svg>'
-    assert inline_svg(svg, "one", "A title") == (
-        '<svg role="img" aria-label="A title" width="1"><g id="one-a" clip-path="url(#one-b)"/>'
-        '<use xlink:href="#one-a"/></svg>'
-    )
+def test_data_in_the_page_cannot_end_its_script(tmp_path: Path) -> None:
+    """Codes of checkpoints are checked; texts that come from elsewhere are not trusted all the same."""
+    hostile = "</script><script>alert(1)</script>"
+    shown = str(_json({"name": hostile, "line": "\u2028"}))
+    assert "<" not in shown
+    assert json.loads(shown)["name"] == hostile
+
+
+def test_the_font_holds_what_is_shown_and_is_the_same_each_time() -> None:
+    first = font_faces("naïve ρ")
+    assert first == font_faces("ρ naïve")
+    assert first != font_faces("")
+    faces = [TTFont(io.BytesIO(base64.b64decode(face))) for face in re.findall(r"base64,([^)]+)\)", first)]
+    assert len(faces) == 2
+    for face in faces:
+        assert set(map(ord, "naïveρ–")) <= set(face.getBestCmap())
+        assert len(face.getBestCmap()) < 200
 
 
 def test_categories_that_no_language_has_are_left_out_of_the_corpus_table() -> None:

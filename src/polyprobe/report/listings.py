@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from polyprobe.analysis.coverage import measured_coverage
 from polyprobe.artefacts.correlation import Cell
 from polyprobe.artefacts.dimensions import short_name
 from polyprobe.artefacts.manifest import Manifest
@@ -87,7 +88,7 @@ def selection_listings(tables: Tables) -> list[Listing]:
     proper = tables.layers[tables.layers["control"] == "none"]
     listings = []
     for model, scan in proper.groupby("model", sort=False):
-        if scan["layer"].nunique() < 2:
+        if scan["studied"].astype(bool).all() or scan["layer"].nunique() < 2:
             continue
         # So many languages have the category: each two of them are a pair.
         scan = scan.assign(languages=(1 + (1 + 8 * scan["pairs"]) ** 0.5) / 2)
@@ -229,6 +230,7 @@ def correlation_listing(cells: Sequence[Cell], *, total: bool) -> Listing:
             "permutation p",
             "within language",
             "within checkpoint",
+            "mixed model's slope",
             "",
         ],
         [
@@ -247,13 +249,35 @@ def correlation_listing(cells: Sequence[Cell], *, total: bool) -> Listing:
                 else f"{p_value(cell['permutation_p'])} (least {p_value(cell['smallest_p'])})",
                 number(cell["within_language"]),
                 number(cell["within_checkpoint"]),
+                MISSING if cell["mixed_slope"] is None else _slope(cell),
                 cell["note"] or ("with the converged model" if cell["converged_included"] else ""),
             ]
             for cell in shown
         ],
         "p takes the points for independent, as the paper does; the interval resamples whole checkpoints, and the "
-        "permutation p permutes whole checkpoints (in brackets the smallest p that so few can give).",
+        "permutation p permutes whole checkpoints (in brackets the smallest p that so few can give). The mixed model "
+        "has an intercept for each language; its slope is score per unit of overlap. " + _coverage(shown),
     )
+
+
+def _slope(cell: Cell) -> str:
+    interval = cell["mixed_interval"]
+    return number(cell["mixed_slope"]) + (f" ({number(interval[0])} to {number(interval[1])})" if interval else "")
+
+
+def _coverage(cells: Sequence[Cell]) -> str:
+    """How often an interval over so few checkpoints holds the truth, as simulated."""
+    found = {
+        (count, aggregation): share
+        for count, aggregation in sorted(
+            {(cell["checkpoints"], cell["aggregation"]) for cell in cells if cell["interval"]}
+        )
+        if (share := measured_coverage(count, aggregation)) is not None
+    }
+    if not found:
+        return ""
+    told = ", ".join(f"{share:.0%} at {count} checkpoints ({name})" for (count, name), share in found.items())
+    return f"Called 95%, the interval held the truth less often in simulated studies: {told}."
 
 
 def predictor_listing(table: pd.DataFrame) -> Listing:
@@ -277,7 +301,31 @@ def predictor_listing(table: pd.DataFrame) -> Listing:
         ],
         "Similarity: of parallel sentences, above that of mismatched ones. In overlap's own row all other predictors "
         "are held fixed at once. An interval that holds 0 says that overlap adds nothing that is seen here; it "
-        "resamples whole checkpoints, and with few of them it is too narrow.",
+        "draws checkpoints again, for pairwise points languages too; with few of them there is none.",
+    )
+
+
+def drop_listing(table: pd.DataFrame) -> Listing:
+    """The checkpoints at which overlap or transfer falls by more than the noise (section 4.2)."""
+    falls = table[table["drop"].astype(bool)]
+    return Listing(
+        "Falls by more than the noise",
+        ["model", "what", "checkpoint", "step", "from", "to", "change", "± (one standard error)"],
+        [
+            [
+                str(row["model"]),
+                "overlap" if row["series"] == "overlap" else str(row["series"]).upper(),
+                str(row["checkpoint"]),
+                f"{row['step']:,}",
+                number(row["value"] - row["change"]),
+                number(row["value"]),
+                number(row["change"]),
+                number(row["noise"]),
+            ]
+            for row in falls.to_dict("records")
+        ],
+        "Each checkpoint against the one before it: means over pairs of languages, or over target languages, that fall "
+        "by more than two standard errors of the change.",
     )
 
 
@@ -309,7 +357,7 @@ def _survival(entry: dict[str, Any] | None) -> str:
 
 def number(value: float | None) -> str:
     """Three decimals, or a dash for what is not there."""
-    return MISSING if value is None or pd.isna(value) else f"{value:.3f}"
+    return MISSING if value is None or pd.isna(value) else f"{value:z.3f}"
 
 
 def p_value(value: float | None) -> str:

@@ -1,59 +1,72 @@
-"""`data/report/`: one HTML page that needs no network, and its figures as SVG and PDF."""
+"""`data/report/`: one self-contained HTML page, and its figures for print as SVG and PDF."""
 
-import html
+import base64
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.figures import FIGURES, Tables, save
-from polyprobe.report.inline_svg import inline_svg
-from polyprobe.report.listings import (
-    checkpoint_listing,
-    corpus_listing,
-    correlation_listing,
-    neuron_listing,
-    overlap_listings,
-    predictor_listing,
-    selection_listings,
-    transfer_listings,
-)
+from polyprobe.figures.style import families
+from polyprobe.report import citation, listings
+from polyprobe.report.charts import CHARTS
+from polyprobe.report.colours import style_sheet, with_variables
+from polyprobe.report.explorer import explorer
+from polyprobe.report.fonts import font_faces
+from polyprobe.report.headline import headline
+from polyprobe.report.licences import licence_listing
+from polyprobe.report.missing import missing
+from polyprobe.report.paper_table import paper_comparison
+from polyprobe.report.parameters import parameter_listing
+from polyprobe.report.provenance import model_listing, task_data_listing, treebank_listing
 from polyprobe.running.files import new_folder
+from polyprobe.study import Study
 
 FOLDER: Final = Path("data/report")
-TEMPLATE: Final = "page.html"
-
-SUMMARY_NAMES: Final = {
-    "overlap_first": "overlap, first checkpoint",
-    "overlap_last": "overlap, last checkpoint",
-    "overlap_chance": "overlap by chance",
-    "overlap_null": "corrected overlap, shuffled labels",
-    "ceiling_last": "noise ceiling",
-    "xnli_last": "XNLI zero-shot, last checkpoint",
-    "pos_last": "POS zero-shot, last checkpoint",
-    "xnli_average_r": "r of overlap and XNLI",
-    "pos_average_r": "r of overlap and POS",
-}
+PAGE: Final = FOLDER / "index.html"
+VEGA_LITE: Final = "6.4"
+"""The version whose specifications Altair writes."""
+_SECTIONS: Final[tuple[tuple[str, str], ...]] = (
+    ("overlap", "Overlap"),
+    ("transfer", "Transfer"),
+    ("correlation", "Overlap and transfer"),
+    ("paper", "Beside the paper"),
+    ("run", "What was run"),
+    ("corpus", "Corpus"),
+    ("cite", "How to cite"),
+)
+_HERE: Final = Path(__file__).parent
 
 
 def write_report(
     folder: Path,
     tables: Tables,
     *,
-    study: str,
+    study: Study,
     manifests: Sequence[Manifest],
     corpus: Sequence[dict[str, Any]],
     summary: Mapping[str, float | None],
+    treebanks: Mapping[str, Sequence[dict[str, Any]]],
+    task_data: Sequence[dict[str, Any]],
 ) -> None:
-    """Writes `index.html` and `figures/*.svg`, `figures/*.pdf`, whole or not at all.
+    """Writes `index.html` and `figures/*.svg`, `figures/*.pdf`, whole or not at all; the same bytes for the same study.
+
+    The page loads nothing: libraries, data, font and the figures for print are in it.
 
     Args:
         folder: where; what is there is replaced.
         tables: the study's tables.
-        study: its name.
+        study: its parameters.
         manifests: its checkpoints, dropped ones too.
         corpus: `metrics/corpus.json`.
         summary: `metrics/summary.json`.
+        treebanks: `metrics/treebanks.json`.
+        task_data: `metrics/transfer_data.json`.
     """
     import jinja2
 
@@ -66,46 +79,87 @@ def write_report(
     )
     with new_folder(folder) as temporary:
         (temporary / "figures").mkdir()
-        page = environment.get_template(TEMPLATE).render(
-            study=study,
-            languages=tables.languages,
-            source_language=tables.source_language,
-            summary=[
-                (SUMMARY_NAMES.get(name, name), "withheld or none" if value is None else f"{value:.3f}")
-                for name, value in summary.items()
+        figures = _draw_all(tables, temporary / "figures")
+        charts = {name: asdict(draw(tables)) for name, draw in CHARTS.items() if name in figures}
+        pairs = explorer(tables.pairs, [code for codes in families(tables.languages).values() for code in codes])
+        paper = paper_comparison(tables.cells, [found.model for found in manifests])
+        contents = {
+            "study": study.study,
+            "languages": tables.languages,
+            "source_language": tables.source_language,
+            "sections": [section for section in _SECTIONS if paper or section[0] != "paper"],
+            "summary": headline(summary, tables),
+            "missing": missing(study, tables, manifests, corpus),
+            "figures": figures,
+            "provenance": [
+                model_listing(manifests),
+                treebank_listing(treebanks),
+                task_data_listing(task_data, study.transfer.source),
+                licence_listing(manifests, treebanks, task_data, study.transfer.source),
             ],
-            at_chance=_at_chance(tables),
-            figures=_draw_all(tables, temporary / "figures"),
-            checkpoints=checkpoint_listing(manifests),
-            overlap=overlap_listings(tables),
-            neurons=neuron_listing(tables.neurons),
-            selection=selection_listings(tables),
-            transfer=transfer_listings(tables),
-            correlation=correlation_listing(tables.cells, total=True),
-            correlation_parts=correlation_listing(tables.cells, total=False),
-            predictors=predictor_listing(tables.predictors),
-            corpus=corpus_listing(corpus),
+            "parameters": parameter_listing(study),
+            "overlap": listings.overlap_listings(tables),
+            "neurons": listings.neuron_listing(tables.neurons),
+            "selection": listings.selection_listings(tables),
+            "transfer": listings.transfer_listings(tables),
+            "correlation": listings.correlation_listing(tables.cells, total=True),
+            "correlation_parts": listings.correlation_listing(tables.cells, total=False),
+            "predictors": listings.predictor_listing(tables.predictors),
+            "drops": listings.drop_listing(tables.drops),
+            "paper": paper,
+            "corpus": listings.corpus_listing(corpus),
+            "citation": citation.TEXT,
+        }
+        page = environment.get_template("page.html").render(
+            **contents,
+            colours=Markup(style_sheet()),
+            style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+            charts=_json(with_variables(charts)),
+            pairs=_json(pairs),
+            library=Markup(_library()),
+            script=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+            fonts=Markup(font_faces(_texts({**contents, "figures": {}}))),
         )
         (temporary / "index.html").write_text(page + "\n", encoding="utf-8")
 
 
-def _draw_all(tables: Tables, folder: Path) -> dict[str, dict[str, str]]:
-    drawn = {}
+def _draw_all(tables: Tables, folder: Path) -> dict[str, dict[str, Any]]:
+    """Each figure that the study has data for: its texts, and its files in base 64."""
+    drawn: dict[str, dict[str, Any]] = {}
     for figure in FIGURES:
         data = figure.data(tables)
         if data.empty:
             continue
         save(figure.draw(data, tables), folder, figure.NAME)
-        svg = (folder / f"{figure.NAME}.svg").read_text(encoding="utf-8")
-        title = html.escape(figure.TITLE, quote=True)
-        drawn[figure.NAME] = {
-            "title": figure.TITLE,
-            "reading": figure.READING,
-            "svg": inline_svg(svg, figure.NAME, title),
+        files = {
+            kind: base64.b64encode((folder / f"{figure.NAME}.{kind}").read_bytes()).decode("ascii")
+            for kind in ("svg", "pdf")
         }
+        interactive = figure.NAME in CHARTS
+        drawn[figure.NAME] = {"title": figure.TITLE, "reading": figure.READING, "interactive": interactive} | files
     return drawn
 
 
-def _at_chance(tables: Tables) -> list[str]:
-    """Model and task whose transfer is at chance."""
-    return sorted({f"{cell['model']}, {cell['task'].upper()}" for cell in tables.cells if cell["at_chance"]})
+def _json(value: object) -> Markup:
+    """JSON that can stand in a script element whatever texts it holds."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _texts(value: object) -> str:
+    """Every character that contents show."""
+    if isinstance(value, Mapping):
+        return "".join(map(_texts, value.values()))
+    if isinstance(value, list | tuple):
+        return "".join(map(_texts, value))
+    return _texts(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
+    # In a function, so that its names meet no others; a closing tag would end the element early.
+    return f"(() => {{{bundle}}})();".replace("</script", "<\\/script")

@@ -8,16 +8,18 @@ def report(study: Study) -> None:
     """Writes `data/report/`."""
     from polyprobe.artefacts import corpus, correlation, manifest
     from polyprobe.figures import read_tables
-    from polyprobe.report import write_report
+    from polyprobe.report import provenance, write_report
     from polyprobe.report.page import FOLDER
 
     write_report(
         FOLDER,
         read_tables(study.languages, study.source_language),
-        study=study.study,
+        study=study,
         manifests=[manifest.read(manifest.path(key)) for key in study.checkpoints],
         corpus=corpus.read(),
         summary=correlation.read_summary(),
+        treebanks=provenance.read_treebanks(),
+        task_data=provenance.read_task_data(),
     )
 
 
