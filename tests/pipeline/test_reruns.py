@@ -150,8 +150,8 @@ def test_the_notebook_interface_reads_every_table(project: Project) -> None:
 
     tables = load_results(project.path)
     measured = "words corpus probes similarity scores confusion label_scores".split()
-    overlaps = "overlap overlap_means shared_neurons category_overlap informativeness".split()
-    summed_up = "transfer correlation predictors points".split()
+    overlaps = "overlap overlap_means overlap_sizes shared_neurons category_overlap informativeness".split()
+    summed_up = "transfer correlation predictors drops points".split()
     assert set(tables) == {*measured, *overlaps, *summed_up}
     # Of two languages there are no neurons that three share.
     assert {name for name, table in tables.items() if table.empty} == {"shared_neurons"}

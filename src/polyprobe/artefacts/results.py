@@ -5,13 +5,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from polyprobe.artefacts import confusion, corpus, correlation, overlap, predictors, probes, scores, similarity, words
+from polyprobe.artefacts import (
+    confusion,
+    corpus,
+    correlation,
+    drops,
+    overlap,
+    predictors,
+    probes,
+    scores,
+    similarity,
+    words,
+)
 
 
 def load(root: Path) -> dict[str, pd.DataFrame]:
     """The tables that are there: words, corpus, probes, similarity, scores, confusion, label_scores, overlap,
-    overlap_means, shared_neurons, category_overlap, informativeness, transfer, correlation, predictors, points. Tables
-    that lie in one file per language, checkpoint or task come joined, with that column in front."""
+    overlap_means, overlap_sizes, shared_neurons, category_overlap, informativeness, transfer, drops, correlation,
+    predictors, points. Tables that lie in one file per language, checkpoint or task come joined, with that column in
+    front."""
     found: dict[str, pd.DataFrame] = {}
 
     def joined(
@@ -52,10 +64,12 @@ def load(root: Path) -> dict[str, pd.DataFrame]:
     for name, read, file in (
         ("overlap", overlap.read_pairs, overlap.PAIRS),
         ("overlap_means", overlap.read_means, overlap.MEANS),
+        ("overlap_sizes", overlap.read_sizes, overlap.SIZES),
         ("shared_neurons", overlap.read_neurons, overlap.NEURONS),
         ("category_overlap", overlap.read_categories, overlap.CATEGORIES),
         ("informativeness", probes.read_plot, probes.PLOT),
         ("transfer", scores.read_plot, scores.PLOT),
+        ("drops", drops.read, drops.PATH),
         ("predictors", predictors.read, predictors.PATH),
         ("points", correlation.read_points, correlation.POINTS),
     ):
