@@ -21,6 +21,7 @@ def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.M
     figures = tmp_path / "data/report/figures"
     figures.mkdir(parents=True)
     (figures / "overlap_over_steps.svg").write_text("<svg/>", encoding="utf-8")
+    (tmp_path / "data/report/index.html").write_text("<p>The report</p>", encoding="utf-8")
     write_results(tmp_path / "docs/results.md", synthetic_study.params())
     page = (tmp_path / "docs/results.md").read_text(encoding="utf-8")
     table = scores.read_plot(tmp_path / scores.PLOT)
@@ -33,6 +34,7 @@ def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.M
     assert f"![Overlap over steps](results/{study}/figures/overlap_over_steps.svg)" in page
     kept = tmp_path / "docs/results" / study
     assert (kept / scores.PLOT).read_bytes() == (tmp_path / scores.PLOT).read_bytes()
+    assert (kept / "report.html").read_text(encoding="utf-8") == "<p>The report</p>"
     (kept / "notes.md").write_text("## Notes\n\nMine.\n", encoding="utf-8")
     write_results(tmp_path / "docs/results.md", synthetic_study.params())
     assert (tmp_path / "docs/results.md").read_text(encoding="utf-8") == f"{page}\n## Notes\n\nMine.\n"
@@ -51,6 +53,7 @@ def test_several_models_have_tables_of_their_own(tmp_path: Path, monkeypatch: py
     transfer = tables.transfer
     scores.write_plot(scores.PLOT, transfer[(transfer["model"] != "other") | (transfer["task"] == "xnli")])
     (tmp_path / "data/report/figures").mkdir(parents=True)
+    (tmp_path / "data/report/index.html").touch()
     write_results(tmp_path / "docs/results.md", synthetic_study.params(study))
     page = (tmp_path / "docs/results.md").read_text(encoding="utf-8")
     assert f"k = 16 (means for every k of [8, 16]: {overlap.SIZES.as_posix()})" in page

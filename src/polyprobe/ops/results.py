@@ -1,6 +1,6 @@
 """A page of a finished study's results: `python -m polyprobe.ops.results PAGE.md`.
 
-Writes the page, and beside it `results/STUDY/` with what it shows: the study's metrics, plot tables and figures
+Writes the page, and beside it `results/STUDY/` with what it shows: the study's metrics, plot tables, figures and report
 (numbers only, no text of a treebank). A file `notes.md` in that folder is kept and ends the page.
 """
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FIGURES: Final = Path("data/report/figures")
+_REPORT: Final = Path("data/report/index.html")
+_REPORT_COPY: Final = "report.html"
 _NOTES: Final = "notes.md"
 _INTRODUCTIONS: Final = {
     "Overlap per step and category": "Chance-corrected overlap of neurons, mean over language pairs and the study's "
@@ -56,6 +58,7 @@ def write_results(page: Path, study: Study) -> None:
         (folder / "figures").mkdir()
         for figure in sorted(_FIGURES.glob("*.svg")):
             shutil.copy(figure, folder / "figures")
+        shutil.copy(_REPORT, folder / _REPORT_COPY)
     with new_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -103,7 +106,8 @@ def _head(study: Study, page: Path) -> str:
     return (
         f"Made by `python -m polyprobe.ops.study use {study.study} && dvc repro && "
         f"python -m polyprobe.ops.results {page}`; the tables behind it are in "
-        f"[{_folder(study)}/]({_folder(study)}/).\n\n"
+        f"[{_folder(study)}/]({_folder(study)}/), among them the study's report, one page to look at in a browser: "
+        f"[{_REPORT_COPY}]({_folder(study)}/{_REPORT_COPY}).\n\n"
         f"Languages: {' '.join(study.languages)} (source: {study.source_language}). k = {study.k}{others}; probes per "
         f"language, category and layer: {study.probe.seeds}; words per language at most (train / dev / test): "
         f"{words}.\n\n"
