@@ -19,6 +19,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 from synthetic_study import PAPER_FULL, POCKET, ROOT, Synthetic
 
+from polyprobe.artefacts import corpus, overlap
+from polyprobe.stages.correlate import correlate
+from polyprobe.stages.predictors import predictors
 from polyprobe.stages.report import report
 
 pytestmark = needs_chromium
@@ -192,6 +195,40 @@ def test_what_is_missing_is_said_and_no_chart_is_empty(browser: Browser, study: 
     opened(browser, page)
     drawn_alone(browser, page)
     assert browser.run("return document.querySelector('.flag')?.textContent.length") > 20
+
+
+def test_a_task_that_was_not_run_and_a_category_of_one_language(browser: Browser, tmp_path: Path) -> None:
+    study = synthetic_study.params(POCKET)
+    synthetic_study.write(tmp_path, POCKET)
+    shutil.rmtree(tmp_path / "data/transfer/xnli")
+    for file in (overlap.PAIRS, overlap.MEANS, overlap.SIZES, overlap.LAYERS, overlap.HEATMAP):
+        read, write = (
+            (overlap.read_pairs, overlap.write_pairs) if file == overlap.PAIRS
+            else (overlap.read_heatmap, overlap.write_heatmap) if file == overlap.HEATMAP
+            else (overlap.read_means, overlap.write_means)
+        )  # fmt: skip
+        table = read(tmp_path / file)
+        gone = table["category"] == "Gender and Noun Class"
+        if {"language_a", "language_b"} <= set(table.columns):
+            gone &= ~((table["language_a"] == "qaa") & (table["language_b"] == "qaa"))
+        write(tmp_path / file, table[~gone])
+    entries = [
+        entry | {"probed": False, "reason": "no words"}
+        if entry["category"] == "Gender and Noun Class" and entry["language"] != "qaa"
+        else entry
+        for entry in synthetic_study.corpus_entries(POCKET)
+    ]
+    corpus.write(tmp_path / corpus.PATH, entries)
+    with chdir(tmp_path):
+        correlate(study)
+        predictors(study)
+        report(study)
+    opened(browser, tmp_path / INDEX)
+    drawn_alone(browser, tmp_path / INDEX)
+    told = browser.run("return document.querySelector('.flag').textContent")
+    assert "XNLI" in told
+    assert "Gender" in told
+    assert "qaa alone has it" in told
 
 
 def test_dvc_plots_show_is_drawn_without_a_network(browser: Browser, tmp_path: Path) -> None:
