@@ -54,7 +54,7 @@ def write_results(page: Path, study: Study) -> None:
         if said:
             (folder / _NOTES).write_text(said, encoding="utf-8")
         for kept in ("metrics", "plots"):
-            shutil.copytree(kept, folder / kept, ignore=shutil.ignore_patterns(".gitignore"))
+            shutil.copytree(kept, folder / kept, ignore=shutil.ignore_patterns(".gitignore", "subwords"))
         (folder / "figures").mkdir()
         for figure in sorted(_FIGURES.glob("*.svg")):
             shutil.copy(figure, folder / "figures")
