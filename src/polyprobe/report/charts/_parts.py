@@ -103,7 +103,9 @@ def _axis(values: pd.Series, field: str, title: str) -> alt.X:
             if shown[0] > 0
             else alt.Scale(type="symlog", constant=positive[0], nice=False, padding=12)
         )
-    axis = alt.Axis(values=shown, format="~s", labelOverlap="greedy", labelSeparation=4, grid=False)
+    axis = alt.Axis(
+        values=shown, labelExpr="format(datum.value, '.3~s')", labelOverlap="greedy", labelSeparation=4, grid=False
+    )
     return alt.X(f"{field}:Q", title=title, scale=scale, axis=axis)
 
 

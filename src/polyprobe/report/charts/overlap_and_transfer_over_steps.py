@@ -24,10 +24,10 @@ def chart(tables: Tables) -> parts.Chart:
         points = base.mark_point(filled=True, size=45).encode(
             shape=parts.shape(kinds, "model"), tooltip=parts.tooltip("model:N", "step:Q", "panel:N", "value:Q")
         )
-        rings = (
-            base.transform_filter(alt.datum.falls)
-            .mark_point(size=180, color=SOURCE_COLOUR)
-            .encode(color=alt.value(SOURCE_COLOUR), tooltip=alt.value(overlap_and_transfer_over_steps.FALLS))
+        # All points, most of them unseen: Vega warns of a panel in which a layer is empty.
+        rings = base.mark_point(size=180).encode(
+            color=alt.value(SOURCE_COLOUR),
+            opacity=alt.condition(alt.datum.falls, alt.value(1), alt.value(0)),
         )
         falling = [rings] if data["falls"].any() else []
         return parts.panelled(alt.layer(line, *falling, points.add_params(chosen)), data["panel"], shared_y=False)
