@@ -58,14 +58,15 @@ class Browser:
         return [f"{entry['level']} {entry['message']}" for entry in self.driver.get_log("browser")]
 
     def requests(self) -> set[str]:
-        """Addresses that pages have asked for since the last call, but for those of data in the page itself."""
+        """Addresses that pages have asked for since the last call, but for data in the page itself and for the parts of
+        the browser's own first tab."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         asked = {
             message["params"]["request"]["url"]
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
         }
-        return {address for address in asked if not address.startswith(("data:", "blob:"))}
+        return {address for address in asked if not address.startswith(("data:", "blob:", "chrome:"))}
 
     def screenshot(self, file: Path) -> None:
         """The whole page as PNG; kept in the folder that POLYPROBE_SCREENSHOTS names, if it does."""
