@@ -84,7 +84,7 @@ def test_planted_relations_are_told_apart() -> None:
     assert {row["given"] for rows in found.values() for row in rows} == {"probe_accuracy source_score"}
 
 
-@pytest.mark.parametrize(("checkpoints", "studies"), [(6, 60), (20, 30)])
+@pytest.mark.parametrize(("checkpoints", "studies"), [(6, 60), pytest.param(20, 30, marks=pytest.mark.soak)])
 def test_whole_simulated_studies_are_told_apart(
     checkpoints: int, studies: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,8 +185,8 @@ def test_the_page_prints(browser: Browser, pocket: Path, tmp_path: Path) -> None
     "study",
     [
         replace(POCKET, steps={"pocket": (400,)}),
-        replace(POCKET, languages=("qaa", "qab")),
-        replace(POCKET, transfer_works=False),
+        pytest.param(replace(POCKET, languages=("qaa", "qab")), marks=pytest.mark.soak),
+        pytest.param(replace(POCKET, transfer_works=False), marks=pytest.mark.soak),
     ],
     ids=["one checkpoint", "one pair", "at chance"],
 )
