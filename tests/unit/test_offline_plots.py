@@ -21,7 +21,7 @@ def test_the_page_carries_vega_and_dvcs_placeholders(tmp_path: Path) -> None:
 
 
 def test_a_current_page_is_left_alone_and_an_old_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vl_convert.javascript_bundle", lambda snippet: snippet)
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda snippet, vl_version: snippet)
     (tmp_path / ".dvc").mkdir()
     page = tmp_path / PAGE
     write_offline_page(page)

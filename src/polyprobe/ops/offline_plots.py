@@ -46,12 +46,9 @@ def write_offline_page(page: Path = PAGE) -> bool:
     stamp = f"vl-convert-python {version('vl-convert-python')}"
     if page.exists() and f"<!-- {stamp} -->" in page.read_text(encoding="utf-8")[:200]:
         return False
-    import vl_convert
+    from polyprobe.report.vega import vega_script
 
-    # In a function, so that none of its names meets those of DVC's own scripts; a closing tag would end it early.
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
-    script = f"(() => {{{bundle}}})();"
-    text = _TEMPLATE.format(stamp=stamp, script=script, refresh_tag="{refresh_tag}", plot_divs="{plot_divs}")
+    text = _TEMPLATE.format(stamp=stamp, script=vega_script(), refresh_tag="{refresh_tag}", plot_divs="{plot_divs}")
     with new_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return True

@@ -31,10 +31,10 @@ class Listing:
 
 
 def checkpoint_listing(manifests: Sequence[Manifest]) -> Listing:
-    """The checkpoints and the hash of their weights."""
+    """The checkpoints and their place in training."""
     return Listing(
         "Checkpoints",
-        ["checkpoint", "model", "step", "sub-words seen", "layers", "width", "weights (SHA-256)", ""],
+        ["checkpoint", "model", "step", "sub-words seen", "layers", "width", ""],
         [
             [
                 found.checkpoint,
@@ -43,7 +43,6 @@ def checkpoint_listing(manifests: Sequence[Manifest]) -> Listing:
                 MISSING if found.tokens_seen is None else f"{found.tokens_seen:,}",
                 str(found.layers),
                 str(found.width),
-                found.weights_sha256[:12],
                 "dropped as a duplicate" if found.dropped else "converged" if found.converged else "",
             ]
             for found in manifests

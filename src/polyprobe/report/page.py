@@ -24,13 +24,12 @@ from polyprobe.report.missing import missing
 from polyprobe.report.paper_table import paper_comparison
 from polyprobe.report.parameters import parameter_listing
 from polyprobe.report.provenance import model_listing, task_data_listing, treebank_listing
+from polyprobe.report.vega import vega_script
 from polyprobe.running.files import new_folder
 from polyprobe.study import Study
 
 FOLDER: Final = Path("data/report")
 PAGE: Final = FOLDER / "index.html"
-VEGA_LITE: Final = "6.4"
-"""The version whose specifications Altair writes."""
 _SECTIONS: Final[tuple[tuple[str, str], ...]] = (
     ("overlap", "Overlap"),
     ("transfer", "Transfer"),
@@ -92,6 +91,7 @@ def write_report(
             "missing": missing(study, tables, manifests, corpus),
             "figures": figures,
             "provenance": [
+                listings.checkpoint_listing(manifests),
                 model_listing(manifests),
                 treebank_listing(treebanks),
                 task_data_listing(task_data, study.transfer.source),
@@ -116,7 +116,7 @@ def write_report(
             style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
             charts=_json(with_variables(charts)),
             pairs=_json(pairs),
-            library=Markup(_library()),
+            library=_library(),
             script=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
             fonts=Markup(font_faces(_texts({**contents, "figures": {}}))),
         )
@@ -156,10 +156,5 @@ def _texts(value: object) -> str:
 
 
 @cache
-def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`."""
-    import vl_convert
-
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
-    # In a function, so that its names meet no others; a closing tag would end the element early.
-    return f"(() => {{{bundle}}})();".replace("</script", "<\\/script")
+def _library() -> Markup:
+    return Markup(vega_script())
