@@ -73,11 +73,21 @@ def stages_run(output: str) -> set[str]:
 
 def make_project(folder: Path, study: str = "tiny") -> Project:
     """Copies the working tree (what git would hold of it) into `folder` and puts a study in force."""
+    bring_up_to_date(folder, study)
+    project = Project(folder)
+    project.run("git", "init", "--quiet", "--initial-branch", "main")
+    project.run("dvc", "config", "--local", "cache.type", "copy")
+    project.commit("start")
+    return project
+
+
+def bring_up_to_date(folder: Path, study: str = "tiny") -> None:
+    """Copies the working tree, but for what the study in force here wrote, over what lies in `folder`."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout.split("\0")  # fmt: skip
-    outputs = ("metrics/", "plots/", "dvc.lock", "docs/")
+    outputs = ("metrics/", "plots/", "dvc.lock", "docs/results/", "docs/figures/")
     for name in names:
         source = ROOT / name
         if name and source.is_file() and not name.startswith(outputs):
@@ -87,8 +97,3 @@ def make_project(folder: Path, study: str = "tiny") -> Project:
     offline = ROOT / ".dvc/plots/offline.html"
     if offline.exists():
         shutil.copy2(offline, folder / ".dvc/plots/offline.html")
-    project = Project(folder)
-    project.run("git", "init", "--quiet", "--initial-branch", "main")
-    project.run("dvc", "config", "--local", "cache.type", "copy")
-    project.commit("start")
-    return project
