@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: install repro test soak lint bench lock
+.PHONY: install repro push pull test test-slow soak lint audit bench lock
 
 install: $(INSTALLED)
 
@@ -27,11 +27,18 @@ repro: install
 	$(BIN)/dvc repro
 	$(BIN)/dvc metrics show
 
+# What the study in force needs, to and from the remote that `python -m polyprobe.ops.remote set` has set.
+push pull: install
+	$(BIN)/python -m polyprobe.ops.remote $@
+
 # Unit tests side by side, one thread each: threads that wait for each other on shared cores take many times as long. The
 # pipeline's tests start processes of their own.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not soak" -n auto tests/unit tests/acceptance
-	$(BIN)/python -m pytest -m "not soak" tests/pipeline
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not soak and not slow" -n auto tests/unit tests/acceptance
+	$(BIN)/python -m pytest -m "not soak and not slow" -n 2 --dist loadfile tests/pipeline
+
+test-slow: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not soak" -n 2 --dist loadfile
 
 soak: install
 	$(BIN)/python -m pytest -m soak
@@ -40,6 +47,15 @@ lint: install
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
+
+# Known vulnerabilities of what is locked, by a tool in an environment of its own. torch is locked by version only: no one
+# hash serves the builds for CPUs and for GPUs. What could not be looked up fails too.
+audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)-audit/bin/pip-audit --strict --requirement requirements.lock --disable-pip --require-hashes
+	$(VENV)-audit/bin/pip-audit --strict --requirement requirements-torch.txt --disable-pip --no-deps
+	rm -rf $(VENV)-audit
 
 bench: install
 	for script in benchmarks/[!_]*.py; do $(BIN)/python $$script || exit 1; done

@@ -46,6 +46,7 @@ def found(family: str, seeds: int, estimator: str | None = None) -> Found:
     return Found(probes, [set(selection.neurons.tolist()) for selection in selections], torch.stack(information))
 
 
+@pytest.mark.slow
 def test_seeds_agree_on_the_neurons() -> None:
     shared = [len(one & other) for one, other in combinations(found("poisson", len(SEEDS)).neurons, 2)]
     assert sum(shared) / len(shared) >= 18, shared
@@ -56,6 +57,7 @@ def test_what_is_found_carries_the_label() -> None:
         assert len(neurons & set(problem().carriers)) >= K - 1
 
 
+@pytest.mark.slow
 def test_no_family_that_is_trained_once_finds_more() -> None:
     """Of the families whose one set of weights serves every set of neurons."""
     default = found("poisson", len(SEEDS)).information

@@ -163,6 +163,7 @@ def test_the_papers_falls_are_found_and_nothing_else() -> None:
     assert of_1b1["step"].tolist() == sorted(steps["1b1"])[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_languages", [True, False], ids=["languages", "pairs"])
 def test_noise_alone_is_flagged_as_rarely_as_theory_says(of_languages: bool) -> None:
     """With noise per language the jackknife's error is that of a mean of as many values, so a fall below two of them

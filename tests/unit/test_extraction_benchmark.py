@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["synthetic", "treebanks"])
 def test_the_tiny_benchmark_runs(source: str, tmp_path: Path) -> None:
     options = ["--tiny"]

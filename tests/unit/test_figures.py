@@ -130,6 +130,7 @@ def test_figures_are_siblings(figure: ModuleType, tables: Tables, tmp_path: Path
     assert "CreationDate" not in (tmp_path / "one" / f"{figure.NAME}.pdf").read_bytes().decode("latin-1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.NAME)
 def test_figures_of_the_papers_size_are_drawn(figure: ModuleType, paper_tables: Tables, full_tables: Tables) -> None:
     for found in (paper_tables, full_tables):

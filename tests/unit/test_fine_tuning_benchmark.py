@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.slow
 def test_the_tiny_benchmark_runs() -> None:
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "fine_tuning.py", "--tiny", "--device", "cpu", "--steps", "2"],

@@ -65,6 +65,7 @@ def test_what_has_no_tag(upos: str, feats: str, expected: tuple[str, ...]) -> No
     assert unmapped_items(upos, feats) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.skipif("POLYPROBE_DATA" not in os.environ, reason="POLYPROBE_DATA names no treebanks")
 @pytest.mark.parametrize(("language", "name"), [("es", "UD_Spanish-PUD"), ("ta", "UD_Tamil"), ("eu", "UD_Basque")])

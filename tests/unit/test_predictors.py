@@ -84,7 +84,10 @@ def test_planted_relations_are_told_apart() -> None:
     assert {row["given"] for rows in found.values() for row in rows} == {"probe_accuracy source_score"}
 
 
-@pytest.mark.parametrize(("checkpoints", "studies"), [(6, 60), pytest.param(20, 30, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    ("checkpoints", "studies"),
+    [pytest.param(6, 60, marks=pytest.mark.slow), pytest.param(20, 30, marks=pytest.mark.soak)],
+)
 def test_whole_simulated_studies_are_told_apart(
     checkpoints: int, studies: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +210,7 @@ def test_the_studys_points_get_their_predictors(tmp_path: Path) -> None:
     assert (table["r"] > 0.4).all(), "all of them grow with training"
 
 
+@pytest.mark.slow
 def test_studies_with_missing_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

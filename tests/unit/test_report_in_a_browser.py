@@ -197,6 +197,7 @@ def test_what_is_missing_is_said_and_no_chart_is_empty(browser: Browser, study: 
     assert browser.run("return document.querySelector('.flag')?.textContent.length") > 20
 
 
+@pytest.mark.slow
 def test_a_task_that_was_not_run_and_a_category_of_one_language(browser: Browser, tmp_path: Path) -> None:
     study = synthetic_study.params(POCKET)
     synthetic_study.write(tmp_path, POCKET)

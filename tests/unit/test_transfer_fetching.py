@@ -189,6 +189,7 @@ def test_the_stage_needs_no_model_library() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.skipif(not DATA, reason="POLYPROBE_DATA is not set")
 def test_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,6 +149,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert evaluated == [step for step in (10, 20, 24) if step > at]
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_tests_trains_nothing_again(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +181,7 @@ def test_a_run_killed_while_it_tests_trains_nothing_again(
     assert not list(Path(".scratch").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_process_is_gone_on_with(planted: Planted, tmp_path: Path, number: signal.Signals) -> None:
     options = {"evaluate_every": 3, "learning_rate": 2e-3}
@@ -202,6 +204,7 @@ def test_a_stopped_process_is_gone_on_with(planted: Planted, tmp_path: Path, num
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [".scratch", "stopped", "unbroken"]
 
 
+@pytest.mark.slow
 def test_half_the_batch_where_memory_does_not_suffice(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_intervals_are_those_of_resampled_sentences(metric: str) -> None:
         assert (low, high) == pytest.approx(tuple(np.quantile(resampled, [0.025, 0.975])))
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth() -> None:
     """Pairs of 300 that are right with probability 0.7: 95 % of intervals hold it, to the accuracy of 300 trials."""
     generator = np.random.default_rng(7)

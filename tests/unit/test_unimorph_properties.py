@@ -420,6 +420,7 @@ def distinct_tokens(folder: Path) -> Iterable[tuple[str, str, str, str]]:
     return sorted(found)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.skipif("POLYPROBE_DATA" not in os.environ, reason="POLYPROBE_DATA names no treebanks")
 def test_every_token_of_real_treebanks_equals_the_slow_implementation() -> None:

@@ -293,6 +293,7 @@ def slow_rows(sentences: list[Sentence], language: str) -> list[tuple[str, str, 
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.skipif("POLYPROBE_DATA" not in os.environ, reason="POLYPROBE_DATA names no treebanks")
 def test_words_of_real_treebanks_equal_a_slow_obvious_reading(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def study(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_neither_listing_order_nor_hash_seed_nor_workers_change_a_byte(study: Path) -> None:
     first = converted(study, order=0, hash_seed="0", workers=1)
     assert {"data/words/qaa.parquet", "metrics/corpus.json", "metrics/mapping.json", "metrics/treebanks.json"} <= set(
