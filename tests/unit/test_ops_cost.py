@@ -1,12 +1,14 @@
 """What a study is said to cost, against closed forms and against what the pocket study took."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from polyprobe.ops import cost
-from polyprobe.ops.cost import Cost, Shape, costs, main, shape_of, split_words
+from polyprobe.ops.cost import Cost, Shape, costs, left_out_checkpoints, main, shape_of, split_words, stage_costs
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import Checkpoint, Study, load_study
 
@@ -93,3 +95,50 @@ def test_every_study_has_a_cost(
 def test_an_unknown_study_is_named() -> None:
     with pytest.raises(SystemExit, match=r"error: studies/none\.yaml: no such file"):
         main(["none"])
+
+
+def test_untied_embeddings_count_twice() -> None:
+    models = {name: Shape(**shape) for name, shape in cost.constants()["models"].items()}
+    for name, millions in (
+        ("70m", 70.4),
+        ("410m", 405),
+        ("1.4b", 1415),
+        ("2.8b", 2775),
+        ("6.9b", 6857),
+        ("12b", 11846),
+    ):
+        assert models[f"EleutherAI/pythia-{name}"].parameters / 1e6 == pytest.approx(millions, rel=0.005)
+
+
+def test_known_duplicates_cost_their_download_alone() -> None:
+    paper = load_study(ROOT / "studies/paper.yaml")
+    found = stage_costs(paper)
+    for key, stages in (("1b7-10k", {"resolve"}), ("1b7-100k", {"resolve", "extract", "probe", "finetune_xnli"})):
+        assert {name for name in stages | {"extract"} if f"{name}@{key}" in found} == stages
+    assert left_out_checkpoints(paper.model_copy(update={"checkpoints_duplicates": "keep_first"})) == {
+        "560m-500k", "1b7-10k", "1b7-300k",
+    }  # fmt: skip
+    everything = paper.model_copy(update={"checkpoints_known_duplicates": [], "checkpoints_duplicates": "fail"})
+    assert left_out_checkpoints(everything) == set()
+    assert costs(everything)["resolve"] == costs(paper)["resolve"]
+    assert costs(everything)["probe"].core_hours > costs(paper)["probe"].core_hours
+
+
+def test_a_params_file_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes((ROOT / "studies/tiny.yaml").read_bytes())
+    main([str(file)])
+    assert capsys.readouterr().out.startswith("study tiny: ")
+
+
+def test_what_was_counted_is_read_again_when_it_changes(pocket: Study, tmp_path: Path) -> None:
+    assert costs(pocket)["convert_unimorph"].words > 200_000
+    (tmp_path / "params.yaml").write_bytes((ROOT / "studies/pocket.yaml").read_bytes())
+    (tmp_path / "metrics").mkdir()
+    entries = json.loads((ROOT / "metrics/mapping.json").read_text(encoding="utf-8"))
+    for words in (10, 20):
+        few = [entry | {"words": words} for entry in entries]
+        mapping = tmp_path / "metrics/mapping.json"
+        mapping.write_text(json.dumps(few), encoding="utf-8")
+        os.utime(mapping, ns=(words, words))
+        assert costs(pocket)["convert_unimorph"].words == words * len({entry["language"] for entry in entries})

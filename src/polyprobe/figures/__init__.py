@@ -17,6 +17,7 @@ from polyprobe.figures import (
     pairwise_heatmap,
     transfer_over_steps,
 )
+from polyprobe.figures.drawing import draw_all
 from polyprobe.figures.saving import save
 from polyprobe.figures.tables import Tables, read_tables
 
@@ -32,4 +33,4 @@ FIGURES: Final[tuple[ModuleType, ...]] = (
 )
 """In the paper's order: Figures 1 to 5 (5 is Appendix B.3 too), Appendix B.1 and B.2; then what the paper has not."""
 
-__all__ = ["FIGURES", "Tables", "read_tables", "save"]
+__all__ = ["FIGURES", "Tables", "draw_all", "read_tables", "save"]

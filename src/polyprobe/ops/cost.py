@@ -1,7 +1,8 @@
 """What a study will cost before it is run: `python -m polyprobe.ops.cost [STUDY] [--rate FLOPS]`.
 
 Per stage and in total: words, sub-words, floating-point operations, hours on a GPU at the stated rate, hours of one
-core for the probes, bytes on disk and in the remote. STUDY names a file in studies/; without it, the study in force.
+core for the probes, bytes on disk and in the remote. STUDY names a file in studies/, or is the path of another params
+file; without it, the study in force.
 The constants and where they are from: `cost.yaml`. It is an estimate: sizes of corpora are those published, or counted
 in metrics/ where the study in force has fetched its data; lengths are averages.
 """
@@ -11,7 +12,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,8 @@ class Shape:
     blocks: int
     width: int
     vocabulary: int
+    tied: bool = True
+    """Whether the embeddings of the sub-words are the output's weights too."""
 
     @property
     def per_block(self) -> int:
@@ -60,35 +63,56 @@ class Shape:
     @property
     def parameters(self) -> int:
         """All weights, the embeddings counted."""
-        return self.blocks * self.per_block + self.vocabulary * self.width
+        return self.blocks * self.per_block + (1 if self.tied else 2) * self.vocabulary * self.width
 
 
 def costs(study: Study) -> dict[str, Cost]:
-    """The cost of each stage that has one worth telling.
+    """The cost of each stage that has one worth telling, over all its checkpoints.
 
     Raises:
         BadInputError: a checkpoint's model is of unknown shape.
     """
     found: dict[str, Cost] = {}
+    for stage, cost in stage_costs(study).items():
+        name = stage.partition("@")[0]
+        found[name] = found.get(name, Cost()) + cost
+    return found
 
-    def add(stage: str, cost: Cost) -> None:
-        found[stage] = found.get(stage, Cost()) + cost
 
-    add("convert_unimorph", Cost(words=sum(_corpus(study, code) for code in study.languages)))
-    for settings in study.pretrain.values():
+def stage_costs(study: Study) -> dict[str, Cost]:
+    """The same, by the stages' addresses in dvc.yaml, such as `probe@step-20`.
+
+    Checkpoints that the study leaves out as known duplicates cost their download alone.
+
+    Raises:
+        BadInputError: a checkpoint's model is of unknown shape.
+    """
+    found = {"convert_unimorph": Cost(words=sum(_corpus(study, code) for code in study.languages))}
+    for name, settings in study.pretrain.items():
         shape = Shape(settings.blocks, settings.width, settings.vocabulary)
         tokens = settings.save_at[-1] * settings.batch_size * settings.sequence_length
         saved = 4 * shape.parameters * len(settings.save_at)
-        add("pretrain", Cost(subwords=tokens, flops=6 * shape.parameters * tokens, disk=saved, remote=saved))
+        found[f"pretrain@{name}"] = Cost(subwords=tokens, flops=6 * shape.parameters * tokens, disk=saved, remote=saved)
+    left_out = left_out_checkpoints(study)
     for key, checkpoint in study.checkpoints.items():
         shape = shape_of(study, key, checkpoint)
         if checkpoint.repository is not None:
-            add("resolve", Cost(disk=constants()["weights_bytes"] * shape.parameters))
-        add("extract", _extract(study, key, shape))
-        add("probe", _probe(study, key, shape))
-        for task in ("xnli", "pos"):
-            add(f"finetune_{task}", _fine_tune(study, task, shape))
+            found[f"resolve@{key}"] = Cost(disk=constants()["weights_bytes"] * shape.parameters)
+        if key not in left_out:
+            found[f"extract@{key}"] = _extract(study, key, shape)
+            found[f"probe@{key}"] = _probe(study, key, shape)
+            for task in ("xnli", "pos"):
+                found[f"finetune_{task}@{key}"] = _fine_tune(study, task, shape)
     return found
+
+
+def left_out_checkpoints(study: Study) -> set[str]:
+    """The checkpoints that `verify_checkpoints` will leave out, if the known duplicates are ones."""
+    first = {"fail": None, "drop_both": 0, "keep_first": 1}[study.checkpoints_duplicates]
+    if first is None:
+        return set()
+    sets = [[key for key in study.checkpoints if key in known] for known in study.checkpoints_known_duplicates]
+    return {key for keys in sets for key in keys[first:]}
 
 
 def shape_of(study: Study, key: str, checkpoint: Checkpoint) -> Shape:
@@ -175,14 +199,35 @@ def _fine_tune(study: Study, task: str, shape: Shape) -> Cost:
     )
 
 
+def study_file(name: str | None) -> Path:
+    """The params file that a command's argument means.
+
+    Args:
+        name: of a study in studies/, or a path that ends in `.yaml`; None is the study in force.
+    """
+    if name is None:
+        return PARAMS
+    return Path(name) if name.endswith(".yaml") else STUDIES / f"{name}.yaml"
+
+
 def _in_force(study: Study) -> bool:
-    return PARAMS.exists() and load_study(PARAMS) == study
+    return PARAMS.exists() and _study_at(PARAMS.absolute(), PARAMS.stat().st_mtime_ns) == study
+
+
+@lru_cache(maxsize=1)
+def _study_at(path: Path, changed: int) -> Study:
+    return load_study(path)
 
 
 def _counted_words(study: Study) -> dict[str, int]:
     """Each language's words, where `convert_unimorph` has counted them."""
     if not (mapping.PATH.exists() and _in_force(study)):
         return {}
+    return _words_at(mapping.PATH.absolute(), mapping.PATH.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _words_at(path: Path, changed: int) -> dict[str, int]:
     return {entry["language"]: entry["words"] for entry in mapping.read()}
 
 
@@ -229,11 +274,11 @@ def table(found: dict[str, Cost], rate: float) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the cost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", nargs="?", help="a study in studies/; without it, the one in force")
+    parser.add_argument("study", nargs="?", help="a study in studies/, or a params file; without it, the one in force")
     parser.add_argument("--rate", type=float, help="floating-point operations that the GPU does per second")
     options = parser.parse_args(arguments)
     try:
-        study = load_study(STUDIES / f"{options.study}.yaml" if options.study else PARAMS)
+        study = load_study(study_file(options.study))
         rate = float(options.rate or constants()["flops_per_second"])
         print(f"study {study.study}: {len(study.checkpoints)} checkpoints, {len(study.languages)} languages")
         print(f"GPU hours at {rate:.3g} operations per second; core hours of one core beside them\n")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.figures import FIGURES, Tables, save
+from polyprobe.figures import FIGURES, Tables, draw_all
 from polyprobe.figures.style import families
 from polyprobe.report import citation, listings
 from polyprobe.report.charts import CHARTS
@@ -52,6 +52,7 @@ def write_report(
     summary: Mapping[str, float | None],
     treebanks: Mapping[str, Sequence[dict[str, Any]]],
     task_data: Sequence[dict[str, Any]],
+    workers: int = 1,
 ) -> None:
     """Writes `index.html` and `figures/*.svg`, `figures/*.pdf`, whole or not at all; the same bytes for the same study.
 
@@ -66,6 +67,7 @@ def write_report(
         summary: `metrics/summary.json`.
         treebanks: `metrics/treebanks.json`.
         task_data: `metrics/transfer_data.json`.
+        workers: processes that draw the figures; no byte depends on their number.
     """
     import jinja2
 
@@ -78,7 +80,7 @@ def write_report(
     )
     with new_folder(folder) as temporary:
         (temporary / "figures").mkdir()
-        figures = _draw_all(tables, temporary / "figures")
+        figures = _draw_all(tables, temporary / "figures", workers)
         charts = {name: asdict(draw(tables)) for name, draw in CHARTS.items() if name in figures}
         pairs = explorer(tables.pairs, [code for codes in families(tables.languages).values() for code in codes])
         paper = paper_comparison(tables.cells, [found.model for found in manifests])
@@ -123,14 +125,10 @@ def write_report(
         (temporary / "index.html").write_text(page + "\n", encoding="utf-8")
 
 
-def _draw_all(tables: Tables, folder: Path) -> dict[str, dict[str, Any]]:
+def _draw_all(tables: Tables, folder: Path, workers: int) -> dict[str, dict[str, Any]]:
     """Each figure that the study has data for: its texts, and its files in base 64."""
     drawn: dict[str, dict[str, Any]] = {}
-    for figure in FIGURES:
-        data = figure.data(tables)
-        if data.empty:
-            continue
-        save(figure.draw(data, tables), folder, figure.NAME)
+    for figure in draw_all(FIGURES, tables, folder, workers=workers):
         files = {
             kind: base64.b64encode((folder / f"{figure.NAME}.{kind}").read_bytes()).decode("ascii")
             for kind in ("svg", "pdf")

@@ -1,13 +1,25 @@
 """Vega, Vega-Lite and Vega-Embed as one script that can stand in a page."""
 
+from importlib.metadata import version
 from typing import Final
+
+from polyprobe.running.files import new_file
+from polyprobe.running.scratch import scratch_root
 
 VEGA_LITE: Final = "6.4"
 """The version whose specifications Altair writes."""
 
 
 def vega_script() -> str:
-    """The script, which defines `vegaEmbed`."""
+    """The script, which defines `vegaEmbed`. Bundling takes more than a second: it is kept in the scratch folder."""
+    kept = scratch_root() / f"vega-{VEGA_LITE}-by-{version('vl-convert-python')}.js"
+    if not kept.exists():
+        with new_file(kept) as temporary:
+            temporary.write_bytes(_bundle().encode())
+    return kept.read_bytes().decode()
+
+
+def _bundle() -> str:
     import vl_convert
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)

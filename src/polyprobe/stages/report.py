@@ -10,6 +10,7 @@ def report(study: Study) -> None:
     from polyprobe.figures import read_tables
     from polyprobe.report import provenance, write_report
     from polyprobe.report.page import FOLDER
+    from polyprobe.running.knobs import knobs
 
     write_report(
         FOLDER,
@@ -20,6 +21,7 @@ def report(study: Study) -> None:
         summary=correlation.read_summary(),
         treebanks=provenance.read_treebanks(),
         task_data=provenance.read_task_data(),
+        workers=knobs().workers,
     )
 
 

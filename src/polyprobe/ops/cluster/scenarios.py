@@ -1,0 +1,65 @@
+"""Studies that nobody has run, to ask what would stop them: the paper's, with more checkpoints or languages."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from polyprobe.languages import languages
+from polyprobe.study import Checkpoint, Study, load_study
+
+PYTHIA: Final = ("70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b")
+"""The sizes that the hub has 154 checkpoints of each."""
+PYTHIA_STEPS: Final = (0, *(2**power for power in range(10)), *range(1000, 144_000, 1000))
+LANGUAGES: Final = 100
+
+_SUBWORDS_PER_STEP: Final = 1024 * 2048
+
+
+def pythia(paper: Study) -> Study:
+    """The paper's study on every checkpoint of Pythia, at the same relative depths."""
+    checkpoints = {
+        f"{size.replace('.', '_')}-{step}": Checkpoint(
+            model=f"pythia-{size}",
+            weights=Path("studies/pythia.commits.yaml"),
+            repository=f"EleutherAI/pythia-{size}",
+            revision=f"step{step}",
+            step=step,
+            tokens_seen=step * _SUBWORDS_PER_STEP,
+            converged=step == PYTHIA_STEPS[-1],
+        )
+        for size in PYTHIA
+        for step in PYTHIA_STEPS
+    }
+    changes = {"study": "pythia", "checkpoints": checkpoints, "layers": [0.5, 0.667]}
+    return paper.model_copy(update=changes | {"checkpoints_known_duplicates": [], "checkpoints_duplicates": "fail"})
+
+
+def hundred_languages(paper: Study) -> Study:
+    """The paper's study in its languages and others that UD may have, 100 in all; they are probed and tagged, and XNLI
+    stays in those that it has."""
+    others = [code for code in languages() if code not in paper.languages and not "qaa" <= code <= "qtz"]
+    codes = [*paper.languages, *others][:LANGUAGES]
+    folders = {code: paper.treebanks.folders.get(code, [f"UD_{languages()[code].name}"]) for code in codes}
+    pos = paper.transfer.pos.model_copy(update={"languages": codes})
+    return paper.model_copy(
+        update={
+            "study": "hundred-languages",
+            "languages": codes,
+            "treebanks": paper.treebanks.model_copy(update={"folders": folders}),
+            "transfer": paper.transfer.model_copy(update={"pos": pos}),
+        }
+    )
+
+
+SCENARIOS: Final[dict[str, Callable[[Study], Study]]] = {"pythia": pythia, "hundred-languages": hundred_languages}
+"""By name, what makes one from the paper's study."""
+
+
+def scenario(name: str) -> Study:
+    """A study of this name that has no file.
+
+    Raises:
+        KeyError: there is none.
+        BadInputError: the paper's study is not valid.
+    """
+    return SCENARIOS[name](load_study(Path("studies/paper.yaml")))

@@ -1,0 +1,386 @@
+"""The doctor names each planted fault with what to do, and mends what is safe to mend; a healthy study has none."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from damage import cut, differing, flip, locked, object_of, overwrite
+from tiny_project import Project
+
+from polyprobe.ops.doctor import GROUPS, Asked, Finding, examine, mend
+from polyprobe.running import BadInputError
+
+pytestmark = pytest.mark.pipeline
+
+OUTPUT = "data/probes/step-20.parquet"
+
+
+@pytest.fixture(scope="module")
+def patient(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    path = tmp_path_factory.mktemp("patient") / "project"
+    shutil.copytree(finished.path, path, symlinks=True)
+    project = Project(path)
+    assert project.repro() == set()
+    yield project
+    shutil.rmtree(path)
+
+
+def named(group: str) -> list[Finding]:
+    """What a group of checks finds wrong here."""
+    return [finding for finding in examine(Asked(), [group]) if finding.level != "ok"]
+
+
+def test_a_healthy_study_has_no_fault_and_is_soon_looked_at(patient: Project) -> None:
+    done = patient.run("python", "-m", "polyprobe.ops.doctor")
+    lines = done.stdout.splitlines()
+    assert len(lines) > len(GROUPS)
+    assert [line for line in lines if line.startswith("fault")] == []
+    assert lines[-1].endswith("0 fault")
+    assert "ok       cache: read" in done.stdout
+    assert "study tiny, as in studies/tiny.yaml" in done.stdout
+
+
+# Each fault: what was done, how bad it is, whether --fix mends it, and what its line says
+
+
+@dataclass(frozen=True)
+class Planted:
+    group: str
+    """Of checks, that is to find it."""
+    plant: Callable[[Project], object]
+    level: str
+    mended: bool
+    says: tuple[str, ...]
+    heal: Callable[[Project], object] = lambda project: None
+
+
+def empty(name: str) -> Callable[[Project], object]:
+    return lambda project: (project.path / name).write_text("")
+
+
+def write(name: str, text: str) -> Callable[[Project], object]:
+    return lambda project: (project.path / name).write_text(text)
+
+
+def remove(name: str) -> Callable[[Project], object]:
+    return lambda project: (project.path / name).unlink()
+
+
+def dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def locked_by(pid: Callable[[], int]) -> Callable[[Project], object]:
+    def plant(project: Project) -> None:
+        holder = {"pid": pid(), "cmd": "dvc repro"}
+        said = {"write": {str(project.path / OUTPUT): holder}, "read": {}}
+        (project.path / ".dvc/tmp/rwlock").write_text(json.dumps(said))
+
+    return plant
+
+
+def conflict(name: str) -> Callable[[Project], object]:
+    def plant(project: Project) -> None:
+        text = (project.path / name).read_text()
+        (project.path / name).write_text(text.replace("\n", "\n<<<<<<< HEAD\n", 1))
+
+    return plant
+
+
+def committed(name: str) -> Callable[[Project], object]:
+    return lambda project: project.run("git", "checkout", "--force", "HEAD", "--", name)
+
+
+def in_the_future(project: Project) -> None:
+    moment = time.time() + 10**6
+    os.utime(project.path / "data/words/qaa.parquet", (moment, moment))
+
+
+def worktree_gone(project: Project) -> None:
+    folder = project.path.parent / "worktree"
+    project.run("git", "worktree", "add", "--detach", str(folder))
+    shutil.rmtree(folder)
+
+
+def half_written(project: Project) -> None:
+    (project.path / f"data/probes/.step-20.parquet.{dead_process()}.tmp").write_text("half")
+    (project.path / f"data/embeddings/.step-20.{dead_process()}.tmp/layer-2").mkdir(parents=True)
+
+
+def first_entry(project: Project) -> Path:
+    return min(file for file in (project.path / ".dvc/cache/runs").rglob("*") if file.is_file())
+
+
+def checked_out_damaged(project: Project) -> None:
+    flip(object_of(project, OUTPUT))
+    (project.path / OUTPUT).unlink()
+    project.dvc("checkout")
+
+
+def another_ones_data(project: Project) -> None:
+    (project.path / OUTPUT).write_bytes(b"edited by hand, of another length")
+
+
+def restore(name: str) -> Callable[[Project], object]:
+    def heal(project: Project) -> None:
+        (project.path / name).unlink(missing_ok=True)
+        project.dvc("checkout", name)
+
+    return heal
+
+
+PLANTED = {
+    "an empty rwlock": Planted("locks", empty(".dvc/tmp/rwlock"), "fault", True, ("rwlock: ", "is empty", "`rm ")),
+    "an rwlock of a dead process": Planted(
+        "locks",
+        locked_by(dead_process),
+        "fault",
+        True,
+        ("rwlock: processes that ended still lock", OUTPUT, "`rm "),
+    ),
+    "an rwlock whose process's number another one has": Planted(
+        "locks",
+        locked_by(lambda: 1),
+        "fault",
+        True,
+        ("rwlock: processes that ended still lock", OUTPUT),
+    ),
+    "git's lock": Planted("locks", empty(".git/index.lock"), "fault", True, ("git: ", "index.lock is left", "`rm ")),
+    "an empty dvc.lock": Planted(
+        "files",
+        empty("dvc.lock"),
+        "fault",
+        True,
+        ("dvc.lock: half-written or damaged: it is empty", "`git checkout dvc.lock`"),
+    ),
+    "a half-written dvc.lock": Planted(
+        "files",
+        write("dvc.lock", "schema: '2.0'\nstages:\n  fetch_ud:\n    cm"),
+        "fault",
+        True,
+        ("dvc.lock: half-written or damaged: not what DVC writes", "`git checkout dvc.lock`"),
+    ),
+    "a dvc.lock with a conflict": Planted(
+        "files",
+        conflict("dvc.lock"),
+        "fault",
+        True,
+        ("dvc.lock: line 2 is a conflict marker", "`git checkout dvc.lock`"),
+    ),
+    "a params.yaml with a conflict": Planted(
+        "files",
+        conflict("params.yaml"),
+        "fault",
+        False,
+        ("params.yaml: line 2 is a conflict marker", "git checkout --ours"),
+        committed("params.yaml"),
+    ),
+    "a dvc.yaml with a conflict": Planted(
+        "files",
+        conflict("dvc.yaml"),
+        "fault",
+        False,
+        ("dvc.yaml: line 2 is a conflict marker", "git checkout --ours"),
+        committed("dvc.yaml"),
+    ),
+    "an unknown parameter": Planted(
+        "files",
+        lambda project: project.replace("params.yaml", "overlap:\n  k: 6", "overlap:\n  q: 1\n  k: 6"),
+        "fault",
+        False,
+        ("study: params.yaml: overlap.q: unknown key", "`git checkout params.yaml`"),
+        committed("params.yaml"),
+    ),
+    "a pipeline that dvc does not understand": Planted(
+        "files",
+        write("dvc.yaml", "stages:\n  overlap:\n    comand: x\n"),
+        "fault",
+        False,
+        ("dvc.yaml: ", "`git checkout dvc.yaml`"),
+        committed("dvc.yaml"),
+    ),
+    "a truncated object": Planted(
+        "cache",
+        lambda project: cut(object_of(project, OUTPUT)),
+        "fault",
+        True,
+        ("cache: 1 objects are damaged", OUTPUT, "`dvc repro` or `make pull`"),
+    ),
+    "a flipped list of files": Planted(
+        "cache",
+        lambda project: flip(object_of(project, "data/embeddings/step-20")),
+        "fault",
+        True,
+        ("cache: 1 objects are damaged", "the list of files of data/embeddings/step-20"),
+    ),
+    "an object that only the workspace has": Planted(
+        "cache",
+        lambda project: object_of(project, OUTPUT).unlink(),
+        "warning",
+        True,
+        ("cache: 1 objects are missing", OUTPUT),
+    ),
+    "a damaged object, checked out": Planted(
+        "cache",
+        checked_out_damaged,
+        "fault",
+        True,
+        ("outputs: damaged, though `dvc status` takes them for whole", OUTPUT),
+        lambda project: project.repro(),
+    ),
+    "a damaged entry of the run-cache": Planted(
+        "run-cache",
+        lambda project: cut(first_entry(project)),
+        "fault",
+        True,
+        ("run-cache: 1 entries are damaged", "`rm -r "),
+    ),
+    "a run that ended while it remembered its first": Planted(
+        "run-cache",
+        lambda project: (project.path / ".dvc/cache/runs/00/0000").mkdir(parents=True),
+        "fault",
+        True,
+        ("run-cache: 1 are empty", "`rm -r "),
+    ),
+    "outputs of another commit": Planted(
+        "cache",
+        another_ones_data,
+        "warning",
+        False,
+        ("outputs: other than dvc.lock says", OUTPUT, "`dvc checkout`"),
+        restore(OUTPUT),
+    ),
+    "an output that is not here": Planted(
+        "cache",
+        remove(OUTPUT),
+        "warning",
+        False,
+        ("outputs: 1 files are not here", OUTPUT, "`dvc repro`"),
+        restore(OUTPUT),
+    ),
+    "files of killed runs": Planted("leftovers", half_written, "warning", True, ("left behind: ", ".step-20.parquet.")),
+    "a worktree whose folder is gone": Planted(
+        "leftovers",
+        worktree_gone,
+        "warning",
+        True,
+        ("worktrees: git knows folders that are gone", "`git worktree prune`"),
+    ),
+    "files from the future": Planted(
+        "clock",
+        in_the_future,
+        "warning",
+        False,
+        ("clock: ", "from the future: data/words/qaa.parquet", "`touch`"),
+        lambda project: os.utime(project.path / "data/words/qaa.parquet"),
+    ),
+    "no page to draw plots in": Planted(
+        "plots",
+        remove(".dvc/plots/offline.html"),
+        "fault",
+        True,
+        ("plots: .dvc/plots/offline.html is missing", "python -m polyprobe.ops.offline_plots"),
+    ),
+    "a remote that is not verified": Planted(
+        "remotes",
+        lambda project: project.dvc("remote", "modify", "--local", "storage", "verify", "false"),
+        "fault",
+        True,
+        ("remote 'storage': `verify` is not set", "`dvc remote modify --local storage verify true`"),
+    ),
+    "no remote": Planted(
+        "remotes",
+        lambda project: project.replace(".dvc/config", "remote = storage", "remote = nowhere"),
+        "warning",
+        False,
+        ("remote: none is set as the default", "polyprobe.ops.remote set"),
+        committed(".dvc/config"),
+    ),
+}  # fmt: skip
+SLOW = {"a damaged object, checked out", "no page to draw plots in"}
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in PLANTED]
+)
+def test_a_planted_fault_is_named_and_mended(patient: Project, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = PLANTED[fault]
+    monkeypatch.chdir(patient.path)
+    planted.plant(patient)
+    found = named(planted.group)
+    right = [finding for finding in found if all(part in finding.line() for part in planted.says)]
+    assert len(right) == 1, [finding.line() for finding in found]
+    assert right[0].level == planted.level
+    assert right[0].advice
+    did = list(mend(Asked(), [planted.group]))
+    assert any(finding.subject == right[0].subject for finding, _ in did) == planted.mended
+    assert not any("could not be mended" in text for _, text in did), did
+    planted.heal(patient)
+    assert named(planted.group) == []
+
+
+def test_the_study_runs_after_all_that(patient: Project, finished: Project) -> None:
+    """Runs after the planted faults, in the same copy of the study."""
+    assert patient.repro() == set()
+    assert differing(finished, patient) == set()
+    assert locked(patient) == locked(finished)
+
+
+def test_many_faults_at_once_are_named_and_mended_by_the_command(finished: Project, project: Project) -> None:
+    for fault in ("an empty rwlock", "git's lock", "a damaged entry of the run-cache", "files of killed runs",
+                  "a remote that is not verified"):  # fmt: skip
+        PLANTED[fault].plant(project)
+    flip(object_of(project, OUTPUT))
+    lock = project.path / "dvc.lock"
+    overwrite(lock, lock.read_bytes()[:100] + b"\n<<<<<<<")
+    done = project.run("python", "-m", "polyprobe.ops.doctor", check=False)
+    assert done.returncode == 1
+    faults = [line.split(":")[0].removeprefix("fault").strip() for line in done.stdout.splitlines()
+              if line.startswith("fault")]  # fmt: skip
+    assert set(faults) >= {"rwlock", "git", "dvc.lock", "run-cache", "remote 'storage'"}
+    fixed = project.run("python", "-m", "polyprobe.ops.doctor", "--fix", check=False)
+    assert fixed.returncode == 0, fixed.stdout
+    assert fixed.stdout.count("mended ") >= 7
+    assert project.repro() == set()
+    assert differing(finished, project) == set()
+
+
+def test_nothing_is_changed_unless_asked(patient: Project) -> None:
+    flip(object_of(patient, OUTPUT))
+    before = {file: file.read_bytes() for file in sorted(patient.path.rglob("*")) if file.is_file()}
+    assert patient.run("python", "-m", "polyprobe.ops.doctor", check=False).returncode == 1
+    after = {file: file.read_bytes() for file in sorted(patient.path.rglob("*")) if file.is_file()}
+    ignored = {file for file in before.keys() | after.keys() if "__pycache__" in file.parts}
+    assert {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)} <= ignored
+    flip(object_of(patient, OUTPUT))
+
+
+def test_nothing_is_mended_while_dvc_is_at_work(patient: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(patient.path)
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "dvc", "repro"])
+    try:
+        locked_by(lambda: process.pid)(patient)
+        (found,) = named("locks")
+        assert found.line() == f"warning  rwlock: process {process.pid} is at work: dvc repro; wait for it to end"
+        (patient.path / ".git/index.lock").touch()
+        with pytest.raises(BadInputError, match="nothing is mended while others work here: process "):
+            list(mend(Asked()))
+        assert (patient.path / ".git/index.lock").exists()
+    finally:
+        process.kill()
+        process.wait()
+    assert len(list(mend(Asked(), ["locks"]))) == 2
+    assert named("locks") == []
+
+
+def test_at_least_ten_faults_are_planted() -> None:
+    assert sum(planted.level == "fault" for planted in PLANTED.values()) >= 10
