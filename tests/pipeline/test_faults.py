@@ -18,9 +18,9 @@ from polyprobe.ops.doctor import GROUPS, Asked, examine, mend
 
 pytestmark = pytest.mark.pipeline
 
-OUTPUT = "data/probes/step-20.parquet"
+OUTPUT = "data/parallel.parquet"
 FOLDER = "data/embeddings/step-20"
-STAGES_OF = {OUTPUT: "probe@step-20", FOLDER: "extract@step-20"}
+STAGES_OF = {OUTPUT: "convert_unimorph", FOLDER: "extract@step-20"}
 Damage = Callable[[Path], None]
 
 
@@ -130,7 +130,7 @@ def test_a_damaged_object_that_was_checked_out_is_taken_back(finished: Project, 
     did = mended(study, "cache")
     assert "moved 1 damaged objects" in did
     assert "moved 1 damaged files" in did
-    assert study.repro() == {"probe@step-20"}
+    assert study.repro() == {STAGES_OF[OUTPUT]}
     assert_whole(finished, study)
 
 
@@ -236,16 +236,22 @@ def fill(folder: Path, leave: int = 0) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("leave", [0, *(pytest.param(size, marks=pytest.mark.slow) for size in (40_000, 200_000))])
+@pytest.mark.parametrize(
+    ("stage", "leave"),
+    [
+        ("convert_unimorph", 0),
+        *(pytest.param("extract@step-20", leave, marks=pytest.mark.slow) for leave in (0, 40_000, 200_000)),
+    ],
+)
 def test_a_full_disk_loses_nothing(
-    finished: Project, study: Project, mount: Callable[..., None], leave: int, tmp_path: Path
+    finished: Project, study: Project, mount: Callable[..., None], stage: str, leave: int, tmp_path: Path
 ) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mount("-t", "tmpfs", "-o", f"size={room_of(study.path) + 8_000_000}", "tmpfs", on=small)
     project = Project(small / "project")
     shutil.copytree(study.path, project.path, symlinks=True)
-    forget(project, "extract@step-20")
+    forget(project, stage)
     ballast = fill(small, leave)
     said = refused(project, "dvc", "repro")
     assert re.search("no space left", said, re.IGNORECASE), said
@@ -335,7 +341,7 @@ def test_a_clock_that_goes_back_changes_no_byte(finished: Project, study: Projec
 def test_two_at_once_do_no_harm(
     finished: Project, study: Project, option: str | None, later: float, tmp_path: Path
 ) -> None:
-    forget(study, "extract@step-20")
+    forget(study, "convert_unimorph")
     command = ["dvc", *([option] if option else []), "repro"]
     outputs = [tmp_path / "first", tmp_path / "second"]
     running = []

@@ -180,14 +180,21 @@ def test_true_seconds_are_right_on_average() -> None:
     assert np.std(np.log(means)) == pytest.approx(0.5, rel=0.15)
 
 
-@pytest.mark.parametrize("one_gpu_in", [1, 4])
-def test_the_papers_study_is_within_a_tenth_of_a_good_schedule(root: Path, one_gpu_in: int) -> None:
-    """As a command: types that are checked at every call make it fifty times as slow."""
-    command = [sys.executable, "-m", "polyprobe.ops.cluster.simulate", "paper", "--draws", "5"]
-    printed = subprocess.run(
-        [*command, "--one-gpu-in", str(one_gpu_in)], cwd=root, capture_output=True, text=True, check=True
-    ).stdout
-    header, _, *lines = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
+def printed_table(root: Path, arguments: list[str]) -> list[str]:
+    """The table that the command prints. A process of its own: types that are checked at every call make it fifty times
+    as slow."""
+    command = [sys.executable, "-m", "polyprobe.ops.cluster.simulate", *arguments]
+    printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    lines = [line for line in printed.splitlines() if line.startswith("|")]
+    page = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
+    assert " ".join(["python -m polyprobe.ops.cluster.simulate", *arguments]) in page
+    assert "\n".join(lines) in page
+    return lines
+
+
+@pytest.mark.parametrize("arguments", [["paper", "--until-flat"], ["paper", "--one-gpu-in", "4"]])
+def test_the_papers_study_is_within_a_tenth_of_a_good_schedule(root: Path, arguments: list[str]) -> None:
+    header, _, *lines = [line.strip("| ").split(" | ") for line in printed_table(root, arguments)]
     found = [dict(zip(header, line, strict=True)) for line in lines]
     assert [int(each["workers"]) for each in found] == list(WORKERS)
     for each in found:
@@ -196,6 +203,14 @@ def test_the_papers_study_is_within_a_tenth_of_a_good_schedule(root: Path, one_g
     # One worker never waits, so that no schedule can differ.
     assert found[0]["simulated, h"] == found[0]["offline, h"] == found[0]["lower bound, h"]
     assert float(found[-1]["simulated, h"]) < float(found[0]["simulated, h"]) / 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments", [["pythia", "--until-flat", "--draws", "3"], ["hundred-languages", "--until-flat"]]
+)
+def test_the_tables_of_larger_studies_are_on_the_page(root: Path, arguments: list[str]) -> None:
+    assert len(printed_table(root, arguments)) > 5
 
 
 def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Vega, Vega-Lite and Vega-Embed as one script that can stand in a page."""
 
+import hashlib
 from importlib.metadata import version
 from typing import Final
 
@@ -11,12 +12,19 @@ VEGA_LITE: Final = "6.4"
 
 
 def vega_script() -> str:
-    """The script, which defines `vegaEmbed`. Bundling takes more than a second: it is kept in the scratch folder."""
+    """The script, which defines `vegaEmbed`.
+
+    Bundling takes more than a second: the script is kept in the scratch folder, below its hash.
+    """
     kept = scratch_root() / f"vega-{VEGA_LITE}-by-{version('vl-convert-python')}.js"
-    if not kept.exists():
-        with new_file(kept) as temporary:
-            temporary.write_bytes(_bundle().encode())
-    return kept.read_bytes().decode()
+    if kept.exists():
+        known, _, held = kept.read_bytes().partition(b"\n")
+        if hashlib.sha256(held).hexdigest().encode() == known:
+            return held.decode()
+    script = _bundle()
+    with new_file(kept) as temporary:
+        temporary.write_bytes(hashlib.sha256(script.encode()).hexdigest().encode() + b"\n" + script.encode())
+    return script
 
 
 def _bundle() -> str:

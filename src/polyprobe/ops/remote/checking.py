@@ -1,6 +1,5 @@
 """Which objects of the study in force a remote lacks, and which are damaged there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,9 +114,3 @@ def expected_size(repository: Any, item: Item) -> int | None:
     if not item.oid or not item.good(repository):
         return None
     return item.local.stat().st_size
-
-
-def names(items: Sequence[Item], limit: int = 10) -> list[str]:
-    """A line for each item, and one for those above the limit."""
-    lines = [f"  {item.of}  {item.key}" for item in items[:limit]]
-    return lines if len(items) <= limit else [*lines, f"  and {len(items) - limit} more"]
