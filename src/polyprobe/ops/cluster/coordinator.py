@@ -170,7 +170,10 @@ class Coordinator:
         display.started(stage, worker.name, log)
 
     def _order(self, stage: str, worker: Worker) -> Order:
-        upstream = tuple(sorted(self._records.pipeline.ancestors(stage)))
+        pipeline = self._records.pipeline
+        # A checkpoint's stages read its weights, too, which may lie in an earlier stage's folder; the others would get
+        # every checkpoint's embeddings.
+        upstream = tuple(sorted(pipeline.ancestors(stage) if "@" in stage else pipeline.upstream[stage]))
         shared = self._clone is None
         environments = self._crew.environments
         environment = dict(environments.get(worker.name, environments.get("", {})))

@@ -26,7 +26,7 @@ class Order:
 
     stage: str
     upstream: tuple[str, ...]
-    """Every stage whose outputs have to be there: all that it waits for, directly or not."""
+    """The stages whose outputs have to be there."""
     project: str
     """Marks the processes that work for one main workspace: its path."""
     folder: str

@@ -121,7 +121,9 @@ def _run(
             records,
             crew,
             commit=commit,
-            expected=_expected(records.pipeline),
+            expected=_expected(
+                records.pipeline, gpu=wishes.gpus > 0 or any(worker.gpu for worker in crew.living().values())
+            ),
             logs=logs,
             retries=wishes.retries,
             worktrees=worktrees,
@@ -161,9 +163,9 @@ def _clone(wishes: Wishes) -> Clone | None:
     return Clone(str(Path(url).absolute()) if Path(url).exists() else url, name, settings)
 
 
-def _expected(pipeline: graph.Pipeline) -> dict[str, float]:
+def _expected(pipeline: graph.Pipeline, *, gpu: bool) -> dict[str, float]:
     try:
-        return expected_seconds(load_study(), pipeline, cores=os.cpu_count() or 1)
+        return expected_seconds(load_study(), pipeline, cores=os.cpu_count() or 1, gpu=gpu)
     except BadInputError:
         # A model that the cost model does not know: the order of the stages is a worse guess then.
         return dict.fromkeys(pipeline.upstream, 1.0)
