@@ -190,17 +190,13 @@ def uncovered(found: Sequence[Command], known: Table, root: Path = ROOT) -> list
         for page, file in known.pages.items()
         if not (root / file).is_file() or Path(page).name not in (root / file).read_text(encoding="utf-8")
     ]
-    blocks = [one for one in found if one.block is not None]
+    whole = [one.text for one in found if one.block is not None] + [entry.command for entry in known.elsewhere]
     used: set[str] = set()
     for one in found:
         entries = [entry for entry in known.elsewhere if _stands_for(entry.command, one.text)]
         used |= {entry.command for entry in entries}
         run = one.block is not None and one.page in known.pages
-        named = one.block is None and all(
-            any(begins(part, whole.text) for whole in blocks)
-            or any(_stands_for(entry.command, part) for entry in known.elsewhere)
-            for part in simple(one.text)
-        )
+        named = one.block is None and all(any(begins(part, other) for other in whole) for part in simple(one.text))
         if not (entries or run or named or one.needs):
             wrong.append(f"{one.place}: nothing runs `{one.text}`: see {TABLE.relative_to(ROOT)}")
         if one.block is None:

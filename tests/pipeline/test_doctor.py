@@ -143,7 +143,7 @@ PLANTED = {
     "an rwlock of a dead process": Planted(
         "locks",
         locked_by(dead_process),
-        "fault",
+        "warning",
         True,
         ("rwlock: processes that ended still lock", OUTPUT, "`rm "),
     ),
@@ -152,7 +152,7 @@ PLANTED = {
         locked_by(lambda: 1),
         "fault",
         True,
-        ("rwlock: processes that ended still lock", OUTPUT),
+        ("rwlock: processes that ended still lock", OUTPUT, "others have their numbers", "`rm "),
     ),
     "git's lock": Planted("locks", empty(".git/index.lock"), "fault", True, ("git: ", "index.lock is left", "`rm ")),
     "an empty dvc.lock": Planted(

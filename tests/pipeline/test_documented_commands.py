@@ -13,7 +13,7 @@ from tiny_project import ROOT, Project
 
 RUN_HERE = "tests/pipeline/test_documented_commands.py"
 PAGES = [page for page, file in table().pages.items() if file == RUN_HERE]
-"""Whose blocks are run here: README.md, sharing.md, troubleshooting.md."""
+"""Whose blocks are run here: README.md, scaling.md, sharing.md, troubleshooting.md."""
 
 
 def test_every_command_is_run_or_marked() -> None:

@@ -152,17 +152,17 @@ def test_a_damaged_member_of_a_folder_is_pulled_again(finished: Project, study: 
 
 @pytest.mark.slow
 def test_damaged_entries_of_the_run_cache_are_found(finished: Project, study: Project) -> None:
-    """Cut off where they are still YAML, within a word, and empty: of stages that take seconds."""
+    """Cut off where the rest is still YAML, and where nothing is left: of stages that take seconds."""
     entries = {}
     for file in sorted(file for file in (study.path / ".dvc/cache/runs").rglob("*") if file.is_file()):
         entries[file.read_text(encoding="utf-8").splitlines()[0].split(" -m polyprobe.stages.")[1]] = file
-    for name, end in {"overlap": "\nouts:", "resolve step-0": "esolve", "verify_checkpoints": "cmd"}.items():
+    for name, end in {"resolve step-0": "\nouts:", "resolve step-20": "cmd"}.items():
         text = entries[name].read_text(encoding="utf-8")
         overwrite(entries[name], text[: text.index(end)].encode())
     (study.path / "dvc.lock").unlink()
-    assert "moved 3 damaged entries" in mended(study, "run-cache")
+    assert "moved 2 damaged entries" in mended(study, "run-cache")
     ran = study.repro()
-    assert {"overlap", "resolve@step-0", "verify_checkpoints"} <= ran
+    assert {"resolve@step-0", "resolve@step-20"} <= ran
     assert not {name for name in ran if name.startswith(("pretrain", "extract", "probe", "finetune"))}
     assert differing(finished, study) == set()
     assert locked(study) == locked(finished)

@@ -34,7 +34,13 @@ def load_model(manifest: Manifest, dtype: str = "float32", device: str = "cpu") 
     logging.set_verbosity_error()  # that the head's weights are not used is what is wanted here
     try:
         model, found = AutoModel.from_pretrained(
-            folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True, output_loading_info=True
+            folder,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            # Left out, it would have the terminal asked.
+            trust_remote_code=False,
         )
     except (ValueError, KeyError, RuntimeError) as error:
         if out_of_memory(error):
@@ -69,12 +75,20 @@ def load_tokenizer(manifest: Manifest) -> Any:
     """The fast tokenizer, which knows each sub-word's characters; it pads on the right.
 
     Raises:
-        BadInputError: there is only a slow one.
+        BadInputError: there is only a slow one, or one that transformers does not know.
     """
     from transformers import AutoTokenizer
 
     folder = tokenizer_folder(manifest)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="right")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, padding_side="right", trust_remote_code=False
+        )
+    except ValueError as error:
+        raise BadInputError(
+            f"{folder}: transformers {version('transformers')} cannot load the tokenizer; expected one that it knows "
+            f"without code from the hub ({str(error).splitlines()[0]})"
+        ) from None
     if not tokenizer.is_fast:
         raise BadInputError(f"{folder}: no fast tokenizer, expected tokenizer.json")
     return tokenizer

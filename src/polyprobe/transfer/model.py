@@ -58,6 +58,7 @@ def load_with_head(
         model, found = getattr(transformers, task.HEAD).from_pretrained(
             folder,
             local_files_only=True,
+            trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
             num_labels=len(task.LABELS),
