@@ -52,7 +52,7 @@ def make(root: Path, checkpoints: int) -> tuple[int, str]:
     (root / ".dvcignore").write_text("__pycache__\n", encoding="utf-8")
     dvc(root, "init", "--quiet", "--no-scm")
     with contextlib.chdir(root):
-        return _lock_all(), f"probe@{next(iter(values['checkpoints']))}"
+        return lock_all(), f"probe@{next(iter(values['checkpoints']))}"
 
 
 def _again_and_again(table: dict[str, Any]) -> Any:
@@ -60,7 +60,7 @@ def _again_and_again(table: dict[str, Any]) -> Any:
         yield from table.items()
 
 
-def _lock_all() -> int:
+def lock_all() -> int:
     """Every out as a small file, the whole dvc.lock in one go; dvc's own would be written anew for each stage."""
     from dvc.dependency.param import ParamsDependency
     from dvc.repo import Repo

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from _machine import machine
-from dvc_overhead import _lock_all as lock_all
+from dvc_overhead import lock_all as lock_all
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 REPETITIONS: Final = 3

@@ -10,7 +10,7 @@ from filelock import FileLock
 from tiny_project import Project, bring_up_to_date, make_project
 
 KEPT = "POLYPROBE_TINY"
-"""Names a folder to keep the finished study in between runs of the tests: a minute and a half less while you write them."""
+"""Names a folder to keep the finished study in between runs of the tests: a minute less each time."""
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from tiny_project import Project
 
-from polyprobe.running.run_log import NAME as LOG
-
 pytestmark = pytest.mark.pipeline
 
 
@@ -31,8 +29,4 @@ def test_two_processes_train_the_adapter_that_one_trains(
         assert abs(adapters[0][name] - adapters[1][name]).max() < 0.5 * abs(adapters[0][name]).max()
     assert trained
     assert [entry.name for entry in (project.path / "data/transfer/xnli").iterdir() if entry.name[0] == "."] == []
-    assert [
-        entry.name
-        for entry in (project.path / ".scratch").iterdir()
-        if entry.name != LOG and "probes" not in entry.name
-    ] == []
+    assert project.unfinished() == []

@@ -155,3 +155,15 @@ def test_the_notebook_interface_reads_every_table(project: Project) -> None:
     assert set(tables) == {*measured, *overlaps, *summed_up}
     # Of two languages there are no neurons that three share.
     assert {name for name, table in tables.items() if table.empty} == {"shared_neurons"}
+
+
+def test_a_stage_runs_the_code_of_its_own_folder(project: Project, tmp_path: Path) -> None:
+    """DVC hashes that code; in an experiment's folder python would find the workspace's, edited since."""
+    experiment = tmp_path / "experiment"
+    project.run("git", "worktree", "add", "--quiet", str(experiment))
+    for folder, said in ((project.path, "edited since"), (experiment, "of the experiment")):
+        module = folder / "src/polyprobe/stages/fetch_ud.py"
+        module.write_text(module.read_text(encoding="utf-8") + f"    print({said!r})\n", encoding="utf-8")
+    command = ("python", "-m", "polyprobe.stages.fetch_ud")
+    assert project.run(*command).stdout == "edited since\n"
+    assert project.run("env", "-C", str(experiment), *command).stdout == "of the experiment\n"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from polyprobe.running.run_log import NAME as LOG
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,6 +27,8 @@ class Project:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.path / "src"),
             "DVC_NO_ANALYTICS": "1",
+            # Of stages as small as these, more processes only start longer.
+            "POLYPROBE_WORKERS": os.environ.get("POLYPROBE_WORKERS", "1"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_AUTHOR_NAME": "tester", "GIT_AUTHOR_EMAIL": "tester@example.org",
             "GIT_COMMITTER_NAME": "tester", "GIT_COMMITTER_EMAIL": "tester@example.org",
@@ -64,6 +68,12 @@ class Project:
         text = (self.path / file).read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{file}: {old!r} occurs {text.count(old)} times"
         (self.path / file).write_text(text.replace(old, new), encoding="utf-8")
+
+    def unfinished(self) -> list[str]:
+        """What is in the scratch folder of work that did not end: all but what is kept on purpose."""
+        kept = (LOG, "probes-", "vega-")
+        names = (entry.name for entry in (self.path / ".scratch").glob("*"))
+        return sorted(name for name in names if not name.startswith(kept))
 
 
 def stages_run(output: str) -> set[str]:

@@ -1,6 +1,7 @@
 """How a stage's module becomes a command: `python -m polyprobe.stages.NAME [KEY]`."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ def parameters_digest(study: Study) -> str:
 def _run(call: Callable[[list[str], Study], None], usage: str) -> None:
     arguments = sys.argv[1:]
     name = Path(sys.argv[0]).stem
+    _use_the_code_of_this_folder(name)
     if len(arguments) != len(usage.split()):
         sys.exit(f"usage: python -m polyprobe.stages.{name} {usage}".rstrip())
     try:
@@ -44,3 +46,20 @@ def _run(call: Callable[[list[str], Study], None], usage: str) -> None:
             call(arguments, study)
     except BadInputError as error:
         sys.exit(f"error: {error}")
+
+
+def _use_the_code_of_this_folder(name: str) -> None:
+    """Starts anew where python has found the package in another folder than this repository's `src`.
+
+    DVC hashes the code that lies here. In the folder of a queued experiment or in a worktree, python finds the code of
+    the workspace that was installed, which may have been edited since: results would go by the wrong code's hash.
+    """
+    here = Path("src/polyprobe")
+    if not here.is_dir() or here.samefile(Path(__file__).parents[1]):
+        return
+    path = str(here.parent.resolve())
+    if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] == path:
+        sys.exit(f"error: python finds polyprobe in {Path(__file__).parents[1]}, expected {here.resolve()}")
+    paths = os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH", "")]))
+    command = [sys.executable, "-m", f"polyprobe.stages.{name}", *sys.argv[1:]]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": paths})

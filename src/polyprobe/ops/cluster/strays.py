@@ -21,7 +21,7 @@ def kill_strays(project: str, stage: str | None = None) -> int:
     Returns:
         How many there were.
     """
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     found = []
     for process in psutil.process_iter():
