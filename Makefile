@@ -35,10 +35,10 @@ push pull: install
 # pipeline's tests start processes of their own.
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not soak and not slow" -n auto tests/unit tests/acceptance
-	$(BIN)/python -m pytest -m "not soak and not slow" -n 2 --dist loadfile tests/pipeline
+	$(BIN)/python -m pytest -m "not soak and not slow" -n 2 --dist loadfile --no-loadscope-reorder tests/pipeline
 
 test-slow: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not soak" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not soak" -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install
 	$(BIN)/python -m pytest -m soak

@@ -175,7 +175,7 @@ def cuts() -> list[object]:
     """Where dvc.lock is cut off: some of the rests are valid YAML, some are not, one is empty."""
     generator = random.Random(0)
     places = [0.0, *(generator.random() for _ in range(6))]
-    return [pytest.param(place, marks=[pytest.mark.slow] if number > 1 else []) for number, place in enumerate(places)]
+    return [pytest.param(place, marks=[pytest.mark.soak] if number > 1 else []) for number, place in enumerate(places)]
 
 
 @pytest.mark.parametrize("place", cuts())
@@ -240,7 +240,8 @@ def fill(folder: Path, leave: int = 0) -> Path:
     ("stage", "leave"),
     [
         ("convert_unimorph", 0),
-        *(pytest.param("extract@step-20", leave, marks=pytest.mark.slow) for leave in (0, 40_000, 200_000)),
+        pytest.param("extract@step-20", 40_000, marks=pytest.mark.slow),
+        *(pytest.param("extract@step-20", leave, marks=pytest.mark.soak) for leave in (0, 200_000)),
     ],
 )
 def test_a_full_disk_loses_nothing(
@@ -337,7 +338,7 @@ def test_a_clock_that_goes_back_changes_no_byte(finished: Project, study: Projec
 
 
 @pytest.mark.parametrize("option", [None, pytest.param("--wait-for-lock", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("later", [0.0, pytest.param(1.5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("later", [0.0, pytest.param(1.5, marks=pytest.mark.soak)])
 def test_two_at_once_do_no_harm(
     finished: Project, study: Project, option: str | None, later: float, tmp_path: Path
 ) -> None:

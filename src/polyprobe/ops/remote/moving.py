@@ -1,12 +1,17 @@
 """Push and pull of what the study in force needs: outputs and run-cache, no more; what was moved stays when stopped."""
 
+import time
 from dataclasses import dataclass, field
+from typing import Final
 
 from polyprobe.ops.remote.checking import Study, expected_size, study_of
 from polyprobe.ops.remote.healing import place_must_be_writable, upload_in_order
 from polyprobe.ops.remote.needed import Item, needed, remember
 from polyprobe.ops.remote.place import Place
 from polyprobe.running import BadInputError
+
+_PAUSES: Final = (0.5, 2.0)
+"""Seconds."""
 
 
 @dataclass
@@ -60,13 +65,24 @@ def push(place: Place, plan: Plan) -> None:
     """
     there = set(place.sizes([item for item in plan.study.items if item not in set(plan.items)]))
     plan.items, failed = upload_in_order(place, plan.study, plan.items, there)
-    sizes = place.sizes(plan.items)
-    for item in plan.items:
-        if item not in sizes or sizes[item] not in (None, item.local.stat().st_size):
-            failed[item] = "was uploaded, but is not whole there: push again"
+    # Someone else may be uploading the same object at this moment, in part.
+    for pause in _PAUSES:
+        if not (wrong := _not_whole(place, plan.items)):
+            break
+        time.sleep(pause)
+    if wrong:
+        uploaded, again = upload_in_order(place, plan.study, wrong, there | (set(plan.items) - set(wrong)))
+        failed |= again
+        failed |= dict.fromkeys(_not_whole(place, uploaded), "was uploaded, but is not whole there: push again")
     plan.items = [item for item in plan.items if item not in failed]
     plan.bytes = sum(item.local.stat().st_size for item in plan.items)
     plan.failed |= failed
+
+
+def _not_whole(place: Place, items: list[Item]) -> list[Item]:
+    """The items whose size there is not that of the local cache's."""
+    sizes = place.sizes(items)
+    return [item for item in items if item not in sizes or sizes[item] not in (None, item.local.stat().st_size)]
 
 
 def plan_pull(place: Place, *, deep: bool = False) -> Plan:
