@@ -31,16 +31,17 @@ def locked(project: Project) -> Any:
     return YAML(typ="safe").load(project.path / "dvc.lock")
 
 
-def forget(project: Project, stage: str) -> None:
-    """Leaves everything but what the stage made: `dvc repro` has to run it, and finds nothing to restore."""
+def forget(project: Project, *stages: str) -> None:
+    """Leaves nothing of what stages made: `dvc repro` has to run them, and finds nothing to restore."""
     lock, yaml = project.path / "dvc.lock", YAML()
     computed = yaml.load(lock)
-    for out in computed["stages"].pop(stage)["outs"]:
-        path = project.path / out["path"]
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    for stage in stages:
+        for out in computed["stages"].pop(stage)["outs"]:
+            path = project.path / out["path"]
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     yaml.dump(computed, lock)
     shutil.rmtree(project.path / ".dvc/cache/runs")
     shutil.rmtree(project.path / ".scratch", ignore_errors=True)

@@ -1,23 +1,14 @@
 """Bad input: one clear line that names file, line or key, exit code 1, and no output changed."""
 
-import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from damage import contents
 from tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
-
-
-def outputs(project: Project) -> dict[str, str]:
-    return {
-        str(file.relative_to(project.path)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for folder in ("data", "metrics", "plots")
-        for file in sorted((project.path / folder).rglob("*"))
-        if file.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +100,7 @@ def test_bad_input_is_one_line(damaged: Project, case: str) -> None:
     saved = damaged.path.parent / "treebanks"
     shutil.copytree(kept, saved)
     damage(damaged)
-    before = outputs(damaged)
+    before = contents(damaged)
     try:
         done = damaged.run("python", "-m", f"polyprobe.stages.{stage[0]}", *stage[1:], check=False)
         assert done.returncode == 1
@@ -117,7 +108,7 @@ def test_bad_input_is_one_line(damaged: Project, case: str) -> None:
         assert len(lines) == 1, done.stdout
         assert lines[0].startswith("error: ")
         assert all(part in lines[0] for part in expected), lines[0]
-        assert outputs(damaged) == before
+        assert contents(damaged) == before
     finally:
         damaged.run("git", "checkout", "--force", "--quiet", "HEAD")
         shutil.rmtree(kept)

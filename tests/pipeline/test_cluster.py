@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import damage
 import psutil
 import pytest
+from damage import forget, locked
 from filelock import FileLock
-from ruamel.yaml import YAML
 from tiny_project import Project
 
 from polyprobe.ops.cluster.strays import PROJECT, STAGE
@@ -31,35 +32,13 @@ PATIENCE = 180.0
 
 def contents(project: Project) -> dict[str, str]:
     """The digest of every output, and what dvc.lock says of every stage."""
-    found = {
-        str(file.relative_to(project.path)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for folder in ("data", "metrics", "plots")
-        for file in sorted((project.path / folder).rglob("*"))
-        if file.is_file()
-    }
-    stages = YAML(typ="safe").load(project.path / "dvc.lock")["stages"]
-    return found | {stage: json.dumps(entry) for stage, entry in stages.items()}
-
-
-def forget(project: Project, *stages: str) -> None:
-    """Leaves nothing of what stages made, nor anything that they could be restored from."""
-    lock, yaml = project.path / "dvc.lock", YAML()
-    computed = yaml.load(lock)
-    for stage in stages:
-        for out in computed["stages"].pop(stage)["outs"]:
-            path = project.path / out["path"]
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-    yaml.dump(computed, lock)
-    shutil.rmtree(project.path / ".dvc/cache/runs")
-    shutil.rmtree(project.path / ".scratch", ignore_errors=True)
+    stages = locked(project)["stages"]
+    return damage.contents(project) | {stage: json.dumps(entry) for stage, entry in stages.items()}
 
 
 def forget_everything(project: Project) -> None:
     """A checkout whose study has never been run."""
-    forget(project, *YAML(typ="safe").load(project.path / "dvc.lock")["stages"])
+    forget(project, *locked(project)["stages"])
     shutil.rmtree(project.path / ".dvc/cache")
     shutil.rmtree(project.path / ".dvc/tmp")
     (project.path / "dvc.lock").unlink()
