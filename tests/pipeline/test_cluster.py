@@ -212,7 +212,7 @@ def test_a_killed_workers_stage_is_run_again(
     assert_as_after_a_plain_repro(finished, copied)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_stage_that_the_system_kills_is_run_again(finished: Project, copied: Project) -> None:
     forget(copied, "probe@step-0")
     run = Run(copied, "probe@step-0")
@@ -227,8 +227,7 @@ def test_a_stage_that_the_system_kills_is_run_again(finished: Project, copied: P
     "number",
     [
         pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, marks=pytest.mark.soak),
+        *(pytest.param(number, marks=pytest.mark.soak) for number in (signal.SIGINT, signal.SIGTERM)),
     ],
 )
 def test_a_killed_coordinator_loses_nothing(finished: Project, copied: Project, number: signal.Signals) -> None:

@@ -90,7 +90,7 @@ def assert_whole(finished: Project, project: Project) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut, pytest.param(flip, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("output", [OUTPUT, pytest.param(FOLDER, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("output", [OUTPUT, pytest.param(FOLDER, marks=pytest.mark.soak)])
 def test_a_damaged_object_is_found_before_it_is_used(
     finished: Project, study: Project, damage: Damage, output: str
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_damaged_object_is_found_before_it_is_used(
 
 
 @pytest.mark.parametrize("damage", [flip, pytest.param(cut, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("output", [OUTPUT, pytest.param(FOLDER, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("output", [OUTPUT, pytest.param(FOLDER, marks=pytest.mark.soak)])
 def test_a_damaged_object_without_another_copy_is_computed_again(
     finished: Project, study: Project, damage: Damage, output: str
 ) -> None:
@@ -266,7 +266,7 @@ def test_a_full_disk_loses_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("leave", [0, 100_000])
+@pytest.mark.parametrize("leave", [0, pytest.param(100_000, marks=pytest.mark.soak)])
 def test_a_full_cache_loses_nothing(
     finished: Project, study: Project, mount: Callable[..., None], leave: int, tmp_path: Path
 ) -> None:

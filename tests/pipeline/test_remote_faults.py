@@ -58,7 +58,9 @@ def test_an_unreachable_remote_is_one_line_and_changes_nothing(finished: Project
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ssh", "webdav", "s3", "http"])
+@pytest.mark.parametrize(
+    "kind", ["webdav", "s3", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("ssh", "http"))]
+)
 def test_a_remote_that_went_away_loses_nothing(finished: Project, tmp_path: Path, kind: str) -> None:
     owner = copy_of(finished, tmp_path / "owner")
     at, outputs = f"127.0.0.1:{free_port()}", owner.outputs()
@@ -192,7 +194,7 @@ def test_what_a_stopped_upload_left_is_pushed_again(finished: Project, webdav: R
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ssh", "webdav", "s3"])
+@pytest.mark.parametrize("kind", ["ssh", "webdav", pytest.param("s3", marks=pytest.mark.soak)])
 def test_two_push_different_studies_at_once(finished: Project, other_study: Clone, tmp_path: Path, kind: str) -> None:
     with SERVERS[kind](tmp_path / "server") as server:
         owners = [copy_of(finished, tmp_path / "ada"), copy_of(other_study, tmp_path / "bob")]

@@ -57,7 +57,7 @@ def test_a_clone_pulls_the_study_and_computes_nothing(owner: Clone, colleague: C
     assert not moved(colleague.pull(), "pulling")[0]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_its_run_cache_restores_a_study_whose_lock_is_lost(owner: Clone, colleague: Clone) -> None:
     colleague.pull()
     lock = colleague.path / "dvc.lock"
@@ -111,7 +111,7 @@ def test_damage_is_refused_found_and_mended(
     colleague.is_whole(owner.outputs())
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_missing_member_of_a_folder_is_mended(owner: Clone, server: RemoteServer) -> None:
     key = large_objects(server)[-1]
     whole = server.store.read(key)
