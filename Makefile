@@ -38,7 +38,7 @@ test: install
 	$(BIN)/python -m pytest -m "not soak and not slow" -n 2 --dist loadfile --no-loadscope-reorder tests/pipeline
 
 test-slow: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not soak" -n 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not soak" -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install
 	$(BIN)/python -m pytest -m soak
