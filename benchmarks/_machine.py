@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 from pathlib import Path
 
 import torch
@@ -18,3 +19,9 @@ def machine() -> str:
         f"machine: {processor}, {os.cpu_count()} cores{gpu}, "
         f"torch {torch.__version__}, {torch.get_num_threads()} thread(s)"
     )
+
+
+def children() -> float:
+    """Seconds of a core that the processes took which this one started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -9,7 +9,6 @@ it), and what the other two would take for Pythia.
 
 import contextlib
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from _machine import machine
+from _machine import children, machine
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CHECKPOINTS: Final = (5, 20, 60)
@@ -105,17 +104,12 @@ def seconds(root: Path, *arguments: str) -> float:
     does not count."""
     taken = []
     for _ in range(2):
-        began = _children()
+        began = children()
         said = dvc(root, *arguments)
-        taken.append(_children() - began)
+        taken.append(children() - began)
         if "Running stage" in said or "changed" in said:
             sys.exit(f"dvc {' '.join(arguments)}: expected nothing to do, got\n{said}")
     return min(taken)
-
-
-def _children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

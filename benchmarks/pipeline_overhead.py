@@ -10,9 +10,9 @@ with that k) how long `dvc exp run -S overlap.k=K` takes from the command to new
 to it.
 """
 
+import contextlib
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from _machine import machine
-from dvc_overhead import lock_all as lock_all
+from _machine import children, machine
+from dvc_overhead import lock_all
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 REPETITIONS: Final = 3
@@ -43,12 +43,8 @@ def make(root: Path) -> int:
     run(root, "git", "init", "--quiet")
     run(root, sys.executable, "-m", "dvc", "init", "--quiet")
     shutil.copy(ROOT / ".dvc/config", root / ".dvc")
-    before = Path.cwd()
-    os.chdir(root)
-    try:
+    with contextlib.chdir(root):
         stages = lock_all()
-    finally:
-        os.chdir(before)
     run(root, "git", "add", "--all")
     author = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org")
     run(root, "git", *author, "commit", "--quiet", "--message", "paper")
@@ -72,18 +68,13 @@ def least(root: Path, *command: str) -> tuple[float, float]:
     """Seconds on the clock and of one core, the least of some runs."""
     clock, core = [], []
     for _ in range(REPETITIONS):
-        began, used = time.perf_counter(), _used()
+        began, used = time.perf_counter(), children()
         said = run(root, *command)
         clock.append(time.perf_counter() - began)
-        core.append(_used() - used)
+        core.append(children() - used)
         if "Running stage" in said or "changed" in said.replace("didn't change", ""):
             sys.exit(f"{' '.join(command)}: expected nothing to do, got\n{said}")
     return min(clock), min(core)
-
-
-def _used() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def change_k(root: Path, k: int) -> None:

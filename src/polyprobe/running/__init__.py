@@ -1,6 +1,6 @@
 """What every long stage needs once: errors, whole-or-nothing writes, scratch folders, progress, fan-out, knobs."""
 
-from polyprobe.running.errors import BadInputError
+from polyprobe.running.errors import BadInputError, one_line
 from polyprobe.running.fanout import fan_out
 from polyprobe.running.files import new_file, new_folder, prune, space_for, write_json
 from polyprobe.running.knobs import Knobs, knobs
@@ -18,6 +18,7 @@ __all__ = [
     "knobs",
     "new_file",
     "new_folder",
+    "one_line",
     "progress",
     "prune",
     "remembered",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from polyprobe.running import BadInputError
+from polyprobe.running import BadInputError, one_line
 
 
 @dataclass(frozen=True)
@@ -61,5 +61,5 @@ def pipeline(targets: Sequence[str] = ()) -> Pipeline:
                 for stage in wanted
             }
     except DvcException as error:
-        raise BadInputError(f"dvc.yaml: {' '.join(str(error).split())}") from None
+        raise BadInputError(f"dvc.yaml: {one_line(error)}") from None
     return Pipeline(dict(sorted(upstream.items())))

@@ -8,7 +8,7 @@ from typing import Any, Final
 from polyprobe.ops.cluster.files import read_files, write_files
 from polyprobe.ops.cluster.graph import Pipeline
 from polyprobe.ops.cluster.orders import Files
-from polyprobe.running import BadInputError, new_file
+from polyprobe.running import BadInputError, new_file, one_line
 
 LOCK: Final = Path("dvc.lock")
 
@@ -57,7 +57,7 @@ class Records:
                 self.autostage = bool(repo.config["core"].get("autostage"))
                 self.cache = Path(repo.cache.local_cache_dir)
         except DvcException as error:
-            raise BadInputError(f"{LOCK}: {' '.join(str(error).split())}") from None
+            raise BadInputError(f"{LOCK}: {one_line(error)}") from None
 
     def recoverable(self) -> tuple[str, ...]:
         """The stages that have not changed since they ran, but whose outputs are not all here."""
@@ -137,7 +137,7 @@ def read_lock(folder: Path = Path()) -> dict[str, Any]:
     try:
         document = load_yaml(path) if path.exists() else {}
     except YAMLFileCorruptedError as error:
-        raise BadInputError(f"{path}: {' '.join(str(error).split())}; `git checkout {LOCK}` brings the last") from None
+        raise BadInputError(f"{path}: {one_line(error)}; `git checkout {LOCK}` brings the last") from None
     if not isinstance(document, dict) or not isinstance(document.get("stages", {}), dict):
         raise BadInputError(f"{path}: expected `stages:`; `git checkout {LOCK}` brings the last one back")
     return dict(document.get("stages", {}))

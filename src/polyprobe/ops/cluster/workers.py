@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.running import BadInputError
+from polyprobe.running import BadInputError, one_line
 
 GPU: Final = "GPU"
 """The Dask resource that workers with a GPU offer."""
@@ -235,7 +235,7 @@ def job_cluster(kind: str, jobs: Jobs, folder: Path, *, gpu: bool) -> Any:
             **_options(kind, jobs, folder, gpu=gpu),
         )
     except ValueError as error:
-        raise BadInputError(f"--cluster {kind}: {' '.join(str(error).split())}") from None
+        raise BadInputError(f"--cluster {kind}: {one_line(error)}") from None
 
 
 def _options(kind: str, jobs: Jobs, folder: Path, *, gpu: bool) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, one_line, warning
-from polyprobe.running import BadInputError, knobs
+from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, warning
+from polyprobe.running import BadInputError, knobs, one_line
 
 _DRIVER: Final = Path("/proc/driver/nvidia/version")
 

@@ -19,8 +19,8 @@ from polyprobe.ops.doctor import (
     repository,
     run_cache,
 )
-from polyprobe.ops.doctor.findings import Asked, Finding, one_line, warning
-from polyprobe.running import BadInputError
+from polyprobe.ops.doctor.findings import Asked, Finding, warning
+from polyprobe.running import BadInputError, one_line
 
 GROUPS: Final[dict[str, Callable[[Asked], Iterator[Finding]]]] = {
     "packages": packages.check,

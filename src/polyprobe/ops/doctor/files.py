@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from polyprobe.ops.doctor.aside import put_aside
-from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, one_line, some, warning
+from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some, warning
 from polyprobe.ops.doctor.repository import git, opened
-from polyprobe.running import BadInputError, new_file
+from polyprobe.running import BadInputError, new_file, one_line
 
 LOCK: Final = Path("dvc.lock")
 PIPELINE: Final = Path("dvc.yaml")

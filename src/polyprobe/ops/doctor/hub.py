@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator
 
-from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, one_line, some, warning
-from polyprobe.running import BadInputError
+from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some, warning
+from polyprobe.running import BadInputError, one_line
 from polyprobe.study import Study, load_study
 
 

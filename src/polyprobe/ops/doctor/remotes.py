@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, one_line, warning
+from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, warning
 from polyprobe.ops.doctor.repository import opened
-from polyprobe.running import BadInputError
+from polyprobe.running import BadInputError, one_line
 
 
 def check(asked: Asked) -> Iterator[Finding]:

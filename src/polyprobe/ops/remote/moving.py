@@ -8,7 +8,7 @@ from polyprobe.ops.remote.checking import Study, expected_size, study_of
 from polyprobe.ops.remote.healing import place_must_be_writable, upload_in_order
 from polyprobe.ops.remote.needed import Item, needed, remember
 from polyprobe.ops.remote.place import Place
-from polyprobe.running import BadInputError
+from polyprobe.running import BadInputError, one_line
 
 _PAUSES: Final = (0.5, 2.0)
 """Seconds."""
@@ -21,6 +21,8 @@ class Plan:
     study: Study
     items: list[Item] = field(default_factory=list)
     bytes: int = 0
+    there: set[Item] = field(default_factory=set)
+    """What the remote has, when pushing."""
     failed: dict[Item, str] = field(default_factory=dict)
     """Needed by the study, and not moved: why."""
     listings: list[Item] = field(default_factory=list)
@@ -54,6 +56,7 @@ def plan_push(place: Place) -> Plan:
             plan.failed[item] = f"the local cache {state}, the remote {'is damaged' if item in sizes else 'has none'}"
         else:
             plan.without.append(item)
+    plan.there = sizes.keys() - set(plan.items)
     return plan
 
 
@@ -63,15 +66,14 @@ def push(place: Place, plan: Plan) -> None:
     Raises:
         RemoteError: the remote cannot be written to.
     """
-    there = set(place.sizes([item for item in plan.study.items if item not in set(plan.items)]))
-    plan.items, failed = upload_in_order(place, plan.study, plan.items, there)
+    plan.items, failed = upload_in_order(place, plan.study, plan.items, plan.there)
     # Someone else may be uploading the same object at this moment, in part.
     for pause in _PAUSES:
         if not (wrong := _not_whole(place, plan.items)):
             break
         time.sleep(pause)
     if wrong:
-        uploaded, again = upload_in_order(place, plan.study, wrong, there | (set(plan.items) - set(wrong)))
+        uploaded, again = upload_in_order(place, plan.study, wrong, plan.there | (set(plan.items) - set(wrong)))
         failed |= again
         failed |= dict.fromkeys(_not_whole(place, uploaded), "was uploaded, but is not whole there: push again")
     plan.items = [item for item in plan.items if item not in failed]
@@ -142,9 +144,9 @@ def pull(place: Place, plan: Plan, *, force: bool = False) -> None:
         targets = plan.study.finished if plan.study.unfinished else None
         place.repository.checkout(targets=targets, force=force)
     except CheckoutError as error:
-        raise BadInputError(f"all was pulled, but {' '.join(str(error).split())}") from None
+        raise BadInputError(f"all was pulled, but {one_line(error)}") from None
     except DvcException as error:
         raise BadInputError(
-            f"all was pulled, but the workspace was left as it is: {' '.join(str(error).split())}; "
+            f"all was pulled, but the workspace was left as it is: {one_line(error)}; "
             "keep a copy of what you changed, and add --force"
         ) from None

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from polyprobe.ops.remote.kinds import KINDS, scheme_of
 from polyprobe.ops.remote.needed import Item
 from polyprobe.ops.remote.reasons import is_missing, why
-from polyprobe.running import BadInputError, progress
+from polyprobe.running import BadInputError, one_line, progress
 
 _BLOCK: Final = 1 << 20
 _SECONDS_TO_CONNECT: Final = 10
@@ -35,7 +35,7 @@ def open_repository() -> Any:
         repository = Repo()
         _ = repository.index.stages
     except DvcException as error:
-        raise BadInputError(" ".join(str(error).split())) from None
+        raise BadInputError(one_line(error)) from None
     return repository
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from polyprobe.ops.remote.kinds import Settings, settings
 from polyprobe.ops.remote.place import Place
 from polyprobe.ops.remote.trying import Tried, try_remote
-from polyprobe.running import BadInputError
+from polyprobe.running import BadInputError, one_line
 
 
 def set_remote(
@@ -39,7 +39,7 @@ def set_remote(
     try:
         whole = Config.validate({"remote": {name: {**below, **made}}})["remote"][name]
     except ConfigError as error:
-        raise BadInputError(" ".join(str(error).split())) from None
+        raise BadInputError(one_line(error)) from None
     repository.config["remote"][name] = whole
     tried = try_remote(Place.open(repository, name))
     _write(repository, file, name, made, default)
