@@ -2,20 +2,24 @@
 
 The file is read as DVC reads it (ruamel.yaml, YAML 1.2). Whatever is wrong with it is one `BadInputError` that names
 file, key and what was expected.
+
+Every stage imports this module and none depends on it, so it says which keys there are and refuses what is wrong, and
+no more: no key has a default, and what is derived from a value, or stands for it, is in `polyprobe.choices`.
 """
 
-import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from polyprobe.artefacts.dimensions import SHORT_NAMES, dimension_name, dimensions
+from polyprobe.artefacts.dimensions import SHORT_NAMES, dimensions
 from polyprobe.languages import languages
 from polyprobe.running.errors import BadInputError
 
 PARAMS: Final = Path("params.yaml")
+HUB: Final = Path("studies/hub")
+"""The `weights` of a checkpoint on the hub: DVC wants a file to watch, and this one never changes."""
 
 
 class _Section(BaseModel):
@@ -29,11 +33,10 @@ def _known_language(code: object) -> str:
 
 
 def _known_category(name: object) -> str:
-    try:
-        return dimension_name(str(name))
-    except KeyError:
+    if name not in SHORT_NAMES and name not in dimensions():
         expected = ", ".join([*dimensions(), *SHORT_NAMES])
-        raise ValueError(f"unknown category {name!r}, expected one of {expected}") from None
+        raise ValueError(f"unknown category {name!r}, expected one of {expected}")
+    return str(name)
 
 
 def _layer(value: object) -> object:
@@ -55,16 +58,18 @@ def _sizes(value: object) -> object:
     return value
 
 
-def _one_or_two_files(value: object) -> object:
-    files = [value] if isinstance(value, str | Path) else value
-    if not isinstance(files, list) or len(files) not in (1, 2):
-        raise ValueError(f"expected one file of `source<TAB>target` or two files [source, target], got {value!r}")
-    return files
+def _input_names(value: object) -> object:
+    if not isinstance(value, list) or len(value) not in (1, 2):
+        raise ValueError(
+            f"expected one name under inputs, of a file of `source<TAB>target`, or two [source, target], got {value!r}"
+        )
+    return value
 
 
 _SOME_CODES = ("en", "eu", "zh", "qaa")
 LanguageCode = Annotated[str, BeforeValidator(_known_language)]
 Category = Annotated[str, BeforeValidator(_known_category)]
+"""A dimension of the UniMorph schema, by its name or a short one (`polyprobe.choices.categories` resolves it)."""
 Layer = Annotated[int | float, BeforeValidator(_layer)]
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
@@ -76,7 +81,7 @@ class Archive(_Section):
     """A file on the web."""
 
     url: Annotated[str, Field(pattern=r"https?://[^\s/]+/\S+")]
-    sha256: Annotated[str, Field(pattern=r"[0-9a-f]{64}")] | None = None
+    sha256: Annotated[str, Field(pattern=r"[0-9a-f]{64}")] | None
     """null: the one in downloads.lock, recorded there at the first use."""
 
 
@@ -84,22 +89,18 @@ class Treebanks(_Section):
     """Where treebanks come from (`fetch_ud`) and how they are read."""
 
     source: Literal["pocket", "dir", "archive", "github"]
-    """pocket: the mini-languages, generated; dir: a folder in UD's layout; archive: a release of UD as published;
-    github: each treebank's own repository at a release's tag."""
-    dir: Path | None = None
-    """The folder that holds `UD_*` folders, for source dir."""
-    release: Annotated[str, Field(pattern=r"[0-9]+\.[0-9]+")] | None = None
+    """pocket: the mini-languages, generated; dir: folders on disk, which `inputs` names; archive: a release of UD as
+    published; github: each treebank's own repository at a release's tag."""
+    release: Annotated[str, Field(pattern=r"[0-9]+\.[0-9]+")] | None
     """A release of UD such as "2.1" (quoted), for the sources archive and github."""
-    archive: Archive | None = None
-    """The release's archive; may be left out for a release that `treebanks/sources/releases.yaml` knows."""
+    archive: Archive | None
+    """The release's archive; null for a release that `treebanks/sources/releases.yaml` knows."""
     folders: dict[LanguageCode, list[str]]
-    """Per language, the treebank folders whose words are probed (several are joined)."""
-    on_error: Literal["fail", "skip_sentence"] = "fail"
+    """Per language, the treebanks whose words are probed (several are joined), by the names of their folders."""
+    on_error: Literal["fail", "skip_sentence"]
 
     @model_validator(mode="after")
     def _source_given(self) -> "Treebanks":
-        if self.source == "dir" and self.dir is None:
-            raise ValueError("dir: expected a folder because source is dir")
         if self.source == "github" and self.release is None:
             raise ValueError('release: expected a release such as "2.1" because source is github')
         if self.source == "archive" and self.release is None and self.archive is None:
@@ -110,15 +111,14 @@ class Treebanks(_Section):
 class Parallel(_Section):
     """Parallel sentences for the similarity of languages with the source language."""
 
-    folders: dict[LanguageCode, str] = {}
-    """Per language, the treebank folder that holds its side of the parallel text; sentences are matched by sent_id."""
-    files: dict[LanguageCode, Annotated[list[Path], BeforeValidator(_one_or_two_files)]] = {}
-    """Per target language, its sentences with those of the source language as text: one file whose lines are
-    `source<TAB>target`, or two files `[source, target]` that are aligned line by line. DVC does not watch them: after a
-    change, `dvc repro --force convert_unimorph`."""
-    max_pairs: Positive = 1000
+    folders: dict[LanguageCode, str]
+    """Per language, the treebank that holds its side of the parallel text; sentences are matched by sent_id."""
+    files: dict[LanguageCode, Annotated[list[str], BeforeValidator(_input_names)]]
+    """Per target language, its sentences with those of the source language as text, by names under `inputs`: `[name]`
+    of a file whose lines are `source<TAB>target`, or `[source, target]` of two that are aligned line by line."""
+    max_pairs: Positive
     """At most so many pairs of a language: the first."""
-    poolings: list[Literal["mean", "last"]] = ["mean", "last"]
+    poolings: list[Literal["mean", "last"]]
     """A sentence's hidden state: the mean over its sub-words; its last sub-word's, as the authors did."""
 
     @model_validator(mode="after")
@@ -149,7 +149,7 @@ class PocketSentences(_Section):
 class Pocket(_Section):
     """The mini-languages' generator."""
 
-    seed: int = 0
+    seed: int
     treebank: PocketSentences
     nli: PocketNLI
     pos: PocketNLI
@@ -158,11 +158,11 @@ class Pocket(_Section):
 class Words(_Section):
     """Which words are probed and how lemmas are split (fidelity rows 12 and 13)."""
 
-    min_label_count: Positive = 20
+    min_label_count: Positive
     """A label needs this many words in each of train, dev and test; a category needs two such labels."""
-    min_lemma_count: Annotated[int, Field(ge=0)] = 0
+    min_lemma_count: Annotated[int, Field(ge=0)]
     """Words whose lemma occurs less often than this in its split are discarded (the paper's text: 20)."""
-    seed: int = 0
+    seed: int
 
 
 class Pretrain(_Section):
@@ -176,12 +176,12 @@ class Pretrain(_Section):
     batch_size: Positive
     learning_rate: Rate
     warmup_steps: Annotated[int, Field(ge=0)]
-    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)]
     save_at: list[Annotated[int, Field(ge=0)]]
     """Optimiser steps after which a checkpoint is saved; training ends with the last one."""
-    files: list[FileSplit] = ["train"]
+    files: list[FileSplit]
     """The treebank files whose text is trained on."""
-    seed: int = 0
+    seed: int
 
     @field_validator("save_at")
     @classmethod
@@ -201,38 +201,58 @@ class HubRepository(_Section):
     """A model or a dataset of the hub."""
 
     repository: str
-    revision: str = "main"
+    revision: str
     """A commit; or a branch or tag, which `downloads.lock` pins to a commit at its first use."""
+
+
+class Model(_Section):
+    """What the checkpoints of one model have in common."""
+
+    repository: str | None
+    """The hub's repository of those checkpoints that name none of their own; null: they are folders."""
+    tokenizer: HubRepository | None
+    """null: the tokenizer lies with the weights."""
+    tokens_per_step: Positive | None
+    """Sub-words of one step of its training; null where unknown."""
 
 
 class Checkpoint(_Section):
     """One checkpoint of one model."""
 
     model: str
-    """The model that this is a checkpoint of; correlations are per model."""
+    """Its key under `models`; correlations are per model."""
     weights: Path
-    """A folder in transformers' layout; or, with `repository`, the YAML file that pins hub revisions to commits (those
-    that it lacks are in `downloads.lock`)."""
-    repository: str | None = None
-    revision: str | None = None
-    """On the hub: a commit, branch or tag."""
-    tokenizer: HubRepository | None = None
-    """null: the tokenizer lies with the weights."""
+    """A folder in transformers' layout; `studies/hub` for a checkpoint on the hub."""
+    repository: str | None
+    """On the hub, where it is not the model's; null: the model's."""
+    revision: str | None
+    """On the hub: a commit; or a branch or tag, which `downloads.lock` pins to a commit at its first use. null: a
+    folder."""
     step: Annotated[int, Field(ge=0)]
-    tokens_seen: Annotated[int, Field(ge=0)] | None = None
-    """Sub-words seen in training; null where unknown."""
-    converged: bool = False
+    tokens_seen: Annotated[int, Field(ge=0)] | None
+    """Sub-words seen in training; null: what the folder's training.json says, else step times the model's
+    tokens_per_step."""
+    converged: bool
     """The final model rather than an intermediate one (see correlate.include_converged)."""
-    layers: list[Layer] = []
+    layers: list[Layer]
     """Layers probed at this checkpoint beside the study's, for the layer scan."""
-    categories: list[Category] = []
+    categories: list[Category]
     """Categories probed at this checkpoint beside the study's."""
 
     @model_validator(mode="after")
-    def _revision_given(self) -> "Checkpoint":
-        if (self.repository is None) != (self.revision is None):
-            raise ValueError("expected repository and revision together")
+    def _folder_or_hub(self) -> "Checkpoint":
+        if (self.weights == HUB) != (self.revision is not None):
+            raise ValueError(f"expected weights {HUB} and a revision for the hub, or a folder and `revision: null`")
         return self
+
+
+class Duplicates(_Section):
+    """Checkpoints that hold the same weights (footnote 3 of the paper)."""
+
+    policy: Literal["fail", "drop_both", "keep_first"]
+    """What becomes of those that `known` names."""
+    known: list[list[str]]
+    """Sets of keys of checkpoints; equal weights in others are an error."""
 
 
 class MaxWords(_Section):
@@ -246,52 +266,52 @@ class MaxWords(_Section):
 class Extract(_Section):
     """Hidden states of words."""
 
-    max_words: MaxWords | None = None
+    max_words: MaxWords | None
     """The cap; each label keeps at least words.min_label_count words. null: every word."""
-    tokenisation: Literal["natural", "isolated"] = "natural"
+    tokenisation: Literal["natural", "isolated"]
     """natural: the sentence as written; isolated: each word alone without spaces (the released code)."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16"]
     """The model's number format."""
-    seed: int = 0
+    seed: int
 
 
 class Probe(_Section):
     """Probes and greedy selection (fidelity rows 1 to 11); a family reads the keys that its `Settings` have."""
 
-    family: Literal["poisson", "conditional_poisson", "gaussian", "linear", "retrained"] = "poisson"
-    estimator: Literal["logit_gaussian", "reinforce"] = "logit_gaussian"
+    family: Literal["poisson", "conditional_poisson", "gaussian", "linear", "retrained"]
+    estimator: Literal["logit_gaussian", "reinforce"]
     """How the expectation over masks is estimated: logits drawn with the masks' exact mean and covariance, or the
     reference's sampled masks with REINFORCE."""
-    controls: list[Literal["none", "shuffled_labels", "random_word_types"]] = ["none"]
+    controls: list[Literal["none", "shuffled_labels", "random_word_types"]]
     """none: the probes proper; shuffled_labels: probes on permuted labels, the null of the overlap; random_word_types:
     probes on one random label per form, for selectivity."""
-    seeds: Positive = 2
+    seeds: Positive
     """Probes per dataset; two seeds give the noise ceiling. Controls are trained once."""
-    k_max: Positive = 50
-    standardise: Literal["none", "language"] = "none"
+    k_max: Positive
+    standardise: Literal["none", "language"]
     """language: each neuron to mean 0 and variance 1 over the language's train words."""
-    epochs: Positive = 5000
-    patience: Positive = 50
-    batch_size: Positive = 256
-    learning_rate: Rate = 0.01
-    monte_carlo_samples: Positive = 5
-    entropy_scale: Annotated[float, Field(ge=0)] = 1.0
-    l1: Annotated[float, Field(ge=0)] = 0.0
-    l2: Annotated[float, Field(ge=0)] = 0.0
-    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    epochs: Positive
+    patience: Positive
+    batch_size: Positive
+    learning_rate: Rate
+    monte_carlo_samples: Positive
+    entropy_scale: Annotated[float, Field(ge=0)]
+    l1: Annotated[float, Field(ge=0)]
+    l2: Annotated[float, Field(ge=0)]
+    held_out: Annotated[float, Field(gt=0, lt=1)]
     """Share of the train words kept for early stopping."""
-    prior_covariance: Literal["pooled", "pooled_diagonal", "class_diagonal"] = "pooled"
+    prior_covariance: Literal["pooled", "pooled_diagonal", "class_diagonal"]
     """What a class's covariance shrinks to, in the family gaussian: the covariance within classes, its diagonal, or the
     class's own diagonal (the published prior)."""
-    prior_words: Rate = 1000.0
+    prior_words: Rate
     """How many words that prior counts as."""
-    ridge: Rate = 1e-3
+    ridge: Rate
     """Weight of the L2 penalty of a set's probe, in the family retrained."""
-    tolerance: Rate = 1e-8
+    tolerance: Rate
     """Gradient at which the training of a set's probe ends, in the family retrained."""
-    newton_steps: Positive = 100
+    newton_steps: Positive
     """At most so many for a set's probe, in the family retrained."""
-    largest_set: Positive = 16
+    largest_set: Positive
     """The family retrained picks no more neurons than this: it trains a probe for every set that is tried."""
 
     @field_validator("controls")
@@ -315,105 +335,97 @@ class Overlap(_Section):
 
     k: Annotated[int | list[int], BeforeValidator(_sizes)]
     """The neurons of a set; a list: the means (`plots/overlap/sizes.csv`) of every one, all else of the largest."""
-    correction: Literal["holm", "benjamini_yekutieli", "none"] = "holm"
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    correction: Literal["holm", "benjamini_yekutieli", "none"]
+    alpha: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Lora(_Section):
     """QLoRA (fidelity row 24)."""
 
-    rank: Positive = 8
-    alpha: Positive = 32
-    dropout: Share = 0.05
-    targets: list[str] | None = None
+    rank: Positive
+    alpha: Positive
+    dropout: Share
+    targets: list[str] | None
     """Names of the modules that are adapted (the paper: query_key_value); null: those that PEFT adapts in the
     architecture."""
-    quantisation: Literal["nf4", "none"] = "nf4"
+    quantisation: Literal["nf4", "none"]
     """nf4: 4-bit NormalFloat with double quantisation; none: LoRA on the unquantised weights."""
-    compute_dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    compute_dtype: Literal["bfloat16", "float32"]
 
 
 class Task(_Section):
     """One fine-tuning task (fidelity row 25)."""
 
-    folder: str
-    """The task's folder, in XTREME's layout, below transfer.dir."""
+    folder: str | None
+    """For source dir, the name under `inputs` of the task's folder in XTREME's layout."""
     languages: list[LanguageCode]
     """Languages of the test sets, the source language among them."""
     epochs: Positive
     learning_rate: Rate
     batch_size: Positive
-    gradient_accumulation: Positive = 1
-    max_length: Positive = 128
+    gradient_accumulation: Positive
+    max_length: Positive
     evaluate_every: Positive
     """Optimiser steps between evaluations on the source language's dev set; the best step's adapter is kept."""
-    train_examples: Positive | None = None
+    train_examples: Positive | None
     """How many examples the train file must hold (the paper: 392702 of xnli, 21253 of pos); null: any number."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_gradient_norm: Rate = 1.0
-    max_train: Positive | None = None
-    """At most this many training examples (the first ones after a seeded shuffle)."""
-    max_test: Positive | None = None
-    """At most this many test examples per language (the first ones: parallel tests stay parallel)."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_gradient_norm: Rate
+    max_train: Positive | None
+    """At most this many training examples (the first ones after a seeded shuffle); null: all."""
+    max_test: Positive | None
+    """At most this many test examples per language (the first ones: parallel tests stay parallel); null: all."""
 
 
 class POSTask(Task):
     """Part-of-speech tagging."""
 
-    label_on: Literal["first", "last"] = "first"
+    label_on: Literal["first", "last"]
     """The sub-word of a word that carries its label (fidelity row 27)."""
-
-
-def _defaults_if_null(value: object) -> object:
-    return {} if value is None else value
 
 
 class TransferHub(_Section):
     """The hub's datasets, for source hub."""
 
-    xnli: HubRepository = HubRepository(repository="facebook/xnli")
-    pos: HubRepository = HubRepository(repository="google/xtreme")
+    xnli: HubRepository
+    """As facebook/xnli."""
+    pos: HubRepository
+    """As google/xtreme."""
 
 
 class TransferArchive(_Section):
     """The archives that XTREME's files are made of, for source archive."""
 
-    xnli: Archive = Archive(
-        url="https://dl.fbaipublicfiles.com/XNLI/XNLI-1.0.zip",
-        sha256="4ba1d5e1afdb7161f0f23c66dc787802ccfa8a25a3ddd3b165a35e50df346ab1",
-    )
-    """Dev and test pairs."""
-    multinli: Archive = Archive(url="https://dl.fbaipublicfiles.com/XNLI/XNLI-MT-1.0.zip")
-    """Train pairs."""
-    ud: Archive = Archive(
-        url="https://lindat.mff.cuni.cz/repository/xmlui/bitstream/handle/11234/1-3105/ud-treebanks-v2.5.tgz",
-        sha256="5ff973e44345a5f69b94cc1427158e14e851c967d58773cc2ac5a1d3adaca409",
-    )
+    xnli: Archive
+    """XNLI 1.0: dev and test pairs."""
+    multinli: Archive
+    """XNLI-MT 1.0: train pairs."""
+    ud: Archive
+    """UD 2.5, as XTREME takes it."""
 
 
 class Transfer(_Section):
     """Zero-shot transfer: tasks in XTREME's layout and QLoRA fine-tuning on the source language."""
 
     source: Literal["pocket", "dir", "hub", "archive"]
-    """pocket: the mini-languages' tasks, generated; dir: a folder on disk; hub: the hub's datasets; archive: made of
-    the published archives as XTREME makes them."""
-    dir: Path | None = None
-    """The folder that holds the tasks' folders, for source dir."""
-    hub: Annotated[TransferHub, BeforeValidator(_defaults_if_null)] = TransferHub()
-    """null: the defaults."""
-    archive: Annotated[TransferArchive, BeforeValidator(_defaults_if_null)] = TransferArchive()
-    """null: the defaults."""
-    on_leak: Literal["report", "fail"] = "report"
+    """pocket: the mini-languages' tasks, generated; dir: folders on disk, which `inputs` names; hub: the hub's
+    datasets; archive: made of the published archives as XTREME makes them."""
+    hub: TransferHub | None
+    archive: TransferArchive | None
+    on_leak: Literal["report", "fail"]
     """What happens when a dev example is in train too, or a test example in train or dev."""
-    seeds: Positive = 1
-    lora: Lora = Lora()
+    seeds: Positive
+    lora: Lora
     xnli: Task
     pos: POSTask
 
     @model_validator(mode="after")
-    def _dir_given(self) -> "Transfer":
-        if self.source == "dir" and self.dir is None:
-            raise ValueError("dir: expected a folder because source is dir")
+    def _source_given(self) -> "Transfer":
+        if self.source in ("hub", "archive") and getattr(self, self.source) is None:
+            raise ValueError(f"{self.source}: expected this section because source is {self.source}")
+        for task in ("xnli", "pos"):
+            if self.source == "dir" and getattr(self, task).folder is None:
+                raise ValueError(f"{task}.folder: expected a name under inputs because source is dir")
         return self
 
 
@@ -427,21 +439,21 @@ class IncludeConverged(_Section):
 class IncludeConvergedByTask(_Section):
     """As recovered from the paper's r and p (fidelity, "Correlation")."""
 
-    xnli: IncludeConverged = IncludeConverged(average=False, pairwise=False)
-    pos: IncludeConverged = IncludeConverged(average=False, pairwise=True)
+    xnli: IncludeConverged
+    pos: IncludeConverged
 
 
 class Correlate(_Section):
     """Correlation of overlap and transfer (Table 1)."""
 
-    layers: list[Layer] | None = None
+    layers: list[Layer] | None
     """Layers averaged over; null: the study's."""
-    categories: list[Category] | None = None
+    categories: list[Category] | None
     """Categories averaged over; null: the study's."""
-    pairs: Literal["all", "with_source"] = "all"
+    pairs: Literal["all", "with_source"]
     """Language pairs that the average is taken over."""
-    include_converged: IncludeConvergedByTask = IncludeConvergedByTask()
-    resamples: Positive = 2000
+    include_converged: IncludeConvergedByTask
+    resamples: Positive
     """Bootstrap resamples and permutations."""
 
 
@@ -450,27 +462,28 @@ class Study(_Section):
 
     study: str
     seed: int
+    inputs: dict[str, Path]
+    """What the study reads from disk: treebanks and tasks of source dir by the names of their folders, files of
+    parallel text by any name. DVC watches each (`watch@NAME`)."""
     languages: list[LanguageCode]
     source_language: LanguageCode
     treebanks: Treebanks
-    parallel: Parallel = Parallel()
-    pocket: Pocket | None = None
-    words: Words = Words()
-    pretrain: dict[str, Pretrain] = {}
+    parallel: Parallel
+    pocket: Pocket | None
+    words: Words
+    pretrain: dict[str, Pretrain]
+    models: dict[str, Model]
     checkpoints: dict[str, Checkpoint]
-    checkpoints_duplicates: Literal["fail", "drop_both", "keep_first"] = "fail"
-    """What becomes of checkpoints with equal weights that the study names as known."""
-    checkpoints_known_duplicates: list[list[str]] = []
-    """Sets of keys; equal weights in others are an error."""
+    duplicates: Duplicates
     layers: list[Layer]
     categories: list[Category]
-    extract: Extract = Extract()
-    probe: Probe = Probe()
+    extract: Extract
+    probe: Probe
     overlap: Overlap
     transfer: Transfer
-    correlate: Correlate = Correlate()
+    correlate: Correlate
 
-    @field_validator("checkpoints", "pretrain")
+    @field_validator("checkpoints", "pretrain", "models")
     @classmethod
     def _keys(cls, table: dict[str, Any]) -> dict[str, Any]:
         for key in table:
@@ -478,12 +491,20 @@ class Study(_Section):
                 raise ValueError(f"key {key!r}: expected lower-case letters, digits, _ and - only")
         return table
 
+    @field_validator("inputs")
+    @classmethod
+    def _names(cls, table: dict[str, Path]) -> dict[str, Path]:
+        for name in table:
+            if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+                raise ValueError(f"name {name!r}: expected letters, digits, _ and - only")
+        return table
+
     @field_validator("languages", "layers", "categories")
     @classmethod
     def _not_empty_nor_twice(cls, items: list[Any]) -> list[Any]:
         if not items:
             raise ValueError("expected at least one entry")
-        if len(set(items)) != len(items):
+        if len({SHORT_NAMES.get(item, item) for item in items}) != len(items):
             raise ValueError(f"an entry is there twice: {items}")
         return items
 
@@ -503,14 +524,35 @@ class Study(_Section):
                 raise ValueError(f"treebanks.folders: expected a treebank for language {code!r}")
         if "pocket" in (self.treebanks.source, self.transfer.source) and self.pocket is None:
             raise ValueError("pocket: expected this section because a source is pocket")
-        if self.k > self.probe.k_max:
-            raise ValueError(f"overlap.k: expected at most probe.k_max ({self.probe.k_max}), got {self.k}")
+        largest = max(self.overlap.k) if isinstance(self.overlap.k, list) else self.overlap.k
+        if largest > self.probe.k_max:
+            raise ValueError(f"overlap.k: expected at most probe.k_max ({self.probe.k_max}), got {largest}")
         if not self.checkpoints:
             raise ValueError("checkpoints: expected at least one checkpoint")
         return self
 
+    @model_validator(mode="after")
+    def _what_is_named_is_there(self) -> "Study":
+        named = {"parallel.files": [name for names in self.parallel.files.values() for name in names]}
+        if self.treebanks.source == "dir":
+            named["treebanks.folders"] = [name for code in self.languages for name in self.treebanks.folders[code]]
+            named["parallel.folders"] = [name for code, name in self.parallel.folders.items() if code in self.languages]
+        if self.transfer.source == "dir":
+            named["transfer.xnli.folder"] = [str(self.transfer.xnli.folder)]
+            named["transfer.pos.folder"] = [str(self.transfer.pos.folder)]
+        for where, names in named.items():
+            for name in names:
+                if name not in self.inputs:
+                    raise ValueError(f"{where}: {name}: expected where it lies, as `{name}: PATH` under inputs")
+        for key, checkpoint in self.checkpoints.items():
+            if checkpoint.model not in self.models:
+                raise ValueError(f"checkpoints.{key}.model: {checkpoint.model!r} is not among `models`")
+            if checkpoint.revision and not (checkpoint.repository or self.models[checkpoint.model].repository):
+                raise ValueError(f"checkpoints.{key}.repository: expected one, here or under models.{checkpoint.model}")
+        return self
+
     def checkpoint(self, key: str) -> Checkpoint:
-        """The checkpoint with this key.
+        """Return the checkpoint with this key.
 
         Raises:
             BadInputError: there is none.
@@ -518,66 +560,6 @@ class Study(_Section):
         if key not in self.checkpoints:
             raise BadInputError(f"{PARAMS}: checkpoints.{key}: no such key, expected {', '.join(self.checkpoints)}")
         return self.checkpoints[key]
-
-    def layers_of(self, key: str, available: int) -> list[int]:
-        """The layers probed at a checkpoint, ascending: the study's and its own.
-
-        Args:
-            key: the checkpoint.
-            available: layers of its model, the embedding output counted (blocks + 1).
-
-        Raises:
-            BadInputError: the model lacks one of them.
-        """
-        where = f"{PARAMS}: layers of checkpoint {key}"
-        return resolve_layers([*self.layers, *self.checkpoint(key).layers], available, where)
-
-    def correlated_layers(self, available: int) -> list[int]:
-        """The layers that overlap is averaged over when it is correlated, of a model with so many.
-
-        Raises:
-            BadInputError: the model lacks one of them.
-        """
-        return resolve_layers(self.correlate.layers or self.layers, available, f"{PARAMS}: correlate.layers")
-
-    @property
-    def correlated_categories(self) -> list[str]:
-        """The categories that overlap is averaged over when it is correlated."""
-        return self.correlate.categories or self.categories
-
-    def categories_of(self, key: str) -> list[str]:
-        """The categories probed at a checkpoint: the study's, then its own."""
-        return list(dict.fromkeys([*self.categories, *self.checkpoint(key).categories]))
-
-    @property
-    def sizes(self) -> list[int]:
-        """Every k of `overlap.k`, ascending."""
-        return sorted(self.overlap.k) if isinstance(self.overlap.k, list) else [self.overlap.k]
-
-    @property
-    def k(self) -> int:
-        """The neurons of a set, wherever one k is meant: the largest of `overlap.k`."""
-        return self.sizes[-1]
-
-    @property
-    def target_languages(self) -> list[str]:
-        """The study's languages without the source language."""
-        return [code for code in self.languages if code != self.source_language]
-
-
-def resolve_layers(layers: list[int | float], available: int, where: str) -> list[int]:
-    """Layer numbers (1 is the embedding output, `available` the last) of numbers and relative depths, ascending.
-
-    Relative depth r of a model with b blocks is layer 1 + round(r * b), so that 13 and 17 of 25 are 0.5 and 0.667.
-
-    Raises:
-        BadInputError: a layer that the model lacks.
-    """
-    numbers = {layer if isinstance(layer, int) else 1 + math.floor(layer * (available - 1) + 0.5) for layer in layers}
-    for layer in sorted(numbers):
-        if layer > available:
-            raise BadInputError(f"{where}: no layer {layer}, the model has layers 1 to {available}")
-    return sorted(numbers)
 
 
 def load_study(path: Path = PARAMS) -> Study:

@@ -39,8 +39,8 @@ def load(root: Path) -> dict[str, pd.DataFrame]:
     )
     joined(
         "similarity",
-        list((root / "data/embeddings").glob(f"*/{similarity.NAME}")),
-        lambda file: {"checkpoint": file.parent.name},
+        list((root / similarity.FOLDER).glob("*.parquet")),
+        lambda file: {"checkpoint": file.stem},
         similarity.read,
     )
     joined(

@@ -1,4 +1,4 @@
-"""`data/embeddings/<ckpt>/similarity.parquet`: cosine similarity of parallel sentences with the source language."""
+"""`data/similarity/<ckpt>.parquet`: cosine similarity of parallel sentences with the source language."""
 
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from polyprobe.artefacts._tables import CATEGORY, read_table, schema, write_table
 
-NAME: Final = "similarity.parquet"
+FOLDER: Final = Path("data/similarity")
 
 SCHEMA: Final = schema(
     layer=pa.int32(),
@@ -21,6 +21,11 @@ SCHEMA: Final = schema(
 )
 """cosine: mean over pairs; mismatched: mean cosine of a sentence with another one's translation (the baseline);
 precision_at_1: share of the source language's sentences whose nearest neighbour is their translation."""
+
+
+def path(checkpoint: str) -> Path:
+    """Where one checkpoint's similarities lie."""
+    return FOLDER / f"{checkpoint}.parquet"
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:

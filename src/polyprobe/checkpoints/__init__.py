@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyprobe.checkpoints.duplicates import apply_duplicates_policy, sets_of_equals
 from polyprobe.checkpoints.hashing import tokenizer_hash, weights_summary
+from polyprobe.checkpoints.location import HubCommit, Location, locate, location_of
 from polyprobe.checkpoints.resolving import resolve
 
 if TYPE_CHECKING:
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
     from polyprobe.checkpoints.sentences import Sentence
 
 __all__ = [
+    "HubCommit",
+    "Location",
     "Sentence",
     "apply_duplicates_policy",
     "embed_selected_words",
     "embed_words",
     "load_model",
     "load_tokenizer",
+    "locate",
+    "location_of",
     "resolve",
     "select_words",
     "sentence_embeddings",

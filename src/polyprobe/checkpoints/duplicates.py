@@ -31,8 +31,8 @@ def apply_duplicates_policy(
     if unknown:
         raise BadInputError(
             f"{PARAMS}: checkpoints: {'; '.join(map(' and '.join, unknown))} hold the same weights; give other "
-            "weights, take a key out, or name them in checkpoints_known_duplicates and set checkpoints_duplicates to "
-            "drop_both or keep_first"
+            "weights, take a key out, or name them in duplicates.known and set duplicates.policy to drop_both or "
+            "keep_first"
         )
     dropped = {key for group in groups for key in (group if policy == "drop_both" else group[1:])}
     return [replace(manifest, dropped=manifest.checkpoint in dropped) for manifest in manifests]

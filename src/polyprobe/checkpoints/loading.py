@@ -7,18 +7,17 @@ from typing import Any
 
 import torch
 
-from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints.layout import CONFIG, read_json
-from polyprobe.checkpoints.resolving import tokenizer_folder, weights_folder
+from polyprobe.checkpoints.location import Location
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.memory import out_of_memory
 
 
-def load_model(manifest: Manifest, dtype: str = "float32", device: str = "cpu") -> Any:
+def load_model(location: Location, dtype: str = "float32", device: str = "cpu") -> Any:
     """The base model (no language-modelling head) in evaluation mode.
 
     Args:
-        manifest: the checkpoint.
+        location: where the checkpoint lies.
         dtype: float32, bfloat16 or float16.
         device: a torch device.
 
@@ -28,7 +27,7 @@ def load_model(manifest: Manifest, dtype: str = "float32", device: str = "cpu") 
     from transformers import AutoModel
     from transformers.utils import logging
 
-    folder = weights_folder(manifest)
+    folder = location.weights
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # that the head's weights are not used is what is wanted here
@@ -71,7 +70,7 @@ def not_loaded(folder: Path, error: Exception) -> str:
     )
 
 
-def load_tokenizer(manifest: Manifest) -> Any:
+def load_tokenizer(location: Location) -> Any:
     """The fast tokenizer, which knows each sub-word's characters; it pads on the right.
 
     Raises:
@@ -79,7 +78,7 @@ def load_tokenizer(manifest: Manifest) -> Any:
     """
     from transformers import AutoTokenizer
 
-    folder = tokenizer_folder(manifest)
+    folder = location.tokenizer
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, padding_side="right", trust_remote_code=False

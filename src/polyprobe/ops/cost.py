@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from polyprobe.artefacts import mapping
+from polyprobe.choices.categories import categories_of
+from polyprobe.choices.layers import layers_of
+from polyprobe.choices.repositories import repository_of
 from polyprobe.ops.survival import in_paper, markdown
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.study import PARAMS, Checkpoint, Study, Task, load_study
 from polyprobe.transfer.fetching import METRICS
 
@@ -96,7 +99,7 @@ def stage_costs(study: Study) -> dict[str, Cost]:
     left_out = left_out_checkpoints(study)
     for key, checkpoint in study.checkpoints.items():
         shape = shape_of(study, key, checkpoint)
-        if checkpoint.repository is not None:
+        if repository_of(study, key) is not None:
             found[f"resolve@{key}"] = Cost(disk=constants()["weights_bytes"] * shape.parameters)
         if key not in left_out:
             found[f"extract@{key}"] = _extract(study, key, shape)
@@ -108,10 +111,10 @@ def stage_costs(study: Study) -> dict[str, Cost]:
 
 def left_out_checkpoints(study: Study) -> set[str]:
     """The checkpoints that `verify_checkpoints` will leave out, if the known duplicates are ones."""
-    first = {"fail": None, "drop_both": 0, "keep_first": 1}[study.checkpoints_duplicates]
+    first = {"fail": None, "drop_both": 0, "keep_first": 1}[study.duplicates.policy]
     if first is None:
         return set()
-    sets = [[key for key in study.checkpoints if key in known] for known in study.checkpoints_known_duplicates]
+    sets = [[key for key in study.checkpoints if key in known] for known in study.duplicates.known]
     return {key for keys in sets for key in keys[first:]}
 
 
@@ -126,11 +129,11 @@ def shape_of(study: Study, key: str, checkpoint: Checkpoint) -> Shape:
     if checkpoint.model in study.pretrain:
         settings = study.pretrain[checkpoint.model]
         return Shape(settings.blocks, settings.width, settings.vocabulary)
-    if checkpoint.repository is not None:
-        known = [name for name in constants()["models"] if checkpoint.repository.startswith(name)]
+    if (repository := repository_of(study, key)) is not None:
+        known = [name for name in constants()["models"] if repository.startswith(name)]
         if known:
             return Shape(**constants()["models"][max(known, key=len)])
-        raise BadInputError(f"{_CONSTANTS.name}: models: no shape of {checkpoint.repository}, expected a line for it")
+        raise BadInputError(f"{_CONSTANTS.name}: models: no shape of {repository}, expected a line for it")
     layers, width = layers_and_width(checkpoint.weights)
     return Shape(layers - 1, width, 0)
 
@@ -154,7 +157,7 @@ def _corpus(study: Study, language: str) -> int | float:
 
 def _extract(study: Study, key: str, shape: Shape) -> Cost:
     """Whole sentences go through the model, up to the highest layer asked for; what is kept is float16."""
-    layers = study.layers_of(key, shape.blocks + 1)
+    layers = layers_of(study, key, shape.blocks + 1)
     words = sum(sum(split_words(study, code).values()) for code in study.languages)
     subwords = words / constants()["labelled"] * constants()["subwords_per_word"]
     kept = len(layers) * words * (2 * shape.width + 4)
@@ -163,10 +166,10 @@ def _extract(study: Study, key: str, shape: Shape) -> Cost:
 
 
 def _probe(study: Study, key: str, shape: Shape) -> Cost:
-    known, layers = constants(), study.layers_of(key, shape.blocks + 1)
+    known, layers = constants(), layers_of(study, key, shape.blocks + 1)
     probes_per_dataset = study.probe.seeds + len(study.probe.controls) - 1
     seconds = 0.0
-    for category in study.categories_of(key):
+    for category in categories_of(study, key):
         classes = known["classes"].get(category, known["classes"]["other"])
         rate = float(known["probe_seconds"]["fixed"]) + float(known["probe_seconds"]["per_class"]) * classes
         for language in study.languages:

@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from polyprobe.running import BadInputError, new_file
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import new_file
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -17,8 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args, get_type_hints
 
 from polyprobe.artefacts import embeddings, manifest, words
-from polyprobe.running import BadInputError, derive_seed, fan_out, knobs, new_file
-from polyprobe.study import PARAMS, Study, load_study, resolve_layers
+from polyprobe.choices.categories import study_categories
+from polyprobe.choices.layers import resolve_layers
+from polyprobe.choices.sizes import largest_size
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.fanout import fan_out
+from polyprobe.running.files import new_file
+from polyprobe.running.knobs import knobs
+from polyprobe.running.seeds import derive_seed
+from polyprobe.study import PARAMS, Study, load_study
 
 if TYPE_CHECKING:
     from polyprobe.probes import Dataset
@@ -127,7 +134,7 @@ def _finding(
     known = {field.name for field in fields(FAMILIES[family].settings)}
     settings = {key: value for key, value in study.probe.model_dump().items() if key in known} | given
     neurons = dataset.train[0].shape[1]
-    picked = min(neurons, SMALL_SETS.get(family, max(*SIZES, study.k)))
+    picked = min(neurons, SMALL_SETS.get(family, max(*SIZES, largest_size(study))))
     start = time.perf_counter()
     probes = fit_side_by_side(family, dataset.train[0], [dataset.train[1]] * len(seeds), dataset.dev, seeds, **settings)
     fitted = time.perf_counter()
@@ -144,7 +151,7 @@ def _finding(
         for size, score in scores.items():
             normalised.setdefault(size, []).append(float(score.mutual_information[-1]))
             bits.setdefault(size, []).append(float(score.bits[-1]))
-    top = [set(selection.neurons[: study.k].tolist()) for selection in selections]
+    top = [set(selection.neurons[: largest_size(study)].tolist()) for selection in selections]
     shared = [len(one & other) for one, other in combinations(top, 2)]
     return Finding(
         name=name,
@@ -152,7 +159,7 @@ def _finding(
         normalised={size: statistics.fmean(values) for size, values in normalised.items()},
         bits={size: statistics.fmean(values) for size, values in bits.items()},
         deviation={size: statistics.stdev(values) for size, values in normalised.items() if len(values) > 1},
-        shared=statistics.fmean(shared) if shared and picked >= study.k else None,
+        shared=statistics.fmean(shared) if shared and picked >= largest_size(study) else None,
         fit_seconds=(fitted - start) / len(seeds),
         select_seconds=(selected - fitted) / len(seeds),
     )
@@ -168,7 +175,7 @@ def markdown(study: Study, request: Request, findings: Sequence[Finding], comman
         f"seeds, {largest}",
         f"against the first, {largest}",
     ]
-    header += [f"shared of {study.k}", "fit, s", "select, s"]
+    header += [f"shared of {largest_size(study)}", "fit, s", "select, s"]
     lines = [header, ["---"] * len(header)]
     by_name: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -202,8 +209,10 @@ def _head(study: Study, request: Request, command: str) -> str:
         f"{request.category}, languages {' '.join(request.languages)}, {request.seeds} seeds. MI: test mutual "
         f"information as a share of the label entropy, mean over languages ± standard error (mean in bits); seeds: its "
         f"standard deviation over seeds; against the first: difference to the first line, paired by language; shared: "
-        f"neurons that two seeds share among the first {study.k}; seconds per probe, median over languages, "
-        f"fitted side by side on one thread, {max(SIZES)} neurons picked" + (f" ({small})" if small else "") + "."
+        f"neurons that two seeds share among the first {largest_size(study)}; seconds per probe, median over "
+        f"languages, fitted side by side on one thread, {max(SIZES)} neurons picked"
+        + (f" ({small})" if small else "")
+        + "."
     )
 
 
@@ -238,7 +247,7 @@ def _request(study: Study, options: argparse.Namespace) -> Request:
         [options.layer or study.layers[-1]], available, f"{PARAMS}: layers of checkpoint {checkpoint}"
     )[0]
     try:
-        category = dimension_name(options.category) if options.category else study.categories[0]
+        category = dimension_name(options.category) if options.category else study_categories(study)[0]
     except KeyError:
         raise BadInputError(f"--category: unknown category {options.category!r}") from None
     # The study's own family first: the others are compared with it.

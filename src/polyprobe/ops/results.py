@@ -1,7 +1,8 @@
 """A page of a finished study's results: `python -m polyprobe.ops.results PAGE.md`.
 
 Writes the page, and beside it `results/STUDY/` with what it shows: the study's metrics, plot tables, figures and report
-(numbers only, no text of a treebank). A file `notes.md` in that folder is kept and ends the page.
+(numbers only, no text of a treebank), and the dvc.lock that names what these were made of. A file `notes.md` in that
+folder is kept and ends the page.
 """
 
 import argparse
@@ -12,7 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from polyprobe.running import BadInputError, new_file, new_folder
+from polyprobe.choices.categories import study_categories
+from polyprobe.choices.sizes import largest_size, set_sizes
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import new_file, new_folder
 from polyprobe.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 _FIGURES: Final = Path("data/report/figures")
 _REPORT: Final = Path("data/report/index.html")
+_LOCK: Final = Path("dvc.lock")
 _REPORT_COPY: Final = "report.html"
 _NOTES: Final = "notes.md"
 _INTRODUCTIONS: Final = {
@@ -45,8 +50,9 @@ def write_results(page: Path, study: Study) -> None:
     Raises:
         BadInputError: the study has not been run to its end.
     """
-    if not _FIGURES.exists():
-        raise BadInputError(f"{_FIGURES}: not there; run `dvc repro` first")
+    for needed in (_FIGURES, _LOCK):
+        if not needed.exists():
+            raise BadInputError(f"{needed}: not there; run `dvc repro` first")
     notes = page.parent / _folder(study) / _NOTES
     said = notes.read_text(encoding="utf-8") if notes.exists() else ""
     text = "\n".join([_page(study, page), said] if said else [_page(study, page)])
@@ -54,11 +60,12 @@ def write_results(page: Path, study: Study) -> None:
         if said:
             (folder / _NOTES).write_text(said, encoding="utf-8")
         for kept in ("metrics", "plots"):
-            shutil.copytree(kept, folder / kept, ignore=shutil.ignore_patterns(".gitignore", "subwords"))
+            shutil.copytree(kept, folder / kept, ignore=shutil.ignore_patterns(".gitignore", "subwords", "watched"))
         (folder / "figures").mkdir()
         for figure in sorted(_FIGURES.glob("*.svg")):
             shutil.copy(figure, folder / "figures")
         shutil.copy(_REPORT, folder / _REPORT_COPY)
+        shutil.copy(_LOCK, folder)
     with new_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -102,15 +109,15 @@ def _head(study: Study, page: Path) -> str:
     for entry in probed:
         by_category.setdefault(entry["category"], []).append(entry["language"])
     offered = "; ".join(f"{category}: {' '.join(codes)}" for category, codes in sorted(by_category.items()))
-    others = f" (means for every k of {study.sizes}: plots/overlap/sizes.csv)" if len(study.sizes) > 1 else ""
+    others = f" (means for every k of {set_sizes(study)}: plots/overlap/sizes.csv)" if len(set_sizes(study)) > 1 else ""
     return (
         f"Made by `python -m polyprobe.ops.study use {study.study} && dvc repro && "
         f"python -m polyprobe.ops.results {page}`; the tables behind it are in "
         f"[{_folder(study)}/]({_folder(study)}/), among them the study's report, one page to look at in a browser: "
         f"[{_REPORT_COPY}]({_folder(study)}/{_REPORT_COPY}).\n\n"
-        f"Languages: {' '.join(study.languages)} (source: {study.source_language}). k = {study.k}{others}; probes per "
-        f"language, category and layer: {study.probe.seeds}; words per language at most (train / dev / test): "
-        f"{words}.\n\n"
+        f"Languages: {' '.join(study.languages)} (source: {study.source_language}). k = {largest_size(study)}{others}; "
+        f"probes per language, category and layer: {study.probe.seeds}; words per language at most (train / dev / "
+        f"test): {words}.\n\n"
         f"Languages whose treebanks allow a category to be probed: {offered}."
     )
 
@@ -124,7 +131,7 @@ def _overlap(study: Study, model: str) -> "pd.DataFrame":
     means = means[means["studied"] & (means["model"] == model)]
     proper, null = (means[means["control"] == control] for control in ("none", "shuffled_labels"))
     table = proper.pivot_table(index="step", columns="category", values="corrected", observed=True)
-    table = table[[name for name in study.categories if name in table]]
+    table = table[[name for name in study_categories(study) if name in table]]
     steps = proper.groupby("step")
     table["mean"] = steps["corrected"].mean()
     table["null"] = null.groupby("step")["corrected"].mean() if len(null) else pd.Series(dtype=float)

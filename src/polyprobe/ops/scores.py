@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from polyprobe.artefacts import confusion, manifest, scores
 from polyprobe.ops.results import interval, markdown
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.study import PARAMS, Study, load_study
 
 if TYPE_CHECKING:
@@ -71,12 +71,14 @@ def seen_subwords(train: Iterable[int], tests: Mapping[str, Iterable[int]]) -> d
 
 
 def _seen(study: Study, name: str, checkpoint: str) -> dict[str, float]:
+    from polyprobe.checkpoints.location import location_of
     from polyprobe.transfer import TASKS
     from polyprobe.transfer.layout import file_name
     from polyprobe.transfer.model import load_tokenizer
 
     task, settings, folder = TASKS[name], getattr(study.transfer, name), Path("data/tasks") / name
-    tokenizer = load_tokenizer(manifest.read(manifest.path(checkpoint)))
+    location = location_of(manifest.read(manifest.path(checkpoint)), study.checkpoint(checkpoint).weights)
+    tokenizer = load_tokenizer(location)
 
     def subwords(split: str, language: str) -> Iterable[int]:
         examples = task.read(folder / file_name(split, language))

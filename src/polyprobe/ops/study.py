@@ -4,12 +4,14 @@ A study is a whole params file, `studies/NAME.yaml`; the one in force is its cop
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
-from polyprobe.running import BadInputError, new_file
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import new_file
 from polyprobe.study import PARAMS, load_study
 
 STUDIES: Final = Path("studies")
@@ -17,8 +19,7 @@ STUDIES: Final = Path("studies")
 
 def studies() -> dict[str, Path]:
     """The named studies by name."""
-    files = [file for file in STUDIES.glob("*.yaml") if file.name.count(".") == 1]
-    return {file.stem: file for file in sorted(files, key=lambda file: file.stem)}
+    return {file.stem: file for file in sorted(STUDIES.glob("*.yaml"), key=lambda file: file.stem)}
 
 
 def in_force() -> str | None:
@@ -29,6 +30,9 @@ def in_force() -> str | None:
 
 def use(name: str) -> None:
     """Puts a study in force: copies its file to params.yaml.
+
+    Outputs that the new study lacks are taken away: stages that sum up a folder would count them in. `dvc repro` brings
+    them back from the cache.
 
     Raises:
         BadInputError: there is no such study, its file is not valid, or params.yaml has edits that neither the last
@@ -42,8 +46,34 @@ def use(name: str) -> None:
             f"{PARAMS}: has edits that neither the last commit nor a study's file holds; "
             f"commit it or keep it as {STUDIES}/NAME.yaml first"
         )
+    before = _restorable_outputs()
     with new_file(PARAMS) as temporary:
         temporary.write_bytes(studies()[name].read_bytes())
+    for path in before - _outputs():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _outputs() -> set[Path]:
+    """The outputs of the study in force."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        return {Path(out.fs_path) for out in repo.index.outs}
+
+
+def _restorable_outputs() -> set[Path]:
+    """Those of the outputs of the study in force that are as dvc.lock and the cache have them."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            return {Path(out.fs_path) for out in repo.index.outs if out.use_cache and not out.status()}
+    except DvcException:  # without a repository or a valid params.yaml there is nothing to take away
+        return set()
 
 
 def _committed(path: Path) -> bytes | None:

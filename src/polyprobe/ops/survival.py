@@ -16,7 +16,7 @@ from polyprobe.artefacts import corpus
 from polyprobe.artefacts.dimensions import dimension_name, dimensions, short_name
 from polyprobe.artefacts.words import SPLITS
 from polyprobe.languages import languages
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.study import load_study
 
 if TYPE_CHECKING:

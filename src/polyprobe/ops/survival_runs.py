@@ -18,7 +18,8 @@ import pandas as pd
 
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.words import SPLITS, label_counts
-from polyprobe.running import BadInputError, progress
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.progress import progress
 from polyprobe.treebanks import attributes, read_treebank_sentences, to_unimorph
 from polyprobe.treebanks.split import NO_LEMMA, lemma_key, split_lemmas
 from polyprobe.treebanks.treebank import treebank_files

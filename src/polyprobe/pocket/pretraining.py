@@ -16,6 +16,7 @@ from jaxtyping import Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from polyprobe.running.code_version import code_version
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file, new_folder, space_for, write_json
 from polyprobe.running.knobs import knobs
@@ -70,6 +71,7 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
             "device": device.type,
             "threads": machine.threads,
             "bfloat16": has_native_bfloat16(device),
+            "code": code_version("pocket", "running"),
         },
     )
     tokenizer = _tokenizer(texts, settings, scratch)

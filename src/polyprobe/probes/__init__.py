@@ -1,6 +1,5 @@
 """Intrinsic probes over arrays: which neurons tell a label (section 2)."""
 
-from polyprobe.probes._version import version
 from polyprobe.probes.families import FAMILIES, fit, fit_side_by_side
 from polyprobe.probes.greedy import Selection, select_greedily
 from polyprobe.probes.information import Scores, label_entropy, score_prefixes
@@ -24,5 +23,4 @@ __all__ = [
     "probe_dataset",
     "score_prefixes",
     "select_greedily",
-    "version",
 ]

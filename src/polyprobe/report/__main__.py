@@ -17,7 +17,7 @@ from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file
 from polyprobe.running.run_log import last_runs, read_runs, working_tree
 from polyprobe.running.scratch import scratch_root
-from polyprobe.running.stage import parameters_digest
+from polyprobe.stage import parameters_digest
 from polyprobe.study import load_study
 
 COPY: Final = "report.html"

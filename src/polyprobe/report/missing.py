@@ -7,6 +7,8 @@ from polyprobe.artefacts.correlation import AGGREGATIONS
 from polyprobe.artefacts.dimensions import short_name
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import TASKS
+from polyprobe.choices.categories import categories_of, study_categories
+from polyprobe.choices.languages import target_languages
 from polyprobe.figures import Tables
 from polyprobe.study import Study
 
@@ -42,7 +44,7 @@ def _checkpoints(study: Study, manifests: Sequence[Manifest]) -> Iterator[str]:
             same = f"{_listed(names)} hold the same weights: " if len(names) > 1 else ""
             yield (
                 f"{same}{_listed(gone)} {_is(gone)} dropped as {'a duplicate' if len(gone) == 1 else 'duplicates'} "
-                f"(checkpoints_duplicates: {study.checkpoints_duplicates})."
+                f"(duplicates.policy: {study.duplicates.policy})."
             )
     for model, kept in _by_model(manifests).items():
         if not kept:
@@ -56,7 +58,7 @@ def _checkpoints(study: Study, manifests: Sequence[Manifest]) -> Iterator[str]:
 
 def _categories(study: Study, corpus: Sequence[Entry]) -> Iterator[str]:
     entries = {(entry["language"], entry["category"]): entry for entry in corpus}
-    probed = dict.fromkeys(category for key in study.checkpoints for category in study.categories_of(key))
+    probed = dict.fromkeys(category for key in study.checkpoints for category in categories_of(study, key))
     for category in probed:
         having = [code for code in study.languages if _probed(entries, code, category)]
         if len(having) == 2:
@@ -70,11 +72,12 @@ def _categories(study: Study, corpus: Sequence[Entry]) -> Iterator[str]:
             where = f"{having[0]} alone has it" if having else "no language has it"
             why = "; ".join(f"{', '.join(codes)}: {reason}" for reason, codes in reasons.items())
             yield f"{short_name(category)}: {where}, so there is no pair of languages to compare ({why})."
+    own = study_categories(study)
     for code in study.languages:
-        if not any(_probed(entries, code, category) for category in study.categories):
+        if not any(_probed(entries, code, category) for category in own):
             yield (
                 f"{code}: none of the study's categories can be probed in it, so it is in no pair "
-                f"({'; '.join(_reason(entries, code, category) for category in study.categories)})."
+                f"({'; '.join(_reason(entries, code, category) for category in own)})."
             )
 
 
@@ -130,7 +133,7 @@ def _transfer(study: Study, tables: Tables, manifests: Sequence[Manifest]) -> It
             commands = " ".join(f"{stage}@{checkpoint}" for checkpoint in without)
             yield f"{task.upper()} was not run at {_listed(without)}. `dvc repro {commands}` runs it."
         tested = getattr(study.transfer, task).languages
-        if untested := [code for code in study.target_languages if code not in tested]:
+        if untested := [code for code in target_languages(study) if code not in tested]:
             yield (
                 f"{task.upper()} has no scores of {_listed(untested)}: transfer.{task}.languages leaves "
                 f"{_them(untested)} out."
@@ -172,13 +175,13 @@ def _correlation(tables: Tables, manifests: Sequence[Manifest]) -> Iterator[str]
 
 def _similarity(study: Study, tables: Tables) -> Iterator[str]:
     sides = {*study.parallel.folders, *study.parallel.files}
-    targets = [code for code in study.target_languages if code in sides]
+    targets = [code for code in target_languages(study) if code in sides]
     if not targets:
         yield (
             "There are no parallel sentences (section parallel of the parameters), so the similarity of languages is "
             "not among the predictors of transfer."
         )
-    elif without := [code for code in study.target_languages if code not in sides]:
+    elif without := [code for code in target_languages(study) if code not in sides]:
         yield f"There are no parallel sentences of {_listed(without)}: points of similarity leave {_them(without)} out."
     elif len(tables.predictors) and "similarity" not in set(tables.predictors["predictor"]):
         yield "The similarity of parallel sentences is not among the predictors of transfer: the tables lack it."

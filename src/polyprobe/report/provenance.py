@@ -55,7 +55,7 @@ def model_listing(manifests: Sequence[Manifest]) -> Listing:
         [
             [
                 found.checkpoint,
-                found.repository or found.folder or MISSING,
+                found.repository or found.folder or "a folder",
                 MISSING if found.commit is None else found.commit[:_SHOWN],
                 found.weights_sha256[:_SHOWN],
                 found.tokenizer_sha256[:_SHOWN],

@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -86,17 +86,3 @@ def write_json(path: Path, value: Any) -> None:
     """Writes `value` as UTF-8 JSON, keys in the order given, with a final newline."""
     with new_file(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def prune(folder: Path, keep: Collection[str]) -> None:
-    """Removes what lies in `folder` under another name than those of `keep`.
-
-    An aggregate stage depends on the folder that its inputs lie in; entries of checkpoints that are no longer in
-    params.yaml would change the folder's hash.
-    """
-    for entry in sorted(folder.iterdir()) if folder.exists() else []:
-        if entry.name not in keep and not entry.name.startswith("."):
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()

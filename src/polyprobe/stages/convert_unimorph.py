@@ -7,7 +7,7 @@ from typing import Any
 from polyprobe.running.fanout import fan_out
 from polyprobe.running.files import new_folder
 from polyprobe.running.knobs import knobs
-from polyprobe.running.stage import run_stage
+from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 
@@ -20,7 +20,9 @@ def convert_unimorph(study: Study) -> None:
     with new_folder(words.FOLDER) as folder:
         convert = partial(_convert, study, folder)
         entries = list(fan_out(convert, study.languages, workers=knobs().workers, description="words", tensors=False))
-        pairs = parallel_table(FOLDER, study.parallel, study.languages, study.source_language, study.treebanks.on_error)
+        pairs = parallel_table(
+            FOLDER, study.parallel, study.inputs, study.languages, study.source_language, study.treebanks.on_error
+        )
         parallel.write(parallel.PATH, pairs)
         corpus.write(corpus.PATH, [entry for offered, _ in entries for entry in offered])
         mapping.write(mapping.PATH, [lost for _, lost in entries])

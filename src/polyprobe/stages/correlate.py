@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from polyprobe.running.stage import run_stage
+from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 
@@ -10,6 +10,9 @@ def correlate(study: Study) -> None:
     """Writes the transfer table, the points, the correlation table (Table 1), the drops and the study's summary."""
     from polyprobe import analysis
     from polyprobe.artefacts import correlation, drops, manifest, overlap, scores
+    from polyprobe.choices.categories import categories_of, correlated_categories
+    from polyprobe.choices.languages import target_languages
+    from polyprobe.choices.layers import correlated_layers, layers_of
 
     chosen, source = study.correlate, study.source_language
     everything = [manifest.read(manifest.path(key)) for key in study.checkpoints]
@@ -17,11 +20,11 @@ def correlate(study: Study) -> None:
     files = {scores.folder(task, found.checkpoint) / scores.NAME: (found, task)
              for task, found in product(scores.TASKS, kept)}  # fmt: skip
     scored = [(*files[file], scores.read(file)) for file in analysis.files_there(list(files))]
-    transfer = analysis.transfer_table(scored, [source, *study.target_languages])
-    layers = {found.checkpoint: study.correlated_layers(found.layers) for found in kept}
-    categories = study.correlated_categories
-    probed = {found.checkpoint: set(product(study.categories_of(found.checkpoint),
-                                            study.layers_of(found.checkpoint, found.layers)))
+    transfer = analysis.transfer_table(scored, [source, *target_languages(study)])
+    layers = {found.checkpoint: correlated_layers(study, found.layers) for found in kept}
+    categories = correlated_categories(study)
+    probed = {found.checkpoint: set(product(categories_of(study, found.checkpoint),
+                                            layers_of(study, found.checkpoint, found.layers)))
               for found in kept}  # fmt: skip
     pairs = analysis.choose_overlap(overlap.read_pairs(), kept, layers, categories, probed)
     parts = analysis.points_of_parts(

@@ -6,22 +6,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from polyprobe.alignment.similarity import no_similarities, similarity_table
 from polyprobe.artefacts import embeddings, manifest, parallel, similarity, subwords, words
 from polyprobe.artefacts.subwords import Entry
+from polyprobe.checkpoints.similarity import no_similarities, similarity_table
+from polyprobe.choices.layers import layers_of
 from polyprobe.running.files import new_folder
 from polyprobe.running.knobs import knobs
-from polyprobe.running.stage import run_keyed_stage
 from polyprobe.running.threads import use_threads
+from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
 
 
 def extract(study: Study, key: str) -> None:
-    """Writes `data/embeddings/KEY/` (a file per layer and language, and the similarities) and counts of sub-words."""
+    """Writes `data/embeddings/KEY/` (a file per layer and language), similarities and counts of sub-words."""
     checkpoint = manifest.read(manifest.path(key))
     with new_folder(embeddings.FOLDER / key) as folder:
         counts, compared = ([], no_similarities()) if checkpoint.dropped else _embed(study, checkpoint, folder)
-        similarity.write(folder / similarity.NAME, compared)
+    similarity.write(similarity.path(key), compared)
     subwords.write(subwords.path(key), counts)
 
 
@@ -29,10 +30,11 @@ def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[l
     """Writes the words' embeddings; returns how they were cut, and the similarities of parallel sentences."""
     from polyprobe import checkpoints
 
-    machine, layers = knobs(), study.layers_of(checkpoint.checkpoint, checkpoint.layers)
+    machine, layers = knobs(), layers_of(study, checkpoint.checkpoint, checkpoint.layers)
     use_threads(machine.threads)
-    model = checkpoints.load_model(checkpoint, study.extract.dtype, machine.torch_device())
-    tokenizer = checkpoints.load_tokenizer(checkpoint)
+    location = checkpoints.location_of(checkpoint, study.checkpoint(checkpoint.checkpoint).weights)
+    model = checkpoints.load_model(location, study.extract.dtype, machine.torch_device())
+    tokenizer = checkpoints.load_tokenizer(location)
     caps = study.extract.max_words.model_dump() if study.extract.max_words else None
     metadata = {"weights_sha256": checkpoint.weights_sha256, "tokenisation": study.extract.tokenisation}
     counts: list[Entry] = []

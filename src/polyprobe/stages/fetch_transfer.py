@@ -1,6 +1,6 @@
 """Fetches the transfer tasks' files, checks them, and counts what they hold."""
 
-from polyprobe.running.stage import run_stage
+from polyprobe.stage import run_stage
 from polyprobe.study import Study
 from polyprobe.transfer.fetching import fetch
 

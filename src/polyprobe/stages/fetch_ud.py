@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from polyprobe.running.files import new_folder, write_json
-from polyprobe.running.stage import run_stage
+from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from polyprobe.artefacts import manifest, scores
-from polyprobe.running.stage import run_keyed_stage
+from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
 from polyprobe.transfer.fine_tuning import fine_tune
 
@@ -15,6 +15,7 @@ def finetune_pos(study: Study, key: str) -> None:
         manifest.read(manifest.path(key)),
         study.transfer.pos,
         study.transfer.lora,
+        weights=study.checkpoint(key).weights,
         source=study.source_language,
         seed=study.seed,
         seeds=study.transfer.seeds,

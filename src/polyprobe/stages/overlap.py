@@ -6,9 +6,12 @@ from polyprobe.alignment import tables
 from polyprobe.alignment.informativeness import informativeness
 from polyprobe.artefacts import manifest, probes
 from polyprobe.artefacts import overlap as plots
-from polyprobe.running import new_folder
-from polyprobe.running.stage import run_stage
-from polyprobe.study import PARAMS, Study, resolve_layers
+from polyprobe.choices.categories import study_categories
+from polyprobe.choices.layers import study_layers
+from polyprobe.choices.sizes import largest_size, set_sizes
+from polyprobe.running.files import new_folder
+from polyprobe.stage import run_stage
+from polyprobe.study import Study
 
 
 def overlap(study: Study) -> None:
@@ -39,17 +42,18 @@ def _of_checkpoint(study: Study, key: str) -> list[pd.DataFrame]:
     if about.dropped:
         return [pd.DataFrame()] * 5
     found = probes.read(probes.path(key))
-    layers = resolve_layers(study.layers, about.layers, f"{PARAMS}: layers of checkpoint {key}")
-    own = found[found["layer"].isin(layers) & found["category"].isin(study.categories)]
+    layers, categories = study_layers(study, key, about.layers), study_categories(study)
+    k = largest_size(study)
+    own = found[found["layer"].isin(layers) & found["category"].isin(categories)]
     pairs, smaller = (
         tables.pairs_of_checkpoint(rows, study.languages, sizes, about.width, settings.correction, settings.alpha)
-        for rows, sizes in ((found, [study.k]), (own, study.sizes[:-1]))
+        for rows, sizes in ((found, [k]), (own, set_sizes(study)[:-1]))
     )
     frames = (
-        *(tables.placed(one, about.tokens_seen, about.layers, layers, study.categories) for one in (pairs, smaller)),
-        tables.neurons_of_checkpoint(found, study.languages, study.k, about.width, layers, study.categories),
-        tables.categories_of_checkpoint(found, study.k, about.width, layers, study.categories),
-        informativeness(found, study.k),
+        *(tables.placed(one, about.tokens_seen, about.layers, layers, categories) for one in (pairs, smaller)),
+        tables.neurons_of_checkpoint(found, study.languages, k, about.width, layers, categories),
+        tables.categories_of_checkpoint(found, k, about.width, layers, categories),
+        informativeness(found, k),
     )
     return [frame.assign(checkpoint=key, model=about.model, step=about.step) for frame in frames]
 

@@ -1,6 +1,6 @@
 """Compares overlap with other predictors of transfer: `python -m polyprobe.stages.predictors`."""
 
-from polyprobe.running.stage import run_stage
+from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 
@@ -9,11 +9,13 @@ def predictors(study: Study) -> None:
     import pandas as pd
 
     from polyprobe import analysis
-    from polyprobe.artefacts import correlation, embeddings, manifest, probes, scores, similarity
+    from polyprobe.artefacts import correlation, manifest, probes, scores, similarity
     from polyprobe.artefacts import predictors as table
+    from polyprobe.choices.categories import correlated_categories
+    from polyprobe.choices.layers import correlated_layers
 
     manifests = [found for key in study.checkpoints if not (found := manifest.read(manifest.path(key))).dropped]
-    files = {embeddings.FOLDER / found.checkpoint / similarity.NAME: found.checkpoint for found in manifests}
+    files = {similarity.path(found.checkpoint): found.checkpoint for found in manifests}
     alike = [similarity.read(file).assign(checkpoint=files[file]) for file in analysis.files_there(list(files))]
     points = analysis.predictor_points(
         correlation.read_points(correlation.POINTS),
@@ -21,8 +23,8 @@ def predictors(study: Study) -> None:
         probes.read_plot(probes.PLOT),
         pd.concat([pd.DataFrame(columns=[*similarity.SCHEMA.names, "checkpoint"]), *alike], ignore_index=True),
         source_language=study.source_language,
-        layers={found.checkpoint: study.correlated_layers(found.layers) for found in manifests},
-        categories=study.correlated_categories,
+        layers={found.checkpoint: correlated_layers(study, found.layers) for found in manifests},
+        categories=correlated_categories(study),
     )
     cells = correlation.read(correlation.PATH)
     table.write(

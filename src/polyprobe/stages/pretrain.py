@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from polyprobe.pocket import pretraining
-from polyprobe.running.stage import run_keyed_stage
+from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
 from polyprobe.treebanks import training_texts
 

@@ -7,14 +7,21 @@ from typing import Any
 import pandas as pd
 
 from polyprobe.artefacts import embeddings, probes, words
-from polyprobe.running import BadInputError, derive_seed, fan_out, knobs, remembered, scratch_folder
-from polyprobe.running.stage import run_keyed_stage
+from polyprobe.choices.categories import categories_of
+from polyprobe.running.code_version import code_version
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.fanout import fan_out
+from polyprobe.running.knobs import knobs
+from polyprobe.running.remembered import remembered
+from polyprobe.running.scratch import scratch_folder
+from polyprobe.running.seeds import derive_seed
+from polyprobe.stage import run_keyed_stage
 from polyprobe.study import PARAMS, Study
 
 
 def probe(study: Study, key: str) -> None:
     """Trains every probe of a checkpoint; one that was dropped from the study gets an empty table."""
-    categories = study.categories_of(key)
+    categories = categories_of(study, key)
     frames = {code: words.read(words.path(code), ["split", *categories]) for code in study.languages}
     offered = [(code, name) for code in frames for name in categories if _values(study, frames[code], name)]
     if missing := [name for name in categories if name not in {name for _, name in offered}]:
@@ -32,7 +39,7 @@ def _values(study: Study, frame: pd.DataFrame, category: str) -> list[str]:
 
 def _rows(study: Study, key: str, part: tuple[int, str, str]) -> list[dict[str, Any]]:
     """The table's rows for one layer, language and category; none where too few words have an embedding."""
-    from polyprobe.probes import Dataset, Run, inputs_of, probe_dataset, version
+    from polyprobe.probes import Dataset, Run, inputs_of, probe_dataset
     from polyprobe.probes.families import settings_of
 
     layer, code, category = part
@@ -49,7 +56,7 @@ def _rows(study: Study, key: str, part: tuple[int, str, str]) -> list[dict[str, 
         dataset = Dataset.of(inputs, labels, frame["split"], pd.factorize(frame["form"].astype("object"), sort=True)[0])
         compute = partial(probe_dataset, dataset, runs, study.probe.family, study.probe.k_max, **settings)
         determines = [dataset.digest(), [vars(run) for run in runs], study.probe.family, study.probe.k_max, settings]
-        found = remembered(scratch_folder("probes", version()), determines, compute) if values else []
+        found = remembered(scratch_folder("probes", code_version("probes")), determines, compute) if values else []
     except ValueError as error:
         raise BadInputError(f"{key}, layer {layer}, {code}, {category}: {error}") from error
     return [{"layer": layer, "language": code, "category": category} | row for row in found]

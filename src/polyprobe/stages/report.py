@@ -1,6 +1,6 @@
 """Draws the figures and writes the HTML page: `python -m polyprobe.stages.report`."""
 
-from polyprobe.running.stage import run_stage
+from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 

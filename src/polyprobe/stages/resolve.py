@@ -2,13 +2,13 @@
 
 from polyprobe.artefacts import manifest
 from polyprobe.checkpoints import resolve as resolve_checkpoint
-from polyprobe.running.stage import run_keyed_stage
+from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
 
 
 def resolve(study: Study, key: str) -> None:
     """Writes `data/checkpoints/KEY.json`."""
-    manifest.write(manifest.path(key, manifest.FOLDER), resolve_checkpoint(key, study.checkpoint(key)))
+    manifest.write(manifest.path(key, manifest.FOLDER), resolve_checkpoint(study, key))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from polyprobe.artefacts import manifest, subwords
+from polyprobe.artefacts import manifest
 from polyprobe.checkpoints import apply_duplicates_policy, sets_of_equals
-from polyprobe.running.files import new_folder, prune, write_json
-from polyprobe.running.stage import run_stage
+from polyprobe.running.files import new_folder, write_json
+from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 METRICS = Path("metrics/checkpoints.json")
@@ -17,17 +17,15 @@ COLUMNS = (
 
 
 def verify_checkpoints(study: Study) -> None:
-    """Writes `data/verified/` and `metrics/checkpoints.json`, and removes what lies there of keys that are no more."""
+    """Writes `data/verified/` and `metrics/checkpoints.json`."""
     resolved = [manifest.read(manifest.path(key, manifest.FOLDER)) for key in study.checkpoints]
-    verified = apply_duplicates_policy(resolved, study.checkpoints_duplicates, study.checkpoints_known_duplicates)
+    verified = apply_duplicates_policy(resolved, study.duplicates.policy, study.duplicates.known)
     for line in sets_of_equals(resolved):
-        print(f"{line} hold the same weights; checkpoints_duplicates: {study.checkpoints_duplicates}")
+        print(f"{line} hold the same weights; duplicates.policy: {study.duplicates.policy}")
     with new_folder(manifest.VERIFIED) as folder:
         for checkpoint in verified:
             manifest.write(manifest.path(checkpoint.checkpoint, folder), checkpoint)
     write_json(METRICS, [{name: asdict(checkpoint)[name] for name in COLUMNS} for checkpoint in verified])
-    for folder in (manifest.FOLDER, subwords.FOLDER):
-        prune(folder, {f"{key}.json" for key in study.checkpoints})
 
 
 if __name__ == "__main__":

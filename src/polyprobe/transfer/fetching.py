@@ -26,13 +26,13 @@ def fetch(study: Study) -> None:
             examples of another split where `transfer.on_leak` is fail; nothing is written then.
     """
     report: list[dict[str, Any]] = []
-    with SOURCES[study.transfer.source](study) as origin, new_folder(FOLDER) as folder:
+    with SOURCES[study.transfer.source](study) as origins, new_folder(FOLDER) as folder:
         for name, task in TASKS.items():
             settings: Task = getattr(study.transfer, name)
             (folder / name).mkdir()
             leaks = Leaks(task.sentences)
             for split, language in files(settings, study.source_language):
-                file = origin / settings.folder / file_name(split, language)
+                file = origins[name] / file_name(split, language)
                 examples = task.read(file)
                 if split == "train":
                     _check_size(examples, settings.train_examples, f"transfer.{name}.train_examples", file)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from polyprobe.artefacts.manifest import Manifest
+from polyprobe.checkpoints.location import Location, location_of
+from polyprobe.running.code_version import code_version
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.knobs import knobs
 from polyprobe.running.memory import out_of_memory
@@ -29,6 +31,7 @@ def fine_tune(
     settings: Task,
     lora: Lora,
     *,
+    weights: Path,
     source: str,
     seed: int,
     seeds: int,
@@ -42,6 +45,7 @@ def fine_tune(
 
     Args:
         name: the task.
+        weights: the study's `weights` of the checkpoint.
         source: the language whose train and dev sets are fine-tuned on.
         seed: the study's; each adapter's is derived from it, the task, the checkpoint and the adapter's number.
         seeds: how many adapters to train.
@@ -58,7 +62,7 @@ def fine_tune(
 
     scored: list[dict[str, Any]] = []
     confused: list[dict[str, Any]] = []
-    run = None if manifest.dropped else _Run(name, manifest, settings, lora, source, seed, data)
+    run = None if manifest.dropped else _Run(name, manifest, settings, lora, weights, source, seed, data)
     with output_folder(output, knobs().torch_device()) as folder:
         for index in range(seeds):
             if run:
@@ -71,14 +75,14 @@ def fine_tune(
         run.remove_scratch()
 
 
-def load_fine_tuned(name: str, manifest: Manifest, lora: Lora, folder: Path) -> Any:
+def load_fine_tuned(name: str, location: Location, lora: Lora, folder: Path) -> Any:
     """A fine-tuned model, from the checkpoint and the folder of one of its adapters (`seed-<i>`)."""
     from polyprobe.transfer import model as models
 
-    pad_token_id = models.load_tokenizer(manifest).pad_token_id
+    pad_token_id = models.load_tokenizer(location).pad_token_id
     device = knobs().torch_device()
     return models.with_saved_adapter(
-        models.load_with_head(manifest, TASKS[name], lora, pad_token_id, seed=0, device=device), folder
+        models.load_with_head(location, TASKS[name], lora, pad_token_id, seed=0, device=device), folder
     )
 
 
@@ -95,7 +99,15 @@ class _Run:
     """What the adapters of one checkpoint share: data as sub-words, and the baseline that needs no model."""
 
     def __init__(
-        self, name: str, manifest: Manifest, settings: Task, lora: Lora, source: str, seed: int, data: Path
+        self,
+        name: str,
+        manifest: Manifest,
+        settings: Task,
+        lora: Lora,
+        weights: Path,
+        source: str,
+        seed: int,
+        data: Path,
     ) -> None:
         import torch
 
@@ -107,7 +119,8 @@ class _Run:
         self.knobs = knobs()
         self.device = device_of(self.knobs.torch_device())
         use_threads(self.knobs.threads)
-        tokenizer = models.load_tokenizer(manifest)
+        self.location = location_of(manifest, weights)
+        tokenizer = models.load_tokenizer(self.location)
         self.pad_token_id = tokenizer.pad_token_id
         files = [data / file_name(split, source) for split in ("train", "dev")]
 
@@ -137,7 +150,7 @@ class _Run:
             "seed": seed,
             "device": torch.device(self.device).type,
             "threads": self.knobs.threads,
-            "torch": torch.__version__,
+            "code": code_version("transfer", "checkpoints", "running"),
         }
         self.scratch = scratch_folder(f"{name}-{manifest.checkpoint}", determines)
 
@@ -179,7 +192,7 @@ class _Run:
         from polyprobe.transfer.training import train
 
         model = models.load_with_head(
-            self.manifest, self.task, self.lora, self.pad_token_id, seed=seed, device=self.device
+            self.location, self.task, self.lora, self.pad_token_id, seed=seed, device=self.device
         )
         model = models.with_new_adapter(model, self.task, self.lora, seed=seed)
         untrained = self._test(model, "untrained")

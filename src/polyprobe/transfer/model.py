@@ -11,9 +11,8 @@ import peft
 import torch
 import transformers
 
-from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import loading
-from polyprobe.checkpoints.resolving import weights_folder
+from polyprobe.checkpoints.location import Location
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import PARAMS, Lora
 from polyprobe.transfer._quiet import quiet_transformers
@@ -23,16 +22,16 @@ _HEADS: Final = ("score", "classifier")
 """Names that transformers gives to classification heads."""
 
 
-def load_tokenizer(manifest: Manifest) -> Any:
+def load_tokenizer(location: Location) -> Any:
     """The checkpoint's tokenizer, padding on the right, with a padding token."""
-    tokenizer = loading.load_tokenizer(manifest)
+    tokenizer = loading.load_tokenizer(location)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return tokenizer
 
 
 def load_with_head(
-    manifest: Manifest, task: TransferTask, lora: Lora, pad_token_id: int, *, seed: int, device: str
+    location: Location, task: TransferTask, lora: Lora, pad_token_id: int, *, seed: int, device: str
 ) -> Any:
     """The checkpoint, frozen and quantised, with a new head initialised by `seed`.
 
@@ -42,7 +41,7 @@ def load_with_head(
     Raises:
         BadInputError: transformers has no such head for the architecture, or the weights lack some of its tensors.
     """
-    folder = weights_folder(manifest)
+    folder = location.weights
     compute_dtype = getattr(torch, lora.compute_dtype)
     quantisation = None
     if lora.quantisation == "nf4":

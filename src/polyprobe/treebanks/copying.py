@@ -11,7 +11,6 @@ from polyprobe.running.progress import progress
 from polyprobe.study import PARAMS
 from polyprobe.treebanks.conllu import OnError, Problem
 from polyprobe.treebanks.sources.origin import Origin
-from polyprobe.treebanks.sources.renamed import find_folder
 from polyprobe.treebanks.treebank import belongs, licence, read_treebank_sentences, treebank_files, treebank_path
 
 
@@ -39,7 +38,7 @@ def copy_treebanks(
     report: dict[str, list[dict[str, Any]]] = {}
     for language in progress(list(wanted), description="treebanks", unit="language"):
         for name in wanted[language]:
-            folder = find_folder(source.folder, name)
+            folder = source.folders[name]
             if not folder.is_dir():
                 raise BadInputError(f"{PARAMS}: treebanks.folders: no treebank {name} in {source.description}")
             described = _describe(folder, language, on_error)

@@ -15,7 +15,12 @@ _Row = tuple[int, str, str, str]
 
 
 def parallel_table(
-    folder: Path, parallel: Parallel, languages: Sequence[str], source_language: str, on_error: OnError
+    folder: Path,
+    parallel: Parallel,
+    inputs: Mapping[str, Path],
+    languages: Sequence[str],
+    source_language: str,
+    on_error: OnError,
 ) -> pd.DataFrame:
     """One row per sentence and language.
 
@@ -24,7 +29,8 @@ def parallel_table(
 
     Args:
         folder: what `fetch_ud` wrote.
-        parallel: where the sentences are.
+        parallel: which sentences are parallel.
+        inputs: where files of parallel text lie, by their names.
         languages: the study's; others are left out.
         source_language: the one on the source side of the files.
         on_error: what a malformed sentence of a treebank does.
@@ -35,12 +41,13 @@ def parallel_table(
     rows = _from_treebanks(folder, {code: name for code, name in parallel.folders.items() if code in languages},
                            parallel.max_pairs, on_error)  # fmt: skip
     pairs = 1 + max((pair for pair, *_ in rows), default=-1)
-    for language, files in parallel.files.items():
+    for language, names in parallel.files.items():
         if language == source_language:
             raise BadInputError(
                 f"{PARAMS}: parallel.files.{language}: expected a target language, this is the source language"
             )
         if language in languages:
+            files = [inputs[name] for name in names]
             sentences = aligned_sentences(files, parallel.max_pairs)
             for side, code in enumerate((source_language, language)):
                 rows += [

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 _INTERRUPTED: Final = 130
 

@@ -18,7 +18,7 @@ from polyprobe.ops.cluster.schedule import GPU_KINDS, choose, priorities
 from polyprobe.ops.cluster.strays import kill_strays
 from polyprobe.ops.cluster.workers import GPU, Crew, Worker
 from polyprobe.ops.cluster.workplaces import PREFIX, Worktrees
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.running.scratch import scratch_root
 
 _LOOK_SECONDS: Final = 0.2

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polyprobe.running import progress
+from polyprobe.running.progress import progress
 
 
 @dataclass

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from polyprobe.ops.cluster.orders import Files
-from polyprobe.running import BadInputError, new_file
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.files import new_file
 
 
 def read_files(root: Path, outputs: tuple[str, ...]) -> Files:

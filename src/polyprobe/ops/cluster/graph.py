@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from polyprobe.running import BadInputError, one_line
+from polyprobe.running.errors import BadInputError, one_line
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from polyprobe.choices.categories import categories_of
+from polyprobe.choices.layers import layers_of
 from polyprobe.ops.cluster.graph import Pipeline, kind
 from polyprobe.ops.cost import Cost, constants, left_out_checkpoints, shape_of, stage_costs
 from polyprobe.study import Study
@@ -80,7 +82,12 @@ def loads(study: Study, pipeline: Pipeline, rates: Rates) -> dict[str, Load]:
         found[stage] = Load(
             seconds=start + own,
             downloaded=downloaded,
-            fetched=sum(stored.get(earlier, 0.0) for earlier in sorted(waited_for))
+            # Of what `extract` stores, embeddings are nearly all; only `probe` reads them.
+            fetched=sum(
+                stored.get(earlier, 0.0)
+                for earlier in sorted(waited_for)
+                if kind(earlier) != "extract" or name == "probe"
+            )
             + (weights.get(key, 0.0) if name in _READS_WEIGHTS else 0.0),
             stored=stored[stage],
         )
@@ -111,8 +118,8 @@ def comparisons(study: Study) -> int:
     left_out = left_out_checkpoints(study)
     kept = [key for key in study.checkpoints if key not in left_out]
     datasets = (
-        len(study.layers_of(key, shape_of(study, key, study.checkpoints[key]).blocks + 1))
-        * len(study.categories_of(key))
+        len(layers_of(study, key, shape_of(study, key, study.checkpoints[key]).blocks + 1))
+        * len(categories_of(study, key))
         for key in kept
     )
     return pairs * sum(datasets)

@@ -8,7 +8,8 @@ from typing import Any, Final
 from polyprobe.ops.cluster.files import read_files, write_files
 from polyprobe.ops.cluster.graph import Pipeline
 from polyprobe.ops.cluster.orders import Files
-from polyprobe.running import BadInputError, new_file, one_line
+from polyprobe.running.errors import BadInputError, one_line
+from polyprobe.running.files import new_file
 
 LOCK: Final = Path("dvc.lock")
 

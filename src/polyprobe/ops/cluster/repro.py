@@ -14,7 +14,7 @@ from polyprobe.ops.cluster.coordinator import Coordinator, Report
 from polyprobe.ops.cluster.orders import Clone
 from polyprobe.ops.cluster.records import Records
 from polyprobe.ops.cluster.seconds import expected_seconds
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.running.scratch import scratch_root
 from polyprobe.study import load_study
 

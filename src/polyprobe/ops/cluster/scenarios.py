@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from polyprobe.languages import languages
-from polyprobe.study import Checkpoint, Study, load_study
+from polyprobe.study import HUB, Checkpoint, Duplicates, Model, Study, load_study
 
 PYTHIA: Final = ("70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b")
 """The sizes that the hub has 154 checkpoints of each."""
@@ -19,19 +19,29 @@ def pythia(paper: Study) -> Study:
     """The paper's study on every checkpoint of Pythia, at the same relative depths."""
     checkpoints = {
         f"{size.replace('.', '_')}-{step}": Checkpoint(
-            model=f"pythia-{size}",
-            weights=Path("studies/pythia.commits.yaml"),
-            repository=f"EleutherAI/pythia-{size}",
+            model=_model(size),
+            weights=HUB,
+            repository=None,
             revision=f"step{step}",
             step=step,
-            tokens_seen=step * _SUBWORDS_PER_STEP,
+            tokens_seen=None,
             converged=step == PYTHIA_STEPS[-1],
+            layers=[],
+            categories=[],
         )
         for size in PYTHIA
         for step in PYTHIA_STEPS
     }
-    changes = {"study": "pythia", "checkpoints": checkpoints, "layers": [0.5, 0.667]}
-    return paper.model_copy(update=changes | {"checkpoints_known_duplicates": [], "checkpoints_duplicates": "fail"})
+    models = {
+        _model(size): Model(repository=f"EleutherAI/pythia-{size}", tokenizer=None, tokens_per_step=_SUBWORDS_PER_STEP)
+        for size in PYTHIA
+    }
+    changes = {"study": "pythia", "models": models, "checkpoints": checkpoints, "layers": [0.5, 0.667]}
+    return paper.model_copy(update=changes | {"duplicates": Duplicates(policy="fail", known=[])})
+
+
+def _model(size: str) -> str:
+    return f"pythia-{size.replace('.', '_')}"
 
 
 def hundred_languages(paper: Study) -> Study:

@@ -20,7 +20,8 @@ from polyprobe.ops.cluster.scenarios import SCENARIOS, scenario
 from polyprobe.ops.cluster.schedule import GPU_KINDS
 from polyprobe.ops.cost import study_file
 from polyprobe.ops.survival import markdown
-from polyprobe.running import BadInputError, progress
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.progress import progress
 from polyprobe.study import Study, load_study
 
 WORKERS: Final = (1, 4, 16, 64)

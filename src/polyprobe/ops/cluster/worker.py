@@ -122,7 +122,7 @@ def _environment(order: Order, folder: Path) -> dict[str, str]:
 def _write_lock(folder: Path, order: Order) -> None:
     from dvc.utils.serialize import dump_yaml
 
-    from polyprobe.running import new_file
+    from polyprobe.running.files import new_file
 
     with new_file(folder / "dvc.lock") as temporary:
         dump_yaml(temporary, {"schema": "2.0", "stages": order.lock})

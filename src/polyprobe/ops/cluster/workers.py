@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.running import BadInputError, one_line
+from polyprobe.running.errors import BadInputError, one_line
 
 GPU: Final = "GPU"
 """The Dask resource that workers with a GPU offer."""
@@ -107,7 +107,7 @@ def local(count: int, gpus: int, folder: Path) -> Iterator[Crew]:
     """
     from distributed import Client, Nanny, Scheduler, Security, SpecCluster
 
-    from polyprobe.running import knobs
+    from polyprobe.running.knobs import knobs
 
     machine = knobs()
     given = os.environ.get("CUDA_VISIBLE_DEVICES")

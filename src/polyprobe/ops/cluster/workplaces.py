@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 PREFIX: Final = "polyprobe-worker-"
 """Begins the name of each such folder; worktrees so named that no coordinator uses are leftovers."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from polyprobe.ops.doctor.findings import Asked
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

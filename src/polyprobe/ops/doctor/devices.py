@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, warning
-from polyprobe.running import BadInputError, knobs, one_line
+from polyprobe.running.errors import BadInputError, one_line
+from polyprobe.running.knobs import knobs
 
 _DRIVER: Final = Path("/proc/driver/nvidia/version")
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, warning
 from polyprobe.ops.doctor.repository import opened
-from polyprobe.running import BadInputError, one_line
+from polyprobe.running.errors import BadInputError, one_line
 from polyprobe.running.scratch import scratch_root
 
 FLOOR: Final = 200e6

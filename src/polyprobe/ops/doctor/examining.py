@@ -20,7 +20,7 @@ from polyprobe.ops.doctor import (
     run_cache,
 )
 from polyprobe.ops.doctor.findings import Asked, Finding, warning
-from polyprobe.running import BadInputError, one_line
+from polyprobe.running.errors import BadInputError, one_line
 
 GROUPS: Final[dict[str, Callable[[Asked], Iterator[Finding]]]] = {
     "packages": packages.check,

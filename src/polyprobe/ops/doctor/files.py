@@ -8,7 +8,8 @@ from typing import Any, Final
 from polyprobe.ops.doctor.aside import put_aside
 from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some, warning
 from polyprobe.ops.doctor.repository import git, opened
-from polyprobe.running import BadInputError, new_file, one_line
+from polyprobe.running.errors import BadInputError, one_line
+from polyprobe.running.files import new_file
 
 LOCK: Final = Path("dvc.lock")
 PIPELINE: Final = Path("dvc.yaml")

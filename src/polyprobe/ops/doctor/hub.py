@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator
 
+from polyprobe.choices.repositories import repository_of
 from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some, warning
-from polyprobe.running import BadInputError, one_line
+from polyprobe.running.errors import BadInputError, one_line
 from polyprobe.study import Study, load_study
 
 
@@ -39,12 +40,13 @@ def check(asked: Asked) -> Iterator[Finding]:
 def _needed(study: Study) -> tuple[dict[str, str], dict[str, str]]:
     """Repositories of models and of data sets, each with one revision that the study takes of it."""
     models: dict[str, str] = {}
-    for checkpoint in study.checkpoints.values():
-        if checkpoint.repository is not None and checkpoint.revision is not None:
-            models.setdefault(checkpoint.repository, checkpoint.revision)
-        if checkpoint.tokenizer is not None:
-            models.setdefault(checkpoint.tokenizer.repository, checkpoint.tokenizer.revision)
-    datasets = [study.transfer.hub.xnli, study.transfer.hub.pos] if study.transfer.source == "hub" else []
+    for key, checkpoint in study.checkpoints.items():
+        if (repository := repository_of(study, key)) is not None:
+            models.setdefault(repository, str(checkpoint.revision))
+        if (tokenizer := study.models[checkpoint.model].tokenizer) is not None:
+            models.setdefault(tokenizer.repository, tokenizer.revision)
+    hub = study.transfer.hub if study.transfer.source == "hub" else None
+    datasets = [hub.xnli, hub.pos] if hub else []
     return models, {one.repository: one.revision for one in datasets}
 
 

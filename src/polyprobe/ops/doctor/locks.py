@@ -10,7 +10,7 @@ from typing import Final
 from polyprobe.ops.doctor import processes
 from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some, warning
 from polyprobe.ops.doctor.repository import git, opened
-from polyprobe.running import new_file
+from polyprobe.running.files import new_file
 
 WAIT: Final = "wait for it to end"
 """The advice where a process is at work here."""

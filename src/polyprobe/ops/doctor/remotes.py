@@ -6,7 +6,7 @@ from typing import Any
 
 from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, warning
 from polyprobe.ops.doctor.repository import opened
-from polyprobe.running import BadInputError, one_line
+from polyprobe.running.errors import BadInputError, one_line
 
 
 def check(asked: Asked) -> Iterator[Finding]:

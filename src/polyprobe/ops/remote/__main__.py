@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 FOUND, INTERRUPTED = 1, 130
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 Settings = dict[str, str | int | bool]
 

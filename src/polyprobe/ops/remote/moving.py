@@ -8,7 +8,7 @@ from polyprobe.ops.remote.checking import Study, expected_size, study_of
 from polyprobe.ops.remote.healing import place_must_be_writable, upload_in_order
 from polyprobe.ops.remote.needed import Item, needed, remember
 from polyprobe.ops.remote.place import Place
-from polyprobe.running import BadInputError, one_line
+from polyprobe.running.errors import BadInputError, one_line
 
 _PAUSES: Final = (0.5, 2.0)
 """Seconds."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polyprobe.running import new_file
+from polyprobe.running.files import new_file
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from polyprobe.ops.remote.kinds import KINDS, scheme_of
 from polyprobe.ops.remote.needed import Item
 from polyprobe.ops.remote.reasons import is_missing, why
-from polyprobe.running import BadInputError, one_line, progress
+from polyprobe.running.errors import BadInputError, one_line
+from polyprobe.running.progress import progress
 
 _BLOCK: Final = 1 << 20
 _SECONDS_TO_CONNECT: Final = 10

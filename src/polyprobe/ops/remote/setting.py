@@ -8,7 +8,7 @@ from typing import Any
 from polyprobe.ops.remote.kinds import Settings, settings
 from polyprobe.ops.remote.place import Place
 from polyprobe.ops.remote.trying import Tried, try_remote
-from polyprobe.running import BadInputError, one_line
+from polyprobe.running.errors import BadInputError, one_line
 
 
 def set_remote(

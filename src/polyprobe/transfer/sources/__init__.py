@@ -1,11 +1,10 @@
 """Where the transfer tasks' files come from.
 
-A source is a context manager over a study's parameters: inside it there is a folder that holds the tasks' folders in
-XTREME's layout, `<task folder>/<split>-<language>.tsv`, ready to be checked and copied. `SOURCES` knows them by the
-name that `transfer.source` gives.
+A source is a context manager over a study's parameters: inside it there is a folder of each task in XTREME's layout,
+`<split>-<language>.tsv`, ready to be checked and copied. `SOURCES` knows them by the name that `transfer.source` gives.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,8 @@ from polyprobe.transfer.sources.directory import from_directory
 from polyprobe.transfer.sources.hub import from_hub
 from polyprobe.transfer.sources.pocket import from_pocket
 
-Source = Callable[[Study], AbstractContextManager[Path]]
+Source = Callable[[Study], AbstractContextManager[Mapping[str, Path]]]
+"""From a study to its tasks' folders, by the tasks' names."""
 
 SOURCES: Final[dict[str, Source]] = {
     "pocket": from_pocket,

@@ -6,7 +6,7 @@ tagging: UD 2.5, of each language every treebank whose files begin with its code
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from typing import Final
 from polyprobe.downloads import check_archive, download, extract
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.scratch import scratch_root
-from polyprobe.study import PARAMS, Archive, Study
+from polyprobe.study import PARAMS, Archive, Study, TransferArchive
 from polyprobe.transfer.layout import file_name, files
 from polyprobe.transfer.sources.tagged_words import tagged_words
 from polyprobe.transfer.sources.writing import write_pairs, write_sentences
@@ -25,8 +25,8 @@ _TREEBANK_FILE: Final = re.compile(r"([a-z]+)_[^/]*-ud-(train|dev|test)\.conllu"
 
 
 @contextmanager
-def from_archive(study: Study) -> Iterator[Path]:
-    """A temporary folder with the study's task files, written from the archives `transfer.archive`.
+def from_archive(study: Study) -> Iterator[Mapping[str, Path]]:
+    """Temporary folders with the study's task files, written from the archives `transfer.archive`.
 
     Raises:
         BadInputError: an archive cannot be had, is not the expected one, or lacks a file that the study needs.
@@ -37,14 +37,15 @@ def from_archive(study: Study) -> Iterator[Path]:
             Path(stack.enter_context(TemporaryDirectory(prefix=prefix, dir=scratch_root())))
             for prefix in ("tasks-", "unpacked-")
         )
-        _write_xnli(study, folder / study.transfer.xnli.folder, unpacked)
-        _write_pos(study, folder / study.transfer.pos.folder, unpacked)
-        yield folder
+        archives = study.transfer.archive
+        assert archives is not None
+        _write_xnli(study, archives, folder / "xnli", unpacked)
+        _write_pos(study, archives.ud, folder / "pos", unpacked)
+        yield {"xnli": folder / "xnli", "pos": folder / "pos"}
 
 
-def _write_xnli(study: Study, folder: Path, unpacked: Path) -> None:
+def _write_xnli(study: Study, archives: TransferArchive, folder: Path, unpacked: Path) -> None:
     source, languages = study.source_language, study.transfer.xnli.languages
-    archives = study.transfer.archive
     training = f"multinli.train.{source}.tsv"
     train = _unpacked(archives.multinli, unpacked, lambda name: name == training)
     if not train:
@@ -67,9 +68,8 @@ def _write_xnli(study: Study, folder: Path, unpacked: Path) -> None:
             write_pairs(folder / file_name(split, language), pairs[language])
 
 
-def _write_pos(study: Study, folder: Path, unpacked: Path) -> None:
-    settings, archive = study.transfer.pos, study.transfer.archive.ud
-    needed = files(settings, study.source_language)
+def _write_pos(study: Study, archive: Archive, folder: Path, unpacked: Path) -> None:
+    needed = files(study.transfer.pos, study.source_language)
 
     def wanted(name: str) -> bool:
         found = _TREEBANK_FILE.fullmatch(name)

@@ -1,21 +1,14 @@
-"""Task files in a folder on disk."""
+"""Task files in folders on disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from polyprobe.running.errors import BadInputError
-from polyprobe.study import PARAMS, Study
+from polyprobe.study import Study
 
 
 @contextmanager
-def from_directory(study: Study) -> Iterator[Path]:
-    """The folder `transfer.dir`.
-
-    Raises:
-        BadInputError: there is no such folder.
-    """
-    folder = study.transfer.dir
-    if folder is None or not folder.is_dir():
-        raise BadInputError(f"{PARAMS}: transfer.dir: no such folder: {folder}, expected one that holds task folders")
-    yield folder
+def from_directory(study: Study) -> Iterator[Mapping[str, Path]]:
+    """The folders that `inputs` names."""
+    xnli, pos = str(study.transfer.xnli.folder), str(study.transfer.pos.folder)
+    yield {"xnli": study.inputs[xnli], "pos": study.inputs[pos]}

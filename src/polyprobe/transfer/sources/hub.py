@@ -12,7 +12,7 @@ sentences), but they are not XTREME's own files, which the source `archive` make
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,22 +30,24 @@ _SPLITS: Final = {"train": "train", "dev": "validation", "test": "test"}
 
 
 @contextmanager
-def from_hub(study: Study) -> Iterator[Path]:
-    """A temporary folder with the study's task files, written from the datasets `transfer.hub`.
+def from_hub(study: Study) -> Iterator[Mapping[str, Path]]:
+    """Temporary folders with the study's task files, written from the datasets `transfer.hub`.
 
     Raises:
         BadInputError: a dataset lacks a language, cannot be fetched, or is not made as expected.
     """
+    datasets = study.transfer.hub
+    assert datasets is not None
     scratch_root().mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="tasks-", dir=scratch_root()) as folder:
         for task, write, config in (("xnli", _write_xnli, _xnli_config), ("pos", _write_pos, _pos_config)):
             settings = getattr(study.transfer, task)
             for split, language in files(settings, study.source_language):
                 where = f"{PARAMS}: transfer.{task}: the {split} file of language {language!r}"
-                dataset: HubRepository = getattr(study.transfer.hub, task)
+                dataset: HubRepository = getattr(datasets, task)
                 parquet = _fetched(where, dataset, f"{config(language)}/{_SPLITS[split]}-00000-of-00001.parquet")
-                write(parquet, Path(folder) / settings.folder / file_name(split, language))
-        yield Path(folder)
+                write(parquet, Path(folder) / task / file_name(split, language))
+        yield {task: Path(folder) / task for task in ("xnli", "pos")}
 
 
 def _fetched(where: str, dataset: HubRepository, path: str) -> Path:

@@ -1,6 +1,6 @@
 """The mini-languages' tasks, generated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,8 +10,8 @@ from polyprobe.study import PARAMS, Study
 
 
 @contextmanager
-def from_pocket(study: Study) -> Iterator[Path]:
-    """A temporary folder with the tasks of the study's mini-languages.
+def from_pocket(study: Study) -> Iterator[Mapping[str, Path]]:
+    """Temporary folders with the tasks of the study's mini-languages.
 
     Raises:
         BadInputError: the study has no `pocket` section, or a language is no mini-language.
@@ -24,4 +24,4 @@ def from_pocket(study: Study) -> Iterator[Path]:
     with TemporaryDirectory(prefix="tasks-") as folder:
         languages = [code for code in study.languages if code in tested]
         write_tasks(Path(folder), languages, study.source_language, study.pocket)
-        yield Path(folder)
+        yield {"xnli": Path(folder) / "xnli", "pos": Path(folder) / "udpos"}

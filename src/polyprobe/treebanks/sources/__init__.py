@@ -1,8 +1,8 @@
 """Where treebanks come from.
 
 A source is a context manager over a study's parameters and the names of the treebanks wanted: inside it there is a
-folder that holds their `UD_*` folders in UD's layout, ready to be copied, under the names asked for or those of other
-releases (`renamed`). `SOURCES` knows them by the name that `treebanks.source` gives.
+folder of each in UD's layout, ready to be copied, under the name asked for or that of another release (`renamed`).
+`SOURCES` knows them by the name that `treebanks.source` gives.
 """
 
 from collections.abc import Callable, Collection

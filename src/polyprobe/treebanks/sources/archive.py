@@ -33,7 +33,7 @@ def from_archive(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
 
     with temporary_folder("treebanks") as folder:
         extract(file, folder, place)
-        yield Origin(folder, archive.url)
+        yield Origin.below(folder, wanted, archive.url)
 
 
 def _archive(settings: Treebanks) -> Archive:

@@ -1,4 +1,4 @@
-"""Treebanks in a folder on disk."""
+"""Treebanks in folders on disk."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from polyprobe.treebanks.sources.origin import Origin
 
 @contextmanager
 def from_directory(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
-    """The folder `treebanks.dir`.
+    """The folders that `inputs` names.
 
     Raises:
-        BadInputError: there is no such folder.
+        BadInputError: one of them is not there.
     """
-    folder = study.treebanks.dir
-    if folder is None or not folder.is_dir():
-        raise BadInputError(f"{PARAMS}: treebanks.dir: no folder {folder}, expected one that holds UD_* folders")
-    yield Origin(folder, f"folder {folder.as_posix()}")
+    for name in wanted:
+        if not study.inputs[name].is_dir():
+            raise BadInputError(f"{PARAMS}: inputs.{name}: no folder {study.inputs[name]}, expected a treebank")
+    yield Origin({name: study.inputs[name] for name in wanted}, "a folder on disk")

@@ -35,7 +35,7 @@ def from_github(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
     with temporary_folder("treebanks") as folder:
         for treebank in progress(sorted(wanted), description="repositories", unit="treebank"):
             _fetch(f"{_OWNER}/{newest_name(treebank)}", tag, folder / treebank)
-        yield Origin(folder, f"https://github.com/{_OWNER} at {tag}")
+        yield Origin.below(folder, wanted, f"https://github.com/{_OWNER} at {tag}")
 
 
 def _fetch(repository: str, tag: str, target: Path) -> None:

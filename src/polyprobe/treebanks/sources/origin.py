@@ -1,13 +1,28 @@
 """What a source gives."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from polyprobe.treebanks.sources.renamed import find_folder
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A folder of `UD_*` folders, and where it is from."""
+    """Folders of treebanks, and where they are from."""
 
-    folder: Path
+    folders: Mapping[str, Path]
+    """By the names that the study gives them; a folder need not be there."""
     description: str
     """One line for the metrics: a URL and its hash, a release, a folder."""
+
+    @classmethod
+    def below(cls, root: Path, wanted: Collection[str], description: str) -> "Origin":
+        """Return the folders of one root, found by the treebanks' names of any release.
+
+        Args:
+            root: a folder that holds `UD_*` folders.
+            wanted: names of treebanks.
+            description: where they are from.
+        """
+        return cls({name: find_folder(root, name) for name in wanted}, description)

@@ -23,4 +23,4 @@ def from_pocket(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
         raise BadInputError(f"{PARAMS}: pocket: missing section, expected it because treebanks.source is pocket")
     with TemporaryDirectory(prefix="treebanks-") as folder:
         write_treebanks(Path(folder), study.languages, study.pocket)
-        yield Origin(Path(folder), f"generated, seed {study.pocket.seed}")
+        yield Origin.below(Path(folder), wanted, f"generated, seed {study.pocket.seed}")

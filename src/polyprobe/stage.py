@@ -17,8 +17,10 @@ def run_stage(stage: Callable[[Study], None]) -> None:
     _run(lambda arguments, study: stage(study), "")
 
 
-def run_keyed_stage(stage: Callable[[Study, str], None], *, section: Literal["checkpoints", "pretrain"]) -> None:
-    """Runs a stage that is there once per key of a section of params.yaml: per checkpoint or per pretrained model."""
+def run_keyed_stage(
+    stage: Callable[[Study, str], None], *, section: Literal["checkpoints", "pretrain", "inputs"]
+) -> None:
+    """Runs a stage that is there once per key of a section of params.yaml: such as per checkpoint."""
 
     def keyed(arguments: list[str], study: Study) -> None:
         keys = getattr(study, section)
@@ -55,11 +57,11 @@ def _use_the_code_of_this_folder(name: str) -> None:
     the workspace that was installed, which may have been edited since: results would go by the wrong code's hash.
     """
     here = Path("src/polyprobe")
-    if not here.is_dir() or here.samefile(Path(__file__).parents[1]):
+    if not here.is_dir() or here.samefile(Path(__file__).parent):
         return
     path = str(here.parent.resolve())
     if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] == path:
-        sys.exit(f"error: python finds polyprobe in {Path(__file__).parents[1]}, expected {here.resolve()}")
+        sys.exit(f"error: python finds polyprobe in {Path(__file__).parent}, expected {here.resolve()}")
     paths = os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, "-m", f"polyprobe.stages.{name}", *sys.argv[1:]]
     os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": paths})

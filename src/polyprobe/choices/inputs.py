@@ -1,0 +1,23 @@
+"""Which entries of `inputs` a stage reads."""
+
+from polyprobe.study import Study
+
+
+def treebank_inputs(study: Study) -> list[str]:
+    """Return what `fetch_ud` reads: the treebanks of source dir, those of parallel text among them."""
+    if study.treebanks.source != "dir":
+        return []
+    probed = [name for code in study.languages for name in study.treebanks.folders[code]]
+    return [*probed, *(name for code, name in study.parallel.folders.items() if code in study.languages)]
+
+
+def parallel_inputs(study: Study) -> list[str]:
+    """Return what `convert_unimorph` reads: files of parallel text."""
+    return [name for code, names in study.parallel.files.items() if code in study.languages for name in names]
+
+
+def task_inputs(study: Study) -> list[str]:
+    """Return what `fetch_transfer` reads: the tasks of source dir."""
+    if study.transfer.source != "dir":
+        return []
+    return [str(study.transfer.xnli.folder), str(study.transfer.pos.folder)]
