@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from damage import contents
-from tiny_project import Project
+from tiny_project import Project, entry
 
 pytestmark = pytest.mark.pipeline
 
@@ -32,9 +32,7 @@ def name_a_checkpoint_twice(project: Project) -> None:
     manifests = project.path / "data/checkpoints"
     text = (manifests / "step-20.json").read_text(encoding="utf-8")
     (manifests / "twin.json").write_text(text.replace('"step-20"', '"twin"'), encoding="utf-8")
-    in_params("checkpoints_duplicates:", "  twin: {model: pocket, weights: x, step: 20}\ncheckpoints_duplicates:")(
-        project
-    )
+    in_params("\nduplicates:", f"  twin: {entry('x', 20)}\n\nduplicates:")(project)
 
 
 def break_a_treebank(project: Project) -> None:
@@ -53,7 +51,10 @@ def tasks_on_disk(nli_line: str) -> Callable[[Project], None]:
         lines = file.read_text(encoding="utf-8").split("\n")
         lines[2] = nli_line
         file.write_text("\n".join(lines), encoding="utf-8")
-        in_params("transfer:\n  source: pocket\n  dir: null", "transfer:\n  source: dir\n  dir: disk")(project)
+        in_params("transfer:\n  source: pocket", "transfer:\n  source: dir")(project)
+        in_params("inputs: {}", "inputs: {xnli: disk/xnli, udpos: disk/udpos}")(project)
+        in_params("xnli:\n    folder: null", "xnli:\n    folder: xnli")(project)
+        in_params("pos:\n    folder: null", "pos:\n    folder: udpos")(project)
 
     return write
 
@@ -78,7 +79,7 @@ CASES = {
     "an unknown checkpoint": ((lambda project: None), ["extract", "nine"], ["checkpoints.nine: no such key"]),
     "a folder without weights": (remove_weights, ["resolve", "step-0"], ["empty", "safetensors"]),
     "duplicate checkpoints": (
-        name_a_checkpoint_twice, ["verify_checkpoints"], ["step-20", "twin", "checkpoints_duplicates"],
+        name_a_checkpoint_twice, ["verify_checkpoints"], ["step-20", "twin", "duplicates.policy"],
     ),
     "a treebank line with nine columns": (
         break_a_treebank, ["convert_unimorph"], ["qaa_pocket-ud-dev.conllu:", "9", "10"],

@@ -15,7 +15,7 @@ from damage import cut, differing, flip, locked, object_of, overwrite
 from tiny_project import Project
 
 from polyprobe.ops.doctor import GROUPS, Asked, Finding, examine, mend
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 pytestmark = pytest.mark.pipeline
 

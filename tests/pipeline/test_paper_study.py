@@ -17,7 +17,8 @@ from tiny_project import ROOT, Project, make_project
 sys.path.append(str(ROOT / "tests" / "unit"))
 from loopback_hub import Models, serving_models
 
-from polyprobe.study import Checkpoint, load_study
+from polyprobe.choices.repositories import repository_of
+from polyprobe.study import Study, load_study
 
 DATA = os.environ.get("POLYPROBE_DATA")
 pytestmark = [
@@ -38,7 +39,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The study in force in a repository, the hub filled."""
     folder = tmp_path_factory.mktemp("paper")
     with serving_models() as models, pytest.MonkeyPatch.context() as patch:
-        publish(models, folder / "hub", load_study(ROOT / "studies" / "paper.yaml").checkpoints)
+        publish(models, folder / "hub", load_study(ROOT / "studies" / "paper.yaml"))
         patch.setenv("HF_ENDPOINT", models.url)
         patch.setenv("HF_HOME", str(folder / "home"))
         patch.setenv("NO_PROXY", "127.0.0.1")
@@ -48,12 +49,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield make_project(folder / "project", "paper")
 
 
-def publish(models: Models, folder: Path, checkpoints: dict[str, Checkpoint]) -> None:
+def publish(models: Models, folder: Path, study: Study) -> None:
     """Serves each checkpoint as it is published: the intermediate ones pickled, without tokenizer and prefix."""
     import torch
     from safetensors.torch import save_file
     from transformers import BloomConfig, BloomModel
 
+    checkpoints = study.checkpoints
     folder.mkdir()
     write_tokenizer(folder)
     vocabulary = len(json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"])
@@ -68,7 +70,7 @@ def publish(models: Models, folder: Path, checkpoints: dict[str, Checkpoint]) ->
         target = folder / str(number)
         target.mkdir()
         config.save_pretrained(target)
-        if checkpoint.tokenizer is None:
+        if checkpoint.converged:
             for name in ("tokenizer.json", "tokenizer_config.json"):
                 (target / name).hardlink_to(folder / name)
             save_file(tensors, target / "model.safetensors", {"format": "pt"})
@@ -81,7 +83,7 @@ def publish(models: Models, folder: Path, checkpoints: dict[str, Checkpoint]) ->
             (target / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
         else:
             torch.save(tensors, target / "pytorch_model.bin")
-        models.add(str(checkpoint.repository), str(checkpoint.revision), target)
+        models.add(str(repository_of(study, key)), str(checkpoint.revision), target)
 
 
 def write_tokenizer(folder: Path) -> None:
@@ -116,7 +118,7 @@ def test_all_checkpoints_are_resolved_and_exactly_the_known_duplicates_are_found
     )
     said = project.run("python", "-c", script).stdout
     for one, two in DUPLICATES:
-        assert f"{one} and {two} hold the same weights; checkpoints_duplicates: drop_both" in said
+        assert f"{one} and {two} hold the same weights; duplicates.policy: drop_both" in said
     rows = json.loads((project.path / "metrics" / "checkpoints.json").read_text())
     assert len(rows) == 27
     assert {row["checkpoint"] for row in rows if row["dropped"]} == {key for pair in DUPLICATES for key in pair}
@@ -133,12 +135,10 @@ def test_all_checkpoints_are_resolved_and_exactly_the_known_duplicates_are_found
 def cut(values: dict[str, Any]) -> None:
     """Two checkpoints, three languages, few words and examples, short training; all else is the paper's."""
     values["languages"] = list(LANGUAGES)
-    values["treebanks"] = {
-        "source": "dir",
-        "dir": f"{DATA}/ud-treebanks-v2.1",
-        "folders": {code: [name] for code, name in LANGUAGES.items()},
-        "on_error": "fail",
-    }
+    names = [*LANGUAGES.values(), "UD_English-PUD", "UD_Spanish-PUD"]
+    values["inputs"] = {name: f"{DATA}/ud-treebanks-v2.1/{name}" for name in names}
+    values["inputs"] |= {name: f"{DATA}/{name}" for name in ("xnli-mini", "udpos-mini")}
+    values["treebanks"] |= {"source": "dir", "folders": {code: [name] for code, name in LANGUAGES.items()}}
     values["parallel"] |= {"folders": {"en": "UD_English-PUD", "es": "UD_Spanish-PUD"}, "max_pairs": 30}
     values["checkpoints"] = {key: values["checkpoints"][key] for key in CUT}
     values["checkpoints"][CUT[1]] |= {"layers": [1, 13, 25], "categories": ["Case"]}
@@ -158,7 +158,7 @@ def cut(values: dict[str, Any]) -> None:
         "evaluate_every": 1,
     }
     transfer = values["transfer"]
-    transfer |= {"source": "dir", "dir": DATA}
+    transfer["source"] = "dir"
     transfer["lora"]["compute_dtype"] = "float32"
     transfer["xnli"] |= small | {"folder": "xnli-mini", "languages": ["en", "es"]}
     transfer["pos"] |= small | {"folder": "udpos-mini", "languages": ["en", "es", "ta"]}
@@ -172,7 +172,7 @@ def test_every_stage_runs_on_a_cut_over_real_treebanks(project: Project) -> None
     ran = project.repro()
     stages = YAML(typ="safe").load((project.path / "dvc.yaml").read_text())["stages"]
     assert {name.partition("@")[0] for name in ran} == set(stages) - {"pretrain"}
-    assert {name.partition("@")[2] for name in ran} - {""} == set(CUT)
+    assert {name.partition("@")[2] for name in ran} - {""} == {*CUT, *values["inputs"]}
     layers = {
         key: sorted(folder.name for folder in (project.path / "data/embeddings" / key).glob("layer-*")) for key in CUT
     }

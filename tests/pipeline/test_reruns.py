@@ -1,12 +1,13 @@
 """What runs again after a change, and what does not: the real dvc on the study `tiny`."""
 
+import hashlib
 import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-from tiny_project import Project, stages_run
+from tiny_project import Project, entry, stages_run
 
 pytestmark = pytest.mark.pipeline
 
@@ -56,21 +57,29 @@ def test_a_new_checkpoint_runs_its_own_stages_and_the_aggregates(project: Projec
     weights = folder / "model.safetensors"
     tensors = load_file(weights)
     save_file({name: tensor * 1.01 for name, tensor in tensors.items()}, weights, {"format": "pt"})
-    (folder / "training.json").write_text('{"step": 21, "tokens_seen": 21504}', encoding="utf-8")
-    project.replace(
-        "params.yaml",
-        "checkpoints_duplicates:",
-        f"  another: {{model: pocket, weights: {folder}, step: 21}}\ncheckpoints_duplicates:",
-    )
+    training = folder / "training.json"
+    training.write_text('{"step": 21, "tokens_seen": 21504}', encoding="utf-8")
+    # Outside the repository, by a link.
+    (project.path / "mine").symlink_to(folder)
+    project.replace("params.yaml", "\nduplicates:", f"  another: {entry('mine', 21)}\n\nduplicates:")
     own = {f"{stage}@another" for stage in ("resolve", "extract", "probe", "finetune_xnli", "finetune_pos")}
     assert project.repro() == own | {"verify_checkpoints"} | AGGREGATES
+    manifest = json.loads((project.path / "data/verified/another.json").read_text(encoding="utf-8"))
+    assert manifest["folder"] == "mine"
+    # What lies there is watched; what is not part of the manifest ends at `resolve`.
+    training.write_text('{"step": 21,  "tokens_seen": 21504}', encoding="utf-8")
+    assert project.repro() == {"resolve@another"}
+    # A machine's path is no part of what is known of a checkpoint.
+    project.replace("params.yaml", "weights: mine,", f"weights: {folder},")
+    project.repro("resolve@another")
+    assert str(tmp_path) not in (project.path / "data/checkpoints/another.json").read_text(encoding="utf-8")
 
 
 def test_a_duplicate_checkpoint_stops_the_study(project: Project) -> None:
     project.replace(
         "params.yaml",
-        "checkpoints_duplicates:",
-        "  again: {model: pocket, weights: data/pretrained/pocket/step-20, step: 20}\ncheckpoints_duplicates:",
+        "\nduplicates:",
+        f"  again: {entry('data/pretrained/pocket/step-20', 20)}\n\nduplicates:",
     )
     before = (project.path / "metrics/checkpoints.json").read_bytes()
     done = project.run("dvc", "repro", check=False)
@@ -119,14 +128,51 @@ def test_what_follows_is_what_depends(project: Project) -> None:
 def test_push_then_pull_restores_everything(project: Project) -> None:
     project.dvc("push")
     shutil.rmtree(project.path / ".dvc/cache")
-    for entry in (project.path / "data").iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != "README.md":
-            entry.unlink()
+    shutil.rmtree(project.path / "data")
     project.dvc("pull")
     assert "up to date" in project.dvc("status")
     assert project.repro() == set()
+
+
+def test_predictors_and_report_need_no_embeddings(project: Project, tmp_path: Path) -> None:
+    project.dvc("push")
+    project.run("git", "tag", "--annotate", "report@v0.1.0", "--message", "a page")
+    project.dvc("artifacts", "get", str(project.path), "report", "--out", "page")
+    assert (project.path / "page/index.html").exists()
+    clone = Project(tmp_path / "theirs")
+    project.run("git", "clone", "--quiet", str(project.path), str(clone.path))
+    clone.dvc("pull", "predictors", "report")
+    assert (clone.path / "data/report/index.html").exists()
+    # What they read, to run them again.
+    read = [f"data/similarity/{checkpoint}.parquet" for checkpoint in CHECKPOINTS]
+    clone.dvc("pull", "data/verified", *read)
+    assert not (clone.path / "data/embeddings").exists()
+    files = [file for file in (project.path / "data/embeddings").rglob("*") if file.is_file()]
+    digests = {hashlib.md5(file.read_bytes()).hexdigest() for file in files}
+    cached = {file.parent.name + file.name for file in (clone.path / ".dvc/cache/files").rglob("*") if file.is_file()}
+    assert digests
+    assert not digests & cached
+    for stage in ("predictors", "report"):
+        clone.run("python", "-m", f"polyprobe.stages.{stage}")
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    assert clone.dvc("status", "predictors", "report") == "Data and pipelines are up to date.\n"
+
+
+def test_a_study_that_is_put_in_force_takes_away_what_another_one_made(project: Project) -> None:
+    text = (project.path / "studies/tiny.yaml").read_text(encoding="utf-8")
+    kept, gone = project.path / "data/probes/step-0.parquet", project.path / "data/probes/step-20.parquet"
+    other = re.sub(r"  step-20: .*\n.*\n", "", text)
+    assert other != text
+    (project.path / "studies/other.yaml").write_text(other, encoding="utf-8")
+    project.run("python", "-m", "polyprobe.ops.study", "use", "other")
+    assert kept.exists()
+    assert not gone.exists()
+    assert (project.path / "plots/overlap/means.csv").exists()
+    project.repro()
+    project.run("python", "-m", "polyprobe.ops.study", "use", "tiny")
+    assert project.repro() <= AGGREGATES | {"verify_checkpoints"}
+    assert gone.exists()
+    assert project.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
 
 def test_metrics_are_one_readable_row(project: Project) -> None:

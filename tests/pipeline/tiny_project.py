@@ -81,6 +81,12 @@ def stages_run(output: str) -> set[str]:
     return set(re.findall(r"Running stage '([^']+)'", output))
 
 
+def entry(weights: Path | str, step: int) -> str:
+    """What params.yaml says of a checkpoint in a folder."""
+    unknown = "repository: null, revision: null, tokens_seen: null, converged: false, layers: [], categories: []"
+    return f"{{model: pocket, weights: {weights}, step: {step}, {unknown}}}"
+
+
 def make_project(folder: Path, study: str = "tiny") -> Project:
     """Copies the working tree (what git would hold of it) into `folder` and puts a study in force."""
     bring_up_to_date(folder, study)
@@ -100,7 +106,8 @@ def bring_up_to_date(folder: Path, study: str = "tiny") -> None:
     outputs = ("metrics/", "plots/", "dvc.lock", "docs/results/", "docs/figures/")
     for name in names:
         source = ROOT / name
-        if name and source.is_file() and not name.startswith(outputs):
+        kept = name == "metrics/watched/README.md"
+        if name and source.is_file() and (kept or not name.startswith(outputs)):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, folder / name)
     shutil.copy2(folder / "studies" / f"{study}.yaml", folder / "params.yaml")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sections import checkpoint, study_of
 
 from polyprobe.artefacts import embeddings, manifest, words
 from polyprobe.artefacts.dimensions import dimensions
@@ -19,15 +20,19 @@ OWN = tuple(range(20, 26))
 """Neurons that carry Number in qac."""
 
 
-def study_with(**changes: Any) -> Study:
-    """The pocket study with other top-level sections; transfer is cut down to its languages."""
+def study_with(checkpoints: Mapping[str, Mapping[str, Any]], **changes: Any) -> Study:
+    """The pocket study with other checkpoints, as of `sections.checkpoint`, and other keys of sections; transfer is cut
+    down to its languages."""
     from ruamel.yaml import YAML
 
     file = Path(__file__).resolve().parents[2] / "studies/pocket.yaml"
-    values = YAML(typ="safe").load(file.read_text(encoding="utf-8")) | changes
+    values = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    for name, change in changes.items():
+        values[name] = values[name] | change if isinstance(change, dict) else change
     for task in ("xnli", "pos"):
         values["transfer"][task]["languages"] = values["languages"]
-    return Study.model_validate(values)
+    del values["checkpoints"], values["models"]
+    return study_of({key: checkpoint(**entry) for key, entry in checkpoints.items()}, **values)
 
 
 def write_words(root: Path, language: str, labels: Mapping[str, Sequence[str | None]], splits: Sequence[str]) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sections import checkpoint
 
-from polyprobe.artefacts import corpus, embeddings, manifest, overlap, probes, scores, similarity
+from polyprobe.artefacts import corpus, manifest, overlap, probes, scores, similarity
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.figures import Tables, read_tables
 from polyprobe.running.files import write_json
@@ -377,7 +378,7 @@ def write_neurons(root: Path, study: Synthetic = POCKET) -> None:
 
 
 def similarities(study: Synthetic, entry: Manifest) -> pd.DataFrame:
-    """`data/embeddings/<ckpt>/similarity.parquet`: all languages but the last have parallel sentences."""
+    """`data/similarity/<ckpt>.parquet`: all languages but the last have parallel sentences."""
     generator = np.random.default_rng([study.seed, entry.step])
     return pd.DataFrame(
         [
@@ -463,7 +464,7 @@ def write(root: Path, study: Synthetic = POCKET) -> None:
     copytree(_OVERLAP[repr(study)].name, root, dirs_exist_ok=True)
     for entry in manifests(study):
         manifest.write(root / manifest.path(entry.checkpoint), entry)
-        similarity.write(root / embeddings.FOLDER / entry.checkpoint / similarity.NAME, similarities(study, entry))
+        similarity.write(root / similarity.path(entry.checkpoint), similarities(study, entry))
         for task in scores.TASKS:
             folder = scores.folder(task, entry.checkpoint, root)
             scores.write(folder / scores.NAME, score_table(study, entry, task))
@@ -474,20 +475,21 @@ def write(root: Path, study: Synthetic = POCKET) -> None:
 
 
 def params(study: Synthetic = POCKET, /, **sections: Any) -> Study:
-    """The pocket study's parameters with this study's languages, checkpoints, layers and categories."""
+    """The pocket study's parameters with this study's languages, checkpoints, layers and categories, and other keys of
+    sections."""
     base = load_study(ROOT / "studies" / "pocket.yaml").model_dump()
     base["languages"] = list(study.languages)
     base["source_language"] = study.source_language
     base["treebanks"]["folders"] = {code: [f"UD_{code}"] for code in study.languages}
     base["checkpoints"] = {
-        entry.checkpoint: {
-            "model": entry.model,
-            "weights": entry.folder,
-            "step": entry.step,
-            "converged": entry.converged,
-        }
+        entry.checkpoint: checkpoint(
+            model=entry.model, weights=entry.folder, step=entry.step, converged=entry.converged
+        )
         | dict(zip(("layers", "categories"), map(list, study.scan(entry.model, entry.step)), strict=True))
         for entry in manifests(study)
+    }
+    base["models"] = {
+        entry.model: {"repository": None, "tokenizer": None, "tokens_per_step": None} for entry in manifests(study)
     }
     base["layers"] = list(study.layers)
     base["overlap"]["k"] = [study.k // 2, study.k]
@@ -496,7 +498,9 @@ def params(study: Synthetic = POCKET, /, **sections: Any) -> Study:
     for task in scores.TASKS:
         base["transfer"][task]["languages"] = list((study.task_languages or {}).get(task, study.languages))
     base["correlate"]["resamples"] = 200
-    return Study.model_validate(base | sections)
+    for name, section in sections.items():
+        base[name] = base[name] | section if isinstance(section, dict) else section
+    return Study.model_validate(base)
 
 
 def complete(root: Path, study: Synthetic = POCKET) -> Tables:

@@ -52,9 +52,10 @@ def project(tmp_path: Path) -> Path:
     (folder / "io_test-ud-train.conllu").write_text(treebank(), encoding="utf-8")
     values = YAML(typ="safe").load((ROOT / "studies/pocket.yaml").read_text(encoding="utf-8"))
     # Step 2
-    values |= {"languages": ["io"], "source_language": "io", "words": {"min_label_count": 1}}
-    values["treebanks"] = {"source": "dir", "dir": "ud", "folders": {"io": ["UD_Ido-Test"]}}
-    values["parallel"] = {"folders": {}}
+    values |= {"languages": ["io"], "source_language": "io", "inputs": {"UD_Ido-Test": "ud/UD_Ido-Test"}}
+    values["words"]["min_label_count"] = 1
+    values["treebanks"] |= {"source": "dir", "folders": {"io": ["UD_Ido-Test"]}}
+    values["parallel"]["folders"] = {}
     values["transfer"]["xnli"]["languages"] = values["transfer"]["pos"]["languages"] = ["io"]
     YAML(typ="safe").dump(values, tmp_path / "params.yaml")
     return tmp_path
@@ -72,7 +73,7 @@ def test_five_steps_add_a_language(project: Path) -> None:
     assert "unknown language code 'io'" in unknown.stderr
 
     # Step 1
-    table = project / "src/polyprobe/languages.yaml"
+    table = project / "src/polyprobe/languages/languages.yaml"
     line = re.search(r'"io": "Ido, Constructed"', GUIDE)
     assert line
     table.write_text(

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sections
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import ByteLevelBPETokenizer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedTokenizerFast
 
-from polyprobe.checkpoints import load_model, load_tokenizer, resolve
+from polyprobe.artefacts.manifest import Manifest
+from polyprobe.checkpoints import load_model, load_tokenizer, locate, resolve
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import Checkpoint, Lora
 
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 66}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -55,8 +56,9 @@ def _save(folder: Path, architecture: str) -> Any:
     return model
 
 
-def _resolve(folder: Path) -> Any:
-    return resolve("one", Checkpoint.model_validate({"model": "m", "weights": folder, "step": 1}))
+def _resolve(folder: Path) -> Manifest:
+    entry = sections.checkpoint(model="m", weights=folder, step=1)
+    return resolve(sections.study_of({"one": entry}), "one")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -64,7 +66,8 @@ def test_a_saved_model_is_resolved_and_loaded(tmp_path, architecture) -> None:
     whole = _save(tmp_path / "whole", architecture)
     found = _resolve(tmp_path / "whole")
     assert (found.layers, found.width, found.dtype) == (3, 16, "float32")
-    tokenizer, model = load_tokenizer(found), load_model(found)
+    place = locate(tmp_path / "whole", None)
+    tokenizer, model = load_tokenizer(place), load_model(place)
     ids = torch.tensor([tokenizer("the old cats")["input_ids"]])
     with torch.inference_mode():
         states = [base(ids, output_hidden_states=True).hidden_states for base in (model, whole.base_model)]
@@ -82,8 +85,8 @@ def test_the_hash_does_not_see_how_the_weights_were_saved(tmp_path, architecture
     torch.save(tensors, tmp_path / "whole" / "pytorch_model.bin")
     (tmp_path / "whole" / "model.safetensors").unlink()
     pickled = _resolve(tmp_path / "whole")
-    assert (pickled.weights_sha256, pickled.folder) == (expected, str(tmp_path / "whole"))
-    load_model(pickled)
+    assert pickled.weights_sha256 == expected
+    load_model(locate(tmp_path / "whole", None))
     if architecture in ("bloom", "olmo2"):  # tied: the base model is all there is
         whole.base_model.save_pretrained(tmp_path / "base")
         (tmp_path / "whole" / "tokenizer.json").rename(tmp_path / "base" / "tokenizer.json")
@@ -97,7 +100,7 @@ def test_weights_that_the_model_would_have_to_make_up_are_refused(tmp_path) -> N
     del tensors["model.layers.0.mlp.up_proj.weight"]
     save_file(tensors, file, {"format": "pt"})
     with pytest.raises(BadInputError, match=r"lack 1 tensors that config.json asks for, such as layers.0.mlp.up_proj"):
-        load_model(_resolve(tmp_path / "llama"))
+        load_model(locate(tmp_path / "llama", None))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_what_older_versions_saved_beside_the_weights_is_none_of_them(tmp_path, 
     file = tmp_path / "model.safetensors"
     save_file(load_file(file) | {name: value}, file, {"format": "pt"})
     assert _resolve(tmp_path) == expected
-    load_model(expected)
+    load_model(locate(tmp_path, None))
 
 
 @pytest.mark.parametrize("task", ["xnli", "pos"])
@@ -125,7 +128,7 @@ def test_every_architecture_is_fine_tuned(tmp_path, architecture, task) -> None:
     from polyprobe.transfer import model as models
 
     _save(tmp_path / "model", architecture)
-    found, lora = _resolve(tmp_path / "model"), Lora(rank=2, compute_dtype="float32")
+    found, lora = locate(tmp_path / "model", None), sections.lora(rank=2, compute_dtype="float32")
     ids = torch.tensor([[5, 6, 7, 8, 9]])
 
     def loaded() -> Any:
@@ -155,7 +158,7 @@ def test_a_task_that_an_architecture_has_no_head_for_says_so(tmp_path) -> None:
 
     _save(tmp_path, "olmo2")
     with pytest.raises(BadInputError, match=r"model_type 'olmo2'.*AutoModelForTokenClassification") as error:
-        models.load_with_head(_resolve(tmp_path), TASKS["pos"], Lora(), 1, seed=0, device="cpu")
+        models.load_with_head(locate(tmp_path, None), TASKS["pos"], sections.lora(), 1, seed=0, device="cpu")
     assert "\n" not in str(error.value)
 
 
@@ -164,8 +167,8 @@ def test_modules_that_an_architecture_has_not_are_named_with_those_it_has(tmp_pa
     from polyprobe.transfer import model as models
 
     _save(tmp_path, "llama")
-    lora = Lora(targets=["query_key_value"])
-    model = models.load_with_head(_resolve(tmp_path), TASKS["pos"], lora, 1, seed=0, device="cpu")
+    lora = sections.lora(targets=["query_key_value"])
+    model = models.load_with_head(locate(tmp_path, None), TASKS["pos"], lora, 1, seed=0, device="cpu")
     with pytest.raises(BadInputError, match=r"transfer.lora.targets: \['query_key_value'\].*expected some of .*q_proj"):
         models.with_new_adapter(model, TASKS["pos"], lora, seed=0)
 
@@ -179,7 +182,7 @@ def test_an_unknown_architecture_says_what_is_needed(tmp_path, change) -> None:
     file = tmp_path / "llama" / "config.json"
     config = json.loads(file.read_text()) | change
     file.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
-    found = _resolve(tmp_path / "llama")
+    found = locate(tmp_path / "llama", None)
     with pytest.raises(
         BadInputError, match=r"config.json: model_type .*; expected a causal model or an encoder"
     ) as error:

@@ -4,12 +4,14 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import sections
 import torch
 from safetensors.torch import save_file
 
@@ -18,9 +20,7 @@ from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import apply_duplicates_policy, resolve, tokenizer_hash, weights_summary
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.verify_checkpoints import verify_checkpoints
-from polyprobe.study import Checkpoint, Study, load_study
-
-ROOT = Path(__file__).resolve().parents[2]
+from polyprobe.study import Study
 
 TENSORS = {
     "h.0.weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),
@@ -48,8 +48,9 @@ def _write_shards(folder: Path) -> Path:
     return folder
 
 
-def _checkpoint(weights: Path, **more: Any) -> Checkpoint:
-    return Checkpoint.model_validate({"model": "m", "weights": weights, "step": 5} | more)
+def _resolve(weights: Path, **more: Any) -> Manifest:
+    entry = sections.checkpoint(model="m", weights=weights, step=5, **more)
+    return resolve(sections.study_of({"step-5": entry}), "step-5")
 
 
 def test_the_hash_is_over_names_types_shapes_and_bytes_in_the_order_of_names(tmp_path) -> None:
@@ -159,7 +160,7 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path) -> None:
     with pytest.raises(
         BadInputError, match=r"config.json: an encoder with a decoder, expected a causal model or an enc"
     ):
-        resolve("step-5", _checkpoint(folder))
+        _resolve(folder)
 
 
 def test_the_tokenizers_layout_and_last_settings_do_not_matter(tmp_path) -> None:
@@ -173,13 +174,13 @@ def test_the_tokenizers_layout_and_last_settings_do_not_matter(tmp_path) -> None
 def test_a_folders_manifest(tmp_path) -> None:
     folder = _write(tmp_path / "weights")
     (folder / "training.json").write_text('{"step": 5, "tokens_seen": 640}')
-    found = resolve("step-5", _checkpoint(folder, converged=True))
-    assert (found.checkpoint, found.model, found.folder, found.commit) == ("step-5", "m", str(folder), None)
+    found = _resolve(folder, converged=True)
+    assert (found.checkpoint, found.model, found.folder, found.commit) == ("step-5", "m", None, None)
     assert (found.layers, found.width, found.parameters, found.dtype) == (3, 3, 15, "bfloat16")
     assert (found.step, found.tokens_seen, found.converged, found.dropped) == (5, 640, True, False)
-    assert resolve("step-5", _checkpoint(folder, tokens_seen=7)).tokens_seen == 7
+    assert _resolve(folder, tokens_seen=7).tokens_seen == 7
     (folder / "training.json").unlink()
-    assert resolve("step-5", _checkpoint(folder)).tokens_seen is None
+    assert _resolve(folder).tokens_seen is None
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_a_folders_manifest(tmp_path) -> None:
 )
 def test_layers_and_width_whatever_the_family_calls_them(tmp_path, config, expected) -> None:
     (_write(tmp_path) / "config.json").write_text(json.dumps(config))
-    found = resolve("step-5", _checkpoint(tmp_path))
+    found = _resolve(tmp_path)
     assert (found.layers, found.width) == expected
 
 
@@ -222,17 +223,17 @@ def test_a_bad_folder_is_one_clear_line(tmp_path, damage, message) -> None:
     folder = _write(tmp_path / "weights")
     damage(folder)
     with pytest.raises(BadInputError, match=message) as error:
-        resolve("step-5", _checkpoint(folder))
+        _resolve(folder)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_folder_or_shard_is_named(tmp_path) -> None:
     with pytest.raises(BadInputError, match=r"nowhere: no such folder, expected model\.safetensors"):
-        resolve("step-5", _checkpoint(tmp_path / "nowhere"))
+        _resolve(tmp_path / "nowhere")
     folder = _write_shards(tmp_path / "shards")
     (folder / "b.safetensors").unlink()
     with pytest.raises(BadInputError, match=r"no b.safetensors, which model.safetensors.index.json names"):
-        resolve("step-5", _checkpoint(folder))
+        _resolve(folder)
 
 
 def _manifests(hashes: dict[str, str]) -> list[Manifest]:
@@ -260,37 +261,30 @@ def test_duplicates_fail_with_both_names() -> None:
     known = [["one", "two"]]
     with pytest.raises(BadInputError, match="checkpoints: one and two hold"):
         apply_duplicates_policy(_manifests({"one": "a", "two": "a"}), "fail", known)
-    with pytest.raises(BadInputError, match=r"checkpoints: one and two and three hold .* checkpoints_known_duplicates"):
+    with pytest.raises(BadInputError, match=r"checkpoints: one and two and three hold .* duplicates\.known"):
         apply_duplicates_policy(_manifests({"one": "a", "two": "a", "three": "a"}), "drop_both", known)
     assert apply_duplicates_policy(unequal, "fail") == unequal
 
 
-def _study(checkpoints: dict[str, Checkpoint], policy: str = "fail") -> Study:
-    study = load_study(ROOT / "studies" / "pocket.yaml")
-    return study.model_copy(update={"checkpoints": checkpoints, "checkpoints_duplicates": policy})
+def _study(*keys: str, policy: str = "fail", known: Sequence[Sequence[str]] = ()) -> Study:
+    checkpoints = {key: sections.checkpoint(model="m", weights="x", step=5) for key in keys}
+    return sections.study_of(checkpoints, duplicates={"policy": policy, "known": known})
 
 
-def test_verifying_writes_every_manifest_and_prunes_the_rest(tmp_path, monkeypatch) -> None:
+def test_verifying_writes_every_manifest_and_removes_none(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    keys = {"one": "a", "two": "a", "three": "b", "gone": "a"}
-    for found in _manifests(keys):
+    for found in _manifests({"one": "a", "two": "a", "three": "b", "gone": "a"}):
         manifest.write(manifest.path(found.checkpoint, manifest.FOLDER), found)
-    (manifest.FOLDER / ".gitignore").write_text("/one.json\n")
-    for key in ("one", "gone"):
-        subwords.write(subwords.path(key), [])
-    study = _study({key: _checkpoint(Path("x")) for key in ("one", "two", "three")})
+    resolved = sorted(manifest.FOLDER.iterdir())
     with pytest.raises(BadInputError, match="one and two"):
-        verify_checkpoints(study)
+        verify_checkpoints(_study("one", "two", "three"))
     assert not Path("data/verified").exists()
     assert not Path("metrics/checkpoints.json").exists()
-    known = {"checkpoints_duplicates": "keep_first", "checkpoints_known_duplicates": [["one", "two"]]}
-    verify_checkpoints(study.model_copy(update=known))
+    verify_checkpoints(_study("one", "two", "three", policy="keep_first", known=[["one", "two"]]))
     verified = {key: manifest.read(manifest.path(key)).dropped for key in ("one", "two", "three")}
     assert verified == {"one": False, "two": True, "three": False}
     assert sorted(file.name for file in manifest.VERIFIED.iterdir()) == ["one.json", "three.json", "two.json"]
-    left = sorted(file.name for file in manifest.FOLDER.iterdir())
-    assert left == [".gitignore", "one.json", "three.json", "two.json"]
-    assert list(subwords.FOLDER.iterdir()) == [subwords.path("one")]
+    assert sorted(manifest.FOLDER.iterdir()) == resolved
     rows = json.loads(Path("metrics/checkpoints.json").read_text())
     assert [(row["checkpoint"], row["dropped"]) for row in rows] == list(verified.items())
     columns = "checkpoint model repository commit step tokens_seen weights_sha256 parameters layers width dtype dropped"
@@ -298,15 +292,15 @@ def test_verifying_writes_every_manifest_and_prunes_the_rest(tmp_path, monkeypat
 
 
 def test_a_dropped_checkpoint_has_no_embeddings(tmp_path, monkeypatch) -> None:
-    from polyprobe.artefacts import similarity, subwords
+    from polyprobe.artefacts import similarity
     from polyprobe.stages.extract import extract
 
     monkeypatch.chdir(tmp_path)
     (found,) = _manifests({"one": "a"})
     manifest.write(manifest.path("one"), replace(found, dropped=True, layers=5))
-    extract(_study({"one": _checkpoint(Path("x"))}), "one")
-    assert [file.name for file in Path("data/embeddings/one").iterdir()] == ["similarity.parquet"]
-    assert similarity.read(Path("data/embeddings/one/similarity.parquet")).empty
+    extract(_study("one"), "one")
+    assert list(Path("data/embeddings/one").iterdir()) == []
+    assert similarity.read(similarity.path("one")).empty
     assert subwords.read(subwords.path("one")) == []
 
 
@@ -323,9 +317,10 @@ def test_a_model_and_its_tokenizer_come_back_as_they_were_saved(tmp_path) -> Non
     from tiny_bloom import tiny_bloom
     from transformers import AutoModelForCausalLM
 
-    from polyprobe.checkpoints import load_model, load_tokenizer
+    from polyprobe.checkpoints import load_model, load_tokenizer, locate
 
-    found = tiny_bloom(tmp_path / "tiny", ["the cat sat on the mat"] * 3)
+    tiny_bloom(tmp_path / "tiny", ["the cat sat on the mat"] * 3)
+    found = locate(tmp_path / "tiny", None)
     model, tokenizer = load_model(found, "float32", "cpu"), load_tokenizer(found)
     assert not model.training
     assert (tokenizer.padding_side, tokenizer.is_fast) == ("right", True)

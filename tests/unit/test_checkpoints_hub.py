@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sections
 import torch
 from loopback_hub import Models, serving_models
 from ruamel.yaml import YAML
@@ -22,9 +23,7 @@ from tiny_bloom import tiny_bloom
 from polyprobe.artefacts import manifest
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import converting, weights_summary
-from polyprobe.checkpoints.hub import pinned_commit
 from polyprobe.checkpoints.layout import settings_files, weights_files
-from polyprobe.downloads import lock
 from polyprobe.running.errors import BadInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +37,15 @@ class HubStudy:
     path: Path
     models: Models
 
-    def write(self, checkpoints: dict[str, dict[str, Any]], known: list[str] | None = None) -> None:
+    def write(
+        self, checkpoints: dict[str, dict[str, Any]], known: list[str] | None = None, tokenizer: str | None = None
+    ) -> None:
         values = YAML(typ="safe").load((ROOT / "studies" / "pocket.yaml").read_text())
-        common = {"model": "m", "weights": "pins.yaml", "repository": "a/b", "step": 5}
-        values["checkpoints"] = {key: common | entry for key, entry in checkpoints.items()}
-        values["checkpoints_duplicates"] = "drop_both" if known else "fail"
-        values["checkpoints_known_duplicates"] = [known] if known else []
+        own = None if tokenizer is None else {"repository": tokenizer, "revision": "main"}
+        usual = {"model": "m", "weights": "studies/hub", "step": 5}
+        values["models"] = {"m": {"repository": "a/b", "tokenizer": own, "tokens_per_step": 1024}}
+        values["checkpoints"] = {key: sections.checkpoint(**(usual | entry)) for key, entry in checkpoints.items()}
+        values["duplicates"] = {"policy": "drop_both" if known else "fail", "known": [known] if known else []}
         (self.path / "params.yaml").write_text(json.dumps(values))
 
     def run(self, stage: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -78,7 +80,6 @@ class HubStudy:
 def study(tmp_path) -> Iterator[HubStudy]:
     path = tmp_path / "study"
     path.mkdir()
-    (path / "pins.yaml").write_text("{}\n")
     with serving_models() as models:
         yield HubStudy(path, models)
 
@@ -198,7 +199,7 @@ def test_two_branches_with_equal_weights_are_found_out_whatever_their_format(stu
     study.write({revision: {"revision": revision} for revision in (*forms, "step5")}, list(forms))
     done = study.run("verify_checkpoints")
     assert done.returncode == 0, done.stderr
-    assert "step1 and step2 and step3 and step4 hold the same weights; checkpoints_duplicates: drop_both" in done.stdout
+    assert "step1 and step2 and step3 and step4 hold the same weights; duplicates.policy: drop_both" in done.stdout
     rows = json.loads((study.path / "metrics" / "checkpoints.json").read_text())
     assert [row["dropped"] for row in rows] == [True, True, True, True, False]
     assert all(row["repository"] == "a/b" and row["commit"] in study.models.revisions.values() for row in rows)
@@ -209,7 +210,7 @@ def test_a_tokenizer_from_another_repository(study, tmp_path) -> None:
     commit = study.models.add("a/c", "main", _write(tmp_path / "tokenizer", _tensors(1)))
     study.write({"one": {"revision": "step1"}})
     assert "no tokenizer.json, expected a fast tokenizer, here or in the repository that" in study.refused("one")
-    study.write({"one": {"revision": "step1", "tokenizer": {"repository": "a/c"}}})
+    study.write({"one": {"revision": "step1"}}, tokenizer="a/c")
     study.models.asked.clear()
     found = study.resolve("one")
     assert (found.tokenizer_repository, found.tokenizer_commit) == ("a/c", commit)
@@ -272,49 +273,20 @@ def test_offline_from_the_cache_also_in_a_new_study(study, tmp_path) -> None:
     assert study.resolve("one", HF_ENDPOINT="http://127.0.0.1:9") == first
     shutil.rmtree(study.path / ".scratch")
     (study.path / "downloads.lock").unlink()
-    (study.path / "pins.yaml").write_text(f"a/b@main: {first.commit}\n")
+    study.write({"one": {"revision": first.commit}})
     assert study.resolve("one", **offline) == first
     assert f"hub:a/b@{first.commit}/pytorch_model.bin" in study.locked()
 
 
-def test_a_study_insists_on_the_commits_that_it_pins(study, tmp_path) -> None:
+def test_a_study_insists_on_the_commit_that_it_names(study, tmp_path) -> None:
     commits = [
         study.models.add("a/b", revision, _write(tmp_path / revision, _tensors(seed)))
         for seed, revision in enumerate(("old", "main"))
     ]
-    (study.path / "pins.yaml").write_text(f"a/b@main: {commits[0]}\n")
-    study.write({"one": {"revision": "main"}, "two": {"revision": commits[1]}})
+    study.write({"one": {"revision": commits[0]}, "two": {"revision": "main"}})
     assert [study.resolve(key).commit for key in ("one", "two")] == commits
-    assert "hub:a/b@main" not in study.locked()
-
-
-@pytest.mark.parametrize(
-    ("pins", "message"),
-    [
-        ("a/b@step2: main", "pins.yaml: a/b@step2: expected a commit of 40 hexadecimal digits, got 'main'"),
-        ("- a/b", "pins.yaml: expected lines such as `a/b@step2: commit`"),
-        ("a: [", "pins.yaml: no valid YAML"),
-        (None, "pins.yaml: no such file"),
-    ],
-)
-def test_bad_pins_are_one_clear_line(tmp_path, pins, message) -> None:
-    file = tmp_path / "pins.yaml"
-    if pins is not None:
-        file.write_text(pins)
-    with pytest.raises(BadInputError, match=message):
-        pinned_commit(file, "a/b", "step2")
-
-
-def test_a_pin_is_the_commit_itself_the_studys_or_the_locks(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("pins.yaml").write_text(f"# none but one\na/b@step1: {COMMIT}\n")
-    lock.record("hub:a/b@step2", COMMIT[::-1])
-    lock.record("hub:a/b@step1", COMMIT[::-1])
-    pins = Path("pins.yaml")
-    assert pinned_commit(pins, "a/b", "f" * 40) == "f" * 40
-    assert pinned_commit(pins, "a/b", "step1") == COMMIT
-    assert pinned_commit(pins, "a/b", "step2") == COMMIT[::-1]
-    assert pinned_commit(None, "a/b", "step1") == COMMIT[::-1]
+    assert f"hub:a/b@{commits[0]}" not in study.locked()
+    assert study.locked()["hub:a/b@main"] == commits[1]
 
 
 def test_only_the_best_format_is_fetched() -> None:
@@ -411,14 +383,14 @@ def test_a_model_of_the_hub_loads_from_pickled_weights_and_another_repositorys_t
     for name in ("config.json", "pytorch_model.bin"):
         shutil.copy(folder / name, bare)
     study.models.add("a/b", "main", bare)
-    study.write({"one": {"revision": "main", "tokenizer": {"repository": "a/c"}}})
+    study.write({"one": {"revision": "main"}}, tokenizer="a/c")
     study.resolve("one")
     script = (
         "import sys, torch\n"
         "from pathlib import Path\n"
         "from polyprobe.artefacts import manifest\n"
-        "from polyprobe.checkpoints import load_model, load_tokenizer\n"
-        "found = manifest.read(Path('data/checkpoints/one.json'))\n"
+        "from polyprobe.checkpoints import load_model, load_tokenizer, location_of\n"
+        "found = location_of(manifest.read(Path('data/checkpoints/one.json')), Path('nowhere'))\n"
         "ids = torch.tensor([load_tokenizer(found)('the cat')['input_ids']])\n"
         "print(load_model(found)(ids).last_hidden_state.double().sum().item())\n"
     )

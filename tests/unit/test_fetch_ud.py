@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import sections
 
 from polyprobe.artefacts import corpus, parallel, words
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.convert_unimorph import convert_unimorph
 from polyprobe.stages.fetch_ud import fetch_ud
-from polyprobe.study import Parallel, Study, Treebanks, load_study
+from polyprobe.study import Study, Treebanks, load_study
 from polyprobe.treebanks.sources import SOURCES
 from polyprobe.treebanks.treebank import licence, treebank_files
 
@@ -44,8 +45,12 @@ def treebank(name: str, *files: str) -> Path:
 
 def study(languages: list[str], folders: dict[str, list[str]], sides: dict[str, str], on_error: str = "fail") -> Study:
     """The pocket study with other treebanks, from a folder."""
-    treebanks = Treebanks.model_validate({"source": "dir", "dir": "ud", "folders": folders, "on_error": on_error})
-    changes = {"languages": languages, "treebanks": treebanks, "parallel": Parallel(folders=sides, max_pairs=5)}
+    treebanks = Treebanks(source="dir", release=None, archive=None, folders=folders, on_error=on_error)
+    names = {name for code in languages for name in [*folders[code], *filter(None, [sides.get(code)])]}
+    changes = {
+        "inputs": {name: Path("ud", name) for name in names}, "languages": languages, "treebanks": treebanks,
+        "parallel": sections.parallel(folders=sides, max_pairs=5),
+    }  # fmt: skip
     return load_study(ROOT / "studies/pocket.yaml").model_copy(update=changes)
 
 
@@ -89,7 +94,7 @@ def test_the_metrics_say_what_was_fetched(two_languages: Study) -> None:
     digest = hashlib.sha256(Path("ud/UD_French/fr-ud-train.conllu").read_bytes()).hexdigest()
     assert report["fr"][0] == {
         "treebank": "UD_French",
-        "source": "folder ud",
+        "source": "a folder on disk",
         "folder": "UD_French",
         "files": [{"name": f"fr-ud-{split}.conllu", "sha256": digest} for split in ("train", "dev", "test")],
         "sentences": 3 * 15,
@@ -127,7 +132,7 @@ def test_two_runs_give_the_same_bytes(two_languages: Study) -> None:
 
 
 def test_no_parallel_text_gives_an_empty_table(two_languages: Study) -> None:
-    alone = two_languages.model_copy(update={"parallel": Parallel()})
+    alone = two_languages.model_copy(update={"parallel": sections.parallel()})
     fetch_ud(alone)
     convert_unimorph(alone)
     assert len(parallel.read()) == 0
@@ -139,10 +144,10 @@ def bad_studies() -> dict[str, tuple[Study, str]]:
     broken = Path("ud/UD_Broken")
     broken.mkdir()
     (broken / "fr-ud-test.conllu").write_bytes((FIXTURES / "wrong-column-count.conllu").read_bytes())
-    missing = "params.yaml: treebanks.folders: no treebank"
+    missing = "params.yaml: inputs.{0}: no folder ud/{0}, expected a treebank"
     return {
-        "missing": (study(["fr"], {"fr": ["UD_French", "UD_Frnch"]}, {}), f"{missing} UD_Frnch in folder ud"),
-        "missing side": (study(["fr"], {"fr": ["UD_French"]}, {"fr": "UD_X"}), f"{missing} UD_X in folder ud"),
+        "missing": (study(["fr"], {"fr": ["UD_French", "UD_Frnch"]}, {}), missing.format("UD_Frnch")),
+        "missing side": (study(["fr"], {"fr": ["UD_French"]}, {"fr": "UD_X"}), missing.format("UD_X")),
         "empty": (
             study(["fr"], {"fr": ["UD_Empty"]}, {}),
             "ud/UD_Empty: no CoNLL-U file, expected names such as en-ud-train.conllu",
@@ -186,11 +191,6 @@ def test_malformed_sentences_are_skipped_and_counted_on_request() -> None:
     assert (entry["sentences"], entry["skipped_sentences"]) == (15 + 2, 1)
     convert_unimorph(lenient)
     assert "bad" not in set(words.read(words.path("fr"))["sent_id"])
-
-
-def test_a_missing_folder_of_treebanks_is_named() -> None:
-    with pytest.raises(BadInputError, match=r"params\.yaml: treebanks\.dir: no folder ud, expected one that holds UD_"):
-        fetch_ud(study(["fr"], {"fr": ["UD_French"]}, {}))
 
 
 def test_pocket_treebanks_go_the_same_way() -> None:

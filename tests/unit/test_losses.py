@@ -5,10 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import sections
 
 from polyprobe.artefacts import mapping
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import Words
 from polyprobe.treebanks import read_sentences, to_unimorph
 from polyprobe.treebanks.losses import losses
 from polyprobe.treebanks.treebank import treebank_files
@@ -32,7 +32,7 @@ def test_what_is_lost_of_a_small_treebank(tmp_path: Path) -> None:
     folder = tmp_path / "eu/UD_X"
     folder.mkdir(parents=True)
     (folder / "eu-ud-test.conllu").write_text(ROWS + MORE + "\n# sent_id = bad\n1\tw\n", encoding="utf-8")
-    entry = losses("eu", read_words(tmp_path, "eu", ["UD_X"], Words(), "skip_sentence"))
+    entry = losses("eu", read_words(tmp_path, "eu", ["UD_X"], sections.words(), "skip_sentence"))
     lost = ["AdpType=Prep", "Case=Xyz", "Gender[psor]=Fem", "PUNCT", "PronType=Art"]
     assert entry == {
         "language": "eu",
@@ -73,7 +73,7 @@ def test_losses_of_real_treebanks_equal_a_slow_count(language: str, name: str, t
     (tmp_path / language).mkdir()
     source = Path(os.environ["POLYPROBE_DATA"]).resolve() / "ud-treebanks-v2.1" / name
     (tmp_path / language / name).symlink_to(source)
-    entry = losses(language, read_words(tmp_path, language, [name], Words(), "fail"))
+    entry = losses(language, read_words(tmp_path, language, [name], sections.words(), "fail"))
     tokens = [
         token
         for file in treebank_files(source)

@@ -105,16 +105,16 @@ def test_checkpoints_that_are_dropped(tables: Tables) -> None:
     both = [
         replace(entry, weights_sha256=same, dropped=True) if entry.step in (30, 180) else entry for entry in MANIFESTS
     ]
-    study = synthetic_study.params(checkpoints_duplicates="drop_both")
+    study = synthetic_study.params(duplicates={"policy": "drop_both", "known": []})
     assert lacking(tables, study, both) == [
         "step-30 and step-180 hold the same weights: step-30 and step-180 are dropped as duplicates "
-        "(checkpoints_duplicates: drop_both)."
+        "(duplicates.policy: drop_both)."
     ]
     first_kept = [replace(entry, dropped=entry.step == 180) for entry in both]
-    study = synthetic_study.params(checkpoints_duplicates="keep_first")
+    study = synthetic_study.params(duplicates={"policy": "keep_first", "known": []})
     assert lacking(tables, study, first_kept) == [
         "step-30 and step-180 hold the same weights: step-180 is dropped as a duplicate "
-        "(checkpoints_duplicates: keep_first)."
+        "(duplicates.policy: keep_first)."
     ]
     none_left = [replace(entry, weights_sha256=same, dropped=True) for entry in MANIFESTS]
     assert "pocket: every checkpoint is dropped" in lacking(tables, study, none_left)[1]

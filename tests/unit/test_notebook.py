@@ -18,7 +18,7 @@ import synthetic_study
 
 from polyprobe.artefacts import correlation, overlap, predictors
 from polyprobe.ops.notebook import main, run_notebook
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = Path("docs/example.ipynb")

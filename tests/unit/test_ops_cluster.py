@@ -14,7 +14,7 @@ from polyprobe.ops.cluster import workers, workplaces
 from polyprobe.ops.cluster.files import read_files, write_files
 from polyprobe.ops.cluster.graph import Pipeline, kind
 from polyprobe.ops.cluster.strays import PROJECT, STAGE, kill_strays
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 PATIENCE = 60.0
 """Seconds after which something that is waited for will not come. No claim about speed."""

@@ -5,12 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
+import sections
 from ruamel.yaml import YAML
 
 from polyprobe.ops import cost
 from polyprobe.ops.cost import Cost, Shape, costs, left_out_checkpoints, main, shape_of, split_words, stage_costs
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import Checkpoint, Study, load_study
+from polyprobe.study import HUB, Checkpoint, Duplicates, Study, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +50,7 @@ def test_the_pocket_study_takes_what_is_said(pocket: Study) -> None:
 
 
 def test_operations_follow_the_layers_and_the_examples(pocket: Study) -> None:
-    changes = {"checkpoints": {"a": Checkpoint(model="pocket", weights=Path("x"), step=0)}}
+    changes = {"checkpoints": {"a": Checkpoint(**sections.checkpoint(weights="x"))}}
     one = costs(pocket.model_copy(update=changes | {"layers": [3]}))
     both = costs(pocket.model_copy(update=changes | {"layers": [3, 5]}))
     # The pass ends at the highest layer: 4 blocks instead of 2; what is kept doubles.
@@ -69,11 +70,13 @@ def test_caps_are_heeded(pocket: Study) -> None:
 
 def test_models_are_known_by_repository_or_folder(pocket: Study, tmp_path: Path) -> None:
     def of(**given: object) -> Shape:
-        return shape_of(pocket, "c", Checkpoint.model_validate({"weights": "x", "step": 0, "model": "m"} | given))
+        study = sections.study_of({"c": sections.checkpoint(**{"model": "m", "weights": "x"} | given)})
+        return shape_of(study, "c", study.checkpoint("c"))
 
-    assert of(repository="bigscience/bloom-1b7-intermediate", revision="global_step1000").width == 2048
+    hub = {"weights": HUB}
+    assert of(repository="bigscience/bloom-1b7-intermediate", revision="global_step1000", **hub).width == 2048
     with pytest.raises(BadInputError, match=r"cost\.yaml: models: no shape of a/b, expected a line for it"):
-        of(repository="a/b", revision="main")
+        of(repository="a/b", revision="main", **hub)
     (tmp_path / "config.json").write_text('{"num_hidden_layers": 6, "hidden_size": 64}', encoding="utf-8")
     assert of(weights=tmp_path) == Shape(6, 64, 0)
 
@@ -115,10 +118,11 @@ def test_known_duplicates_cost_their_download_alone() -> None:
     found = stage_costs(paper)
     for key, stages in (("1b7-10k", {"resolve"}), ("1b7-100k", {"resolve", "extract", "probe", "finetune_xnli"})):
         assert {name for name in stages | {"extract"} if f"{name}@{key}" in found} == stages
-    assert left_out_checkpoints(paper.model_copy(update={"checkpoints_duplicates": "keep_first"})) == {
+    first = Duplicates(policy="keep_first", known=paper.duplicates.known)
+    assert left_out_checkpoints(paper.model_copy(update={"duplicates": first})) == {
         "560m-500k", "1b7-10k", "1b7-300k",
     }  # fmt: skip
-    everything = paper.model_copy(update={"checkpoints_known_duplicates": [], "checkpoints_duplicates": "fail"})
+    everything = paper.model_copy(update={"duplicates": Duplicates(policy="fail", known=[])})
     assert left_out_checkpoints(everything) == set()
     assert costs(everything)["resolve"] == costs(paper)["resolve"]
     assert costs(everything)["probe"].core_hours > costs(paper)["probe"].core_hours

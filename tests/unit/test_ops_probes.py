@@ -8,7 +8,7 @@ from planted_embeddings import OWN, SHARED, study_with, write_manifest, write_pl
 
 from polyprobe.ops import probes as ops
 from polyprobe.probes import FAMILIES
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.study import Study
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sections
 from sklearn.model_selection import train_test_split
 
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.words import SPLITS, surviving_values
 from polyprobe.ops import survival, survival_runs
-from polyprobe.study import Words
 from polyprobe.treebanks import attributes
 from polyprobe.treebanks.inventory import inventory
 from polyprobe.treebanks.words import read_words
@@ -107,7 +107,7 @@ def test_differences_go_both_ways_and_leave_out_languages_that_the_paper_has_not
 
 
 def test_words_labels_and_split_are_those_of_the_pipeline(root: Path, treebank: survival_runs.Treebank) -> None:
-    table = read_words(root, "mr", ["UD_Marathi"], Words(), "fail").frame()
+    table = read_words(root, "mr", ["UD_Marathi"], sections.words(), "fail").frame()
     found = survival_runs.labels(treebank, attributes)
     split_of = survival_runs.split_ours(treebank, seed=0)
     assert list(table["form"]) == list(treebank.form)
@@ -224,7 +224,7 @@ def test_the_command_reads_treebanks(
 ) -> None:
     survival.main(["--min-label-count", "20", "--orders", str(root), "mr"])
     printed = capsys.readouterr().out
-    table = read_words(root, "mr", ["UD_Marathi"], Words(), "fail").frame()
+    table = read_words(root, "mr", ["UD_Marathi"], sections.words(), "fail").frame()
     assert printed.startswith(survival.corpus_table(inventory("mr", table, 20), 20))
     number = found["Number"].seeds
     assert (

@@ -15,8 +15,9 @@ from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap, tab
 from polyprobe.alignment.shared_neurons import expected_neurons, shared_neurons
 from polyprobe.artefacts import overlap as plots
 from polyprobe.artefacts import probes
+from polyprobe.choices.sizes import largest_size
 from polyprobe.resampling import language_bootstrap, standard_error
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.stages.overlap import overlap
 from polyprobe.study import Study
 
@@ -388,7 +389,7 @@ def test_the_shared_neurons_of_a_pair_are_those_of_both_first_probes(two_models:
     sets = {}
     for checkpoint in two_models.checkpoints:
         found = probes.read(probes.path(checkpoint))
-        found = found[(found["seed"] == 0) & (found["control"] == "none") & (found["rank"] < two_models.k)]
+        found = found[(found["seed"] == 0) & (found["control"] == "none") & (found["rank"] < largest_size(two_models))]
         for where, part in found.groupby(["layer", "category", "language"], observed=True):
             sets[checkpoint, *where] = set(part["neuron"])
     empty = 0
@@ -401,7 +402,8 @@ def test_the_shared_neurons_of_a_pair_are_those_of_both_first_probes(two_models:
             )
             listed = [] if pd.isna(row.neurons) else [int(neuron) for neuron in row.neurons.split(" ")]
             assert listed == sorted(one & other)
-            assert row.p == pytest.approx(overlap_test(len(listed), two_models.k, TWO_MODELS.width), rel=1e-8)
+            size = largest_size(two_models)
+            assert row.p == pytest.approx(overlap_test(len(listed), size, TWO_MODELS.width), rel=1e-8)
             empty += not listed
     assert empty, "some share none"
 

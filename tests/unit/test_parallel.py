@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+import sections
 
 from polyprobe.artefacts import parallel
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import Parallel, load_study
+from polyprobe.study import load_study
 from polyprobe.treebanks.aligned_files import aligned_sentences
 from polyprobe.treebanks.parallel import parallel_table
 
@@ -55,17 +56,13 @@ def test_a_missing_file_is_named() -> None:
 
 
 def test_each_target_language_has_pairs_of_its_own() -> None:
-    given = Parallel.model_validate(
-        {
-            "files": {
-                "es": _write("en-es.tsv", "one\tuno\ntwo\tdos\nthree\ttres\n"),
-                "eu": [_write("eu.en", "four\none\n"), _write("eu.eu", "lau\nbat\n")],
-                "fr": "not/there.tsv",
-            },
-            "max_pairs": 2,
-        }
-    )
-    table = parallel_table(Path("none"), given, ["en", "es", "eu"], "en", "fail")
+    _write("en-es.tsv", "one\tuno\ntwo\tdos\nthree\ttres\n")
+    _write("eu.en", "four\none\n")
+    _write("eu.eu", "lau\nbat\n")
+    given = sections.parallel(files={"es": ["pairs"], "eu": ["left", "right"], "fr": ["nowhere"]}, max_pairs=2)
+    places = {"pairs": "en-es.tsv", "left": "eu.en", "right": "eu.eu", "nowhere": "not/there.tsv"}
+    inputs = {name: Path(place) for name, place in places.items()}
+    table = parallel_table(Path("none"), given, inputs, ["en", "es", "eu"], "en", "fail")
     assert table.values.tolist() == [
         [0, "en-es.tsv:1", "en", "one"],
         [1, "en-es.tsv:2", "en", "two"],
@@ -81,23 +78,26 @@ def test_each_target_language_has_pairs_of_its_own() -> None:
 
 
 def test_the_source_language_is_no_target() -> None:
-    given = Parallel.model_validate({"files": {"en": "x.tsv"}})
+    given = sections.parallel(files={"en": ["x"]})
     with pytest.raises(BadInputError, match=r"parallel.files.en: expected a target language"):
-        parallel_table(Path("none"), given, ["en", "es"], "en", "fail")
+        parallel_table(Path("none"), given, {}, ["en", "es"], "en", "fail")
 
 
 @pytest.mark.parametrize(
-    ("section", "message"),
+    ("folders", "files", "message"),
     [
-        ("files: {qab: [a, b, c]}", r"parallel.files.qab: expected one file of `source<TAB>target` or two files"),
-        ("files: {qab: 3}", r"parallel.files.qab: expected one file of `source<TAB>target` or two files"),
-        ("files: {xx: a}", r"parallel.files.xx.*: unknown language code"),
-        ("folders: {qab: UD_X}\n  files: {qab: a}", r"parallel: files.qab: expected a language once"),
+        ("folders: {}", "files: {qab: [a, b, c]}", r"parallel.files.qab: expected one name under inputs, of a file of"),
+        ("folders: {}", "files: {qab: 3}", r"parallel.files.qab: expected one name under inputs, of a file of"),
+        ("folders: {}", "files: {xx: [a]}", r"parallel.files.xx.*: unknown language code"),
+        ("folders: {}", "files: {qab: [a]}", r"parallel.files: a: expected where it lies, as `a: PATH` under inputs"),
+        ("folders: {qab: UD_X}", "files: {qab: [a]}", r"parallel: files.qab: expected a language once"),
     ],
 )
-def test_what_the_study_says_is_checked(section: str, message: str) -> None:
+def test_what_the_study_says_is_checked(folders: str, files: str, message: str) -> None:
     text = (ROOT / "studies/tiny.yaml").read_text(encoding="utf-8")
     before, behind = text.split("\nparallel:\n")[0], text.split("\npocket:\n", maxsplit=1)[1]
-    Path("params.yaml").write_text(f"{before}\nparallel:\n  {section}\npocket:\n{behind}", encoding="utf-8")
+    rest = "  max_pairs: 40\n  poolings: [mean]"
+    section = f"parallel:\n  {folders}\n  {files}\n{rest}"
+    Path("params.yaml").write_text(f"{before}\n{section}\npocket:\n{behind}", encoding="utf-8")
     with pytest.raises(BadInputError, match=message):
         load_study()

@@ -13,7 +13,7 @@ import pytest
 from polyprobe.languages import language
 from polyprobe.pocket import TYPOLOGIES, write_treebanks
 from polyprobe.pocket.concepts import inventory
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.study import Pocket
 
 CODES = list(TYPOLOGIES)

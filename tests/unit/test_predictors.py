@@ -11,7 +11,7 @@ import synthetic_study
 
 from polyprobe import analysis
 from polyprobe.analysis.partial import partial_correlations
-from polyprobe.artefacts import embeddings, manifest, predictors, scores, similarity
+from polyprobe.artefacts import manifest, predictors, scores, similarity
 from polyprobe.running.seeds import derive_seed
 from polyprobe.stages.correlate import correlate
 from polyprobe.stages.predictors import predictors as stage
@@ -222,11 +222,11 @@ def test_studies_with_missing_pieces(
         stage(synthetic_study.params())
         return predictors.read()
 
-    (embeddings.FOLDER / "step-30" / similarity.NAME).unlink()
+    similarity.path("step-30").unlink()
     counts = run().set_index(["task", "aggregation", "predictor"])["n"]
-    assert capsys.readouterr().err == ("warning: left out, no such file: data/embeddings/step-30/similarity.parquet\n")
+    assert capsys.readouterr().err == ("warning: left out, no such file: data/similarity/step-30.parquet\n")
     assert counts["pos", "pairwise", "similarity"] == 4 * 4
-    for file in tmp_path.glob(f"{embeddings.FOLDER}/*/{similarity.NAME}"):
+    for file in tmp_path.glob(f"{similarity.FOLDER}/*.parquet"):
         file.unlink()
     table = run()
     assert table.loc[table["predictor"] == "similarity", "n"].tolist() == [0] * 4

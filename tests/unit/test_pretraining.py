@@ -28,7 +28,10 @@ SETTINGS = Pretrain(
     batch_size=5,
     learning_rate=1e-2,
     warmup_steps=2,
+    weight_decay=0.1,
     save_at=[0, 2, 6],
+    files=["train"],
+    seed=0,
 )
 
 

@@ -14,7 +14,7 @@ from polyprobe.artefacts import embeddings, probes
 from polyprobe.artefacts import overlap as plots
 from polyprobe.probes import Dataset, Run, inputs_of, probe_dataset
 from polyprobe.probes.controls import labels_under
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 from polyprobe.stages import probe as stage
 from polyprobe.stages.overlap import overlap
 from polyprobe.study import Study

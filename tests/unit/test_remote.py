@@ -18,7 +18,7 @@ from polyprobe.ops.remote.kinds import kind_of, settings
 from polyprobe.ops.remote.moving import plan_pull, plan_push
 from polyprobe.ops.remote.place import host_of
 from polyprobe.ops.remote.reasons import is_missing, redacted, why
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 STAGES = """\
 stages:

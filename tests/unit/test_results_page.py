@@ -10,7 +10,7 @@ from synthetic_study import Synthetic
 from polyprobe.artefacts import confusion, correlation, overlap, scores
 from polyprobe.ops.results import write_results
 from polyprobe.ops.scores import score_table, seen_subwords
-from polyprobe.running import BadInputError
+from polyprobe.running.errors import BadInputError
 
 
 def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +22,9 @@ def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.M
     figures.mkdir(parents=True)
     (figures / "overlap_over_steps.svg").write_text("<svg/>", encoding="utf-8")
     (tmp_path / "data/report/index.html").write_text("<p>The report</p>", encoding="utf-8")
+    with pytest.raises(BadInputError, match=r"dvc\.lock: not there; run `dvc repro` first"):
+        write_results(tmp_path / "docs/results.md", synthetic_study.params())
+    (tmp_path / "dvc.lock").write_text("what they were made of", encoding="utf-8")
     write_results(tmp_path / "docs/results.md", synthetic_study.params())
     page = (tmp_path / "docs/results.md").read_text(encoding="utf-8")
     table = scores.read_plot(tmp_path / scores.PLOT)
@@ -34,6 +37,7 @@ def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.M
     assert f"![Overlap over steps](results/{study}/figures/overlap_over_steps.svg)" in page
     kept = tmp_path / "docs/results" / study
     assert (kept / scores.PLOT).read_bytes() == (tmp_path / scores.PLOT).read_bytes()
+    assert (kept / "dvc.lock").read_text(encoding="utf-8") == "what they were made of"
     assert (kept / "report.html").read_text(encoding="utf-8") == "<p>The report</p>"
     (kept / "notes.md").write_text("## Notes\n\nMine.\n", encoding="utf-8")
     write_results(tmp_path / "docs/results.md", synthetic_study.params())
@@ -54,6 +58,7 @@ def test_several_models_have_tables_of_their_own(tmp_path: Path, monkeypatch: py
     scores.write_plot(scores.PLOT, transfer[(transfer["model"] != "other") | (transfer["task"] == "xnli")])
     (tmp_path / "data/report/figures").mkdir(parents=True)
     (tmp_path / "data/report/index.html").touch()
+    (tmp_path / "dvc.lock").touch()
     write_results(tmp_path / "docs/results.md", synthetic_study.params(study))
     page = (tmp_path / "docs/results.md").read_text(encoding="utf-8")
     assert f"k = 16 (means for every k of [8, 16]: {overlap.SIZES.as_posix()})" in page

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 from import_graph import ROOT
 
-from polyprobe.running import BadInputError, run_log
+from polyprobe.running import run_log
+from polyprobe.running.errors import BadInputError
 from polyprobe.running.run_log import Run, last_runs, logged, read_runs, working_tree
-from polyprobe.running.stage import parameters_digest, run_keyed_stage
+from polyprobe.stage import parameters_digest, run_keyed_stage
 from polyprobe.study import load_study
 
 RUN = Run(
@@ -192,7 +193,7 @@ def test_the_digest_is_of_the_values_and_not_of_how_they_are_written(folder: Pat
     for name, written in (
         ("same", text),
         ("commented", f"# once more\n{text}"),
-        ("default", text.replace("  entropy_scale: 1.0\n", "")),
+        ("otherwise", text.replace("  entropy_scale: 1.0\n", "  entropy_scale: 1\n")),
         ("other", text.replace("  alpha: 0.05\n", "  alpha: 0.01\n")),
     ):
         assert name == "same" or written != text

@@ -1,6 +1,7 @@
 """Whole-or-nothing writes, seeds, scratch folders, knobs, fan-out."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -8,17 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from polyprobe.running import (
-    BadInputError,
-    derive_seed,
-    fan_out,
-    knobs,
-    new_file,
-    new_folder,
-    prune,
-    scratch_folder,
-    write_json,
-)  # fmt: skip
+from polyprobe.running import code_version as code_version_module
+from polyprobe.running.code_version import code_version
+from polyprobe.running.errors import BadInputError
+from polyprobe.running.fanout import fan_out
+from polyprobe.running.files import new_file, new_folder, write_json
+from polyprobe.running.knobs import knobs
+from polyprobe.running.scratch import scratch_folder
+from polyprobe.running.seeds import derive_seed
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -90,13 +88,22 @@ def test_json_holds_no_nan(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_prune_keeps_what_is_named(tmp_path: Path) -> None:
-    for name in ("a.json", "b.json", ".gitignore"):
-        (tmp_path / name).touch()
-    (tmp_path / "old").mkdir()
-    prune(tmp_path, {"a.json"})
-    prune(tmp_path / "absent", {"a.json"})
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".gitignore", "a.json"]
+def test_code_is_known_by_its_source(tmp_path: Path) -> None:
+    package = Path(code_version_module.__file__).parents[1]
+    assert code_version("pocket") != code_version("pocket", "running") != code_version("running")
+    copy = tmp_path / "polyprobe"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    script = "from polyprobe.running.code_version import code_version; print(code_version('running'))"
+
+    def version() -> str:
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert version() == code_version("running")
+    with (copy / "running/seeds.py").open("a") as file:
+        file.write("CHANGED = True\n")
+    assert version() != code_version("running")
 
 
 def test_seeds_differ_by_every_part() -> None:

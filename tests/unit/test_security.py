@@ -110,9 +110,11 @@ class EvilTokenizer(PreTrainedTokenizerFast):
 LOAD = """
 from pathlib import Path
 from polyprobe.artefacts import manifest
-from polyprobe.checkpoints import load_model, load_tokenizer
+from polyprobe.checkpoints import load_model, load_tokenizer, location_of
 from polyprobe.running.errors import BadInputError
-found = manifest.read(Path("data/checkpoints/one.json"))
+from polyprobe.study import load_study
+weights = load_study().checkpoint("one").weights
+found = location_of(manifest.read(Path("data/checkpoints/one.json")), weights)
 for load in (load_tokenizer, load_model):
     try:
         load(found)
@@ -146,10 +148,9 @@ def test_code_of_a_model_is_not_run(tmp_path: Path, models: Models, kind: str, l
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     path = tmp_path / "study"
     path.mkdir()
-    (path / "pins.yaml").write_text("{}\n")
     study = HubStudy(path, models)
     if local:
-        study.write({"one": {"weights": str(folder), "repository": None}})
+        study.write({"one": {"weights": str(folder)}})
     else:
         models.add("a/b", "main", folder)
         study.write({"one": {"revision": "main"}})

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyprobe.alignment.similarity import no_similarities, sentence_similarity, similarity_table
 from polyprobe.artefacts import similarity
+from polyprobe.checkpoints.similarity import no_similarities, sentence_similarity, similarity_table
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -16,7 +16,7 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("rows", [1, 5, 12, 1000])
 def test_equals_a_loop_over_pairs(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polyprobe.alignment.similarity._ROWS", rows)
+    monkeypatch.setattr("polyprobe.checkpoints.similarity._ROWS", rows)
     generator = np.random.default_rng(0)
     source, target = generator.normal(size=(2, 12, 5)).astype(np.float32)
     target += 0.5 * source

@@ -39,7 +39,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 def study_over(folder: Path, languages: list[str], **folders: str) -> Study:
     values = load_study(ROOT / "studies" / "pocket.yaml").model_dump()
-    values["transfer"] |= {"source": "dir", "dir": folder, "on_leak": "report"}
+    values["inputs"] = {name: folder / name for name in folders.values()}
+    values["transfer"] |= {"source": "dir", "on_leak": "report"}
     for task, name in folders.items():
         values["transfer"][task] |= {"folder": name, "languages": languages}
     return Study.model_validate(values)
@@ -122,7 +123,7 @@ def test_bad_input_is_one_line_and_changes_no_output(
 
 def test_a_missing_folder_is_named(study: Study) -> None:
     shutil.rmtree("tasks")
-    with pytest.raises(BadInputError, match=r"transfer\.dir: no such folder: tasks"):
+    with pytest.raises(BadInputError, match=r"tasks/xnli/train-qaa\.tsv: no such file"):
         fetch(study)
 
 
@@ -198,8 +199,10 @@ def test_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     languages = {"xnli": "ar en es fr hi ur vi zh".split(), "pos": "ar en es eu fr hi mr pt ta ur vi zh".split()}
     values["languages"] = languages["pos"]
     values["treebanks"]["folders"] = {code: ["UD_X"] for code in languages["pos"]}
-    values |= {"source_language": "en", "parallel": {}}
-    values["transfer"] |= {"source": "dir", "dir": DATA, "on_leak": "report"}
+    values["source_language"] = "en"
+    values["parallel"]["folders"] = {}
+    values["inputs"] = {name: f"{DATA}/{name}" for name in ("xnli-mini", "udpos-mini")}
+    values["transfer"] |= {"source": "dir", "on_leak": "report"}
     for task, folder in (("xnli", "xnli-mini"), ("pos", "udpos-mini")):
         values["transfer"][task] |= {"folder": folder, "languages": languages[task]}
     fetch(Study.model_validate(values))

@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sections
 import torch
 from tiny_bloom import tiny_bloom
 
 from polyprobe.artefacts import confusion, scores
 from polyprobe.artefacts.manifest import Manifest
+from polyprobe.checkpoints.location import locate
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import Lora, POSTask, Task
+from polyprobe.study import POSTask, Task
 from polyprobe.transfer import TASKS
 from polyprobe.transfer.fine_tuning import Predicted, _Run, fine_tune, load_fine_tuned
 
@@ -37,14 +39,15 @@ class Planted:
 
     def fine_tune(self, task: str, output: Path, **changes: Any) -> Path:
         values = {
-            "folder": task, "languages": LANGUAGES, "epochs": 3, "learning_rate": 1e-2, "batch_size": 16,
+            "languages": LANGUAGES, "epochs": 3, "learning_rate": 1e-2, "batch_size": 16,
             "max_length": 32, "evaluate_every": 10, "max_train": 120,
         } | changes  # fmt: skip
         seeds = values.pop("seeds", 1)
         kind = {"xnli": Task, "pos": POSTask}[task]
         fine_tune(
-            task, self.manifest, kind.model_validate(values), Lora(), source="qaa", seed=0, seeds=seeds,
-            data=self.data / task, output=output,
+            task, self.manifest, sections.task(kind, **values), sections.lora(),
+            weights=Path(str(self.manifest.folder)), source="qaa", seed=0, seeds=seeds, data=self.data / task,
+            output=output,
         )  # fmt: skip
         return output
 
@@ -260,12 +263,13 @@ def test_memory_that_runs_out_in_a_test_names_its_knob(
 def test_the_saved_adapter_gives_the_reported_scores(planted: Planted, task: str, tmp_path: Path) -> None:
     output = planted.fine_tune(task, tmp_path / "out", epochs=2, evaluate_every=4)
     frame = scores.read(output / scores.NAME)
-    model = load_fine_tuned(task, planted.manifest, Lora(), output / "seed-0")
-    settings = {"xnli": Task, "pos": POSTask}[task](
-        folder=task, languages=LANGUAGES, epochs=1, learning_rate=1e-3, batch_size=16, max_length=32,
-        evaluate_every=3, max_train=120,
+    weights = Path(str(planted.manifest.folder))
+    model = load_fine_tuned(task, locate(weights, None), sections.lora(), output / "seed-0")
+    settings = sections.task(
+        {"xnli": Task, "pos": POSTask}[task], languages=LANGUAGES, epochs=1, learning_rate=1e-3, batch_size=16,
+        max_length=32, evaluate_every=3, max_train=120,
     )  # fmt: skip
-    run = _Run(task, planted.manifest, settings, Lora(), "qaa", 0, planted.data / task)
+    run = _Run(task, planted.manifest, settings, sections.lora(), weights, "qaa", 0, planted.data / task)
     found = run._test(model, "reloaded")
     predicted = Predicted(trained=found, untrained=found, best_step=0)
     assert [row["score"] for row in run.scores(predicted)] == frame.score.tolist()

@@ -1,13 +1,14 @@
 """Where memory does not suffice, half the batch is tried once; then one line says which key to change."""
 
 import pytest
+import sections
 import torch
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import Task
 from polyprobe.transfer.memory import with_half_the_batch
 
-SETTINGS = Task(
+SETTINGS = sections.task(
     folder="xnli", languages=["qaa"], epochs=1, learning_rate=1e-3, batch_size=8, gradient_accumulation=4,
     evaluate_every=10,
 )  # fmt: skip

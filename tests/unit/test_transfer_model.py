@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sections
 from tiny_bloom import tiny_bloom
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.study import Lora
+from polyprobe.checkpoints.location import locate
 from polyprobe.transfer import TASKS
 
 
@@ -19,7 +20,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 def loaded(manifest: Manifest, task: str, **lora: Any) -> Any:
     from polyprobe.transfer.model import load_with_head
 
-    return load_with_head(manifest, TASKS[task], Lora(**lora), 3, seed=0, device="cpu")
+    return load_with_head(
+        locate(Path(str(manifest.folder)), None), TASKS[task], sections.lora(**lora), 3, seed=0, device="cpu"
+    )
 
 
 @pytest.mark.parametrize("task", ["xnli", "pos"])
@@ -72,7 +75,7 @@ def test_gradients_flow_after_an_evaluation(manifest: Manifest) -> None:
 
     from polyprobe.transfer.model import with_new_adapter
 
-    model = with_new_adapter(loaded(manifest, "xnli"), TASKS["xnli"], Lora(), seed=0)
+    model = with_new_adapter(loaded(manifest, "xnli"), TASKS["xnli"], sections.lora(), seed=0)
     ids = torch.randint(4, 250, (4, 6), generator=torch.Generator().manual_seed(0))
     gradients = []
     for _ in range(2):
@@ -93,7 +96,7 @@ def test_only_adapter_and_head_are_trained(manifest: Manifest) -> None:
     from polyprobe.transfer.model import with_new_adapter
 
     for task in TASKS:
-        model = with_new_adapter(loaded(manifest, task), TASKS[task], Lora(rank=2), seed=0)
+        model = with_new_adapter(loaded(manifest, task), TASKS[task], sections.lora(rank=2), seed=0)
         trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         assert all("lora_" in name or "modules_to_save" in name for name in trained)
         assert sum("lora_" in name for name in trained) == 2 * (manifest.layers - 1)
@@ -111,8 +114,9 @@ def test_the_fused_gelu_is_blooms(manifest: Manifest) -> None:
 def test_heads_are_initialised_by_the_seed(manifest: Manifest, tmp_path: Path) -> None:
     from polyprobe.transfer.model import load_with_head
 
+    place, settings = locate(Path(str(manifest.folder)), None), sections.lora()
     heads = [
-        load_with_head(manifest, TASKS["xnli"], Lora(), 3, seed=seed, device="cpu").score.weight.tolist()
+        load_with_head(place, TASKS["xnli"], settings, 3, seed=seed, device="cpu").score.weight.tolist()
         for seed in (1, 1, 2)
     ]
     assert heads[0] == heads[1] != heads[2]

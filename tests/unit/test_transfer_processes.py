@@ -1,6 +1,7 @@
 """Several processes share a step's examples: as many as one process would see."""
 
 import pytest
+import sections
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import Task
@@ -8,7 +9,7 @@ from polyprobe.transfer.processes import share_of_a_step
 
 
 def settings(batch_size: int, accumulation: int) -> Task:
-    return Task(
+    return sections.task(
         folder="pos", languages=["qaa"], epochs=1, learning_rate=1e-3, batch_size=batch_size,
         gradient_accumulation=accumulation, evaluate_every=10,
     )  # fmt: skip

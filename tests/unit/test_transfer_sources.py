@@ -15,7 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sections
 from loopback_hub import COMMIT, serving
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from polyprobe.running.errors import BadInputError
@@ -49,13 +51,20 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str, list[str]]]:
         yield folder, address, asked
 
 
+DATASETS = {
+    "xnli": {"repository": "facebook/xnli", "revision": "main"},
+    "pos": {"repository": "google/xtreme", "revision": "main"},
+}
+
+
 def study(source: str, xnli: list[str], pos: list[str], **transfer: Any) -> Study:
     """A study in English over languages of its tasks."""
     values = load_study(ROOT / "studies" / "pocket.yaml").model_dump(mode="json")
     values["languages"] = sorted({"en", *xnli, *pos})
-    values |= {"source_language": "en", "parallel": {}}
+    values |= {"source_language": "en", "parallel": sections.parallel().model_dump()}
     values["treebanks"]["folders"] = {code: ["UD_X"] for code in values["languages"]}
     values["transfer"] |= {"source": source, "on_leak": "report"} | transfer
+    values["inputs"] = {"xnli": "x/xnli", "udpos": "x/udpos"}
     values["transfer"]["xnli"] |= {"folder": "xnli", "languages": xnli}
     values["transfer"]["pos"] |= {"folder": "udpos", "languages": pos}
     return Study.model_validate(values)
@@ -119,7 +128,7 @@ def fetch_apart(endpoint: str, wanted: Study) -> subprocess.CompletedProcess[str
 def test_the_hubs_datasets_become_task_files(served: tuple[Path, str, list[str]]) -> None:
     folder, address, asked = served
     hub_datasets(folder)
-    wanted = study("hub", ["en", "fr"], ["en", "af"])
+    wanted = study("hub", ["en", "fr"], ["en", "af"], hub=DATASETS)
     done = fetch_apart(address, wanted)
     assert done.returncode == 0, done.stderr
     files = {file.name for file in Path("data/tasks/xnli").iterdir()}
@@ -141,7 +150,7 @@ def test_the_hubs_datasets_become_task_files(served: tuple[Path, str, list[str]]
 def test_a_language_that_the_hub_lacks_is_named(served: tuple[Path, str, list[str]]) -> None:
     folder, address, _ = served
     hub_datasets(folder)
-    done = fetch_apart(address, study("hub", ["en"], ["en", "eu"]))
+    done = fetch_apart(address, study("hub", ["en"], ["en", "eu"], hub=DATASETS))
     assert done.returncode == 1
     line = done.stderr.splitlines()[-1]
     assert line.startswith(
@@ -304,15 +313,13 @@ def test_a_malformed_table_is_named_with_its_line(served: tuple[Path, str, list[
         fetch(study("archive", ["en"], ["en"], archive=changed))
 
 
-def test_null_is_the_published_data() -> None:
-    transfer = study("hub", ["en"], ["en"], hub=None, archive=None).transfer
-    assert transfer == study("hub", ["en"], ["en"], hub={}, archive={}).transfer
-    assert (transfer.hub.xnli.repository, transfer.hub.pos.repository) == ("facebook/xnli", "google/xtreme")
-    assert transfer.archive.multinli.sha256 is None
-    own = study("archive", ["en"], ["en"], archive={"xnli": {"url": "http://a/b.zip"}}).transfer.archive
-    assert (own.xnli.sha256, own.ud) == (None, transfer.archive.ud)
+@pytest.mark.parametrize("source", ["hub", "archive"])
+def test_a_source_needs_its_section(source: str) -> None:
+    with pytest.raises(ValidationError, match=f"{source}: expected this section because source is {source}"):
+        study(source, ["en"], ["en"])
 
 
 def test_every_source_can_be_chosen() -> None:
+    archive = {name: {"url": "http://a/b.zip", "sha256": None} for name in ("xnli", "multinli", "ud")}
     for source in SOURCES:
-        assert study(source, ["en"], ["en"], dir="x").transfer.source == source
+        assert study(source, ["en"], ["en"], hub=DATASETS, archive=archive).transfer.source == source

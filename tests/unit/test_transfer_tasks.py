@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sections
 from tiny_bloom import tiny_bloom
 
+from polyprobe.checkpoints.location import locate
 from polyprobe.study import POSTask, Task
 from polyprobe.transfer.examples import LOST, Encoded, Example
 from polyprobe.transfer.tasks import TASKS, pos, xnli
@@ -19,14 +21,14 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from polyprobe.transfer.model import load_tokenizer
 
     texts = [" ".join(WORDS[:k]) for k in range(2, 10)] + ["".join(WORDS[10:])] * 9
-    return load_tokenizer(tiny_bloom(tmp_path_factory.mktemp("tasks"), texts, width=32, vocabulary=300))
+    folder = tmp_path_factory.mktemp("tasks")
+    tiny_bloom(folder, texts, width=32, vocabulary=300)
+    return load_tokenizer(locate(folder, None))
 
 
 def settings(kind: type[Task], **changes: Any) -> Any:
-    values = {
-        "folder": "x", "languages": ["qaa"], "epochs": 1, "learning_rate": 0.1, "batch_size": 2, "evaluate_every": 1,
-    }  # fmt: skip
-    return kind(**(values | changes))
+    values = {"languages": ["qaa"], "epochs": 1, "learning_rate": 0.1, "batch_size": 2, "evaluate_every": 1}
+    return sections.task(kind, **(values | changes))
 
 
 def sentence(*words: str) -> Example:

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sections
 from loopback import Served, serving
 
 from polyprobe.downloads import http, lock
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.fetch_ud import fetch_ud
-from polyprobe.study import Parallel, Study, Treebanks, load_study
+from polyprobe.study import Study, Treebanks, load_study
 from polyprobe.treebanks.sources.renamed import find_folder, newest_name, other_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,8 +74,10 @@ def server() -> Iterator[Served]:
 
 
 def study(treebank: str = "UD_French", **source: object) -> Study:
-    treebanks = Treebanks.model_validate({"folders": {"fr": [treebank]}} | source)
-    changes = {"languages": ["fr"], "treebanks": treebanks, "parallel": Parallel()}
+    rest = {"release": None, "archive": None, "folders": {"fr": [treebank]}, "on_error": "fail"}
+    treebanks = Treebanks.model_validate(rest | source)
+    inputs = {treebank: Path("ud/UD_French-GSD")}
+    changes = {"inputs": inputs, "languages": ["fr"], "treebanks": treebanks, "parallel": sections.parallel()}
     return load_study(ROOT / "studies/pocket.yaml").model_copy(update=changes)
 
 
@@ -128,7 +131,7 @@ def test_old_and_new_names_of_a_treebank_are_one(name: str, server: Served, monk
     Path("ud/UD_French-GSD").mkdir(parents=True)
     for file, content in FRENCH.items():
         Path("ud/UD_French-GSD", file).write_bytes(content)
-    fetch_ud(study(name, source="dir", dir="ud"))
+    fetch_ud(study(name, source="dir"))
     assert fetched(name) == KEPT
     assert report()["folder"] == "UD_French-GSD"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sections
 
 from polyprobe.artefacts import words as words_artefact
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.words import SPLITS, label_counts, surviving_values
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import Parallel, Words
 from polyprobe.treebanks import attributes, read_sentences, to_unimorph
 from polyprobe.treebanks.conllu import Sentence
 from polyprobe.treebanks.inventory import inventory
@@ -65,7 +65,7 @@ def row_of(frame: pd.DataFrame, form: str) -> pd.Series:
 def good(tmp_path: Path) -> pd.DataFrame:
     """The fixture's words, with enough lemmas to split by."""
     treebank(tmp_path, "hi", "UD_Hindi", train=GOOD.read_text(encoding="utf-8"), dev=random_text(0))
-    return read_words(tmp_path, "hi", ["UD_Hindi"], Words(), "fail").frame()
+    return read_words(tmp_path, "hi", ["UD_Hindi"], sections.words(), "fail").frame()
 
 
 def test_rows_are_the_surface_words_in_reading_order(good: pd.DataFrame) -> None:
@@ -107,7 +107,7 @@ def test_the_table_passes_its_schema_and_comes_back(good: pd.DataFrame, tmp_path
 
 def test_a_table_written_piece_by_piece_is_the_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     treebank(tmp_path, "hi", "UD_Hindi", train=GOOD.read_text(encoding="utf-8"), dev=random_text(0))
-    whole = read_words(tmp_path, "hi", ["UD_Hindi"], Words(min_lemma_count=2), "fail")
+    whole = read_words(tmp_path, "hi", ["UD_Hindi"], sections.words(min_lemma_count=2), "fail")
     monkeypatch.setattr("polyprobe.treebanks.words._CHUNK", 101)
     frames = list(whole.frames())
     assert [len(frame) for frame in frames] == [101] * (len(whole) // 101) + [len(whole) % 101]
@@ -121,7 +121,7 @@ def test_files_are_read_as_train_dev_test_and_treebanks_in_the_order_given(tmp_p
     texts = {split: random_text(place, 5) for place, split in enumerate(("test", "dev", "train"))}
     treebank(tmp_path, "hi", "UD_B", **texts)
     treebank(tmp_path, "hi", "UD_A", **texts)
-    frame = read_words(tmp_path, "hi", ["UD_B", "UD_A"], Words(), "fail").frame()
+    frame = read_words(tmp_path, "hi", ["UD_B", "UD_A"], sections.words(), "fail").frame()
     files = list(dict.fromkeys(zip(frame["treebank"], frame["file"], strict=True)))
     assert files == [(name, f"hi-ud-{split}.conllu") for name in ("UD_B", "UD_A") for split in ("train", "dev", "test")]
 
@@ -139,10 +139,10 @@ def test_neither_files_nor_their_order_change_the_split(tmp_path: Path) -> None:
     splits = []
     for name, texts in {"one": (first, second), "two": (second, first)}.items():
         treebank(tmp_path / name, "hi", "UD_Hindi", train=texts[0], test=texts[1])
-        frame = read_words(tmp_path / name, "hi", ["UD_Hindi"], Words(), "fail").frame()
+        frame = read_words(tmp_path / name, "hi", ["UD_Hindi"], sections.words(), "fail").frame()
         splits.append(dict(zip(zip(frame["lemma"], frame["form"], strict=True), frame["split"], strict=True)))
     treebank(tmp_path / "three", "hi", "UD_Hindi", test=first + second)
-    frame = read_words(tmp_path / "three", "hi", ["UD_Hindi"], Words(), "fail").frame()
+    frame = read_words(tmp_path / "three", "hi", ["UD_Hindi"], sections.words(), "fail").frame()
     splits.append(dict(zip(zip(frame["lemma"], frame["form"], strict=True), frame["split"], strict=True)))
     assert splits[0] == splits[1] == splits[2]
 
@@ -166,8 +166,8 @@ def test_ten_lemmas_are_too_few() -> None:
 
 def test_words_of_rare_lemmas_keep_their_row_but_lose_their_labels(tmp_path: Path) -> None:
     treebank(tmp_path, "hi", "UD_Hindi", train=random_text(0))
-    every = read_words(tmp_path, "hi", ["UD_Hindi"], Words(), "fail").frame()
-    some = read_words(tmp_path, "hi", ["UD_Hindi"], Words(min_lemma_count=8), "fail").frame()
+    every = read_words(tmp_path, "hi", ["UD_Hindi"], sections.words(), "fail").frame()
+    some = read_words(tmp_path, "hi", ["UD_Hindi"], sections.words(min_lemma_count=8), "fail").frame()
     keys = [lemma_key(lemma, form) for lemma, form in zip(every["lemma"], every["form"], strict=True)]
     rare = np.array([Counter(keys)[key] < 8 for key in keys])
     assert rare.any()
@@ -249,7 +249,8 @@ def test_parallel_sentences_are_those_of_every_language_in_the_first_ones_order(
     folders = {language: f"UD_{language}-PUD" for language in sides}
 
     def table(treebanks: dict[str, str], most: int) -> pd.DataFrame:
-        return parallel_table(tmp_path, Parallel(folders=treebanks, max_pairs=most), [*treebanks], "en", "fail")
+        given = sections.parallel(folders=treebanks, max_pairs=most)
+        return parallel_table(tmp_path, given, {}, [*treebanks], "en", "fail")
 
     frame = table(folders, 10)
     assert list(frame["language"]) == ["en"] * 3 + ["fr"] * 3 + ["hi"] * 3
@@ -301,7 +302,7 @@ def test_words_of_real_treebanks_equal_a_slow_obvious_reading(tmp_path: Path) ->
         source = Path(os.environ["POLYPROBE_DATA"]) / "ud-treebanks-v2.1" / name
         files = {split: file for split in ("train", "test") for file in source.glob(f"*-ud-{split}.conllu")}
         treebank(tmp_path, language, name, **{split: file.read_text("utf-8") for split, file in files.items()})
-        frame = read_words(tmp_path, language, [name], Words(), "fail").frame()
+        frame = read_words(tmp_path, language, [name], sections.words(), "fail").frame()
         slow = slow_rows([item for file in files.values() for item in read_sentences(file)], language)
         assert list(frame["form"]) == [form for form, _, _ in slow]
         assert list(frame["unimorph"]) == [tags for _, tags, _ in slow]

@@ -67,13 +67,15 @@ def converted(folder: Path, order: int, hash_seed: str, workers: int) -> dict[st
 def study(tmp_path: Path) -> Path:
     text = (ROOT / "studies/pocket.yaml").read_text(encoding="utf-8")
     head, rest = text.split("treebanks:", 1)
-    folders = "\n".join(
-        f"    {code}: [UD_{code}-A, UD_{code}-B]" for code in ("qaa", "qab", "qac", "qad", "qae", "qaf")
-    )
-    section = f"treebanks:\n  source: dir\n  dir: ud\n  folders:\n{folders}\n  on_error: fail\n"
-    section += "parallel:\n  folders: {}\n  max_pairs: 10\n"
+    codes = ("qaa", "qab", "qac", "qad", "qae", "qaf")
+    places = ", ".join(f"UD_{code}-{name}: ud/UD_{code}-{name}" for code in codes for name in ("A", "B"))
+    head = head.replace("inputs: {}", f"inputs: {{{places}}}")
+    folders = "\n".join(f"    {code}: [UD_{code}-A, UD_{code}-B]" for code in codes)
+    section = "treebanks:\n  source: dir\n  release: null\n  archive: null\n"
+    section += f"  folders:\n{folders}\n  on_error: fail\n"
+    section += "parallel:\n  folders: {}\n  files: {}\n  max_pairs: 10\n  poolings: [mean]\n"
     (tmp_path / "params.yaml").write_text(f"{head}{section}pocket:{rest.split('pocket:', 1)[1]}", encoding="utf-8")
-    for number, code in enumerate(("qaa", "qab", "qac", "qad", "qae", "qaf")):
+    for number, code in enumerate(codes):
         for name in ("A", "B"):
             treebank(tmp_path / f"ud/UD_{code}-{name}", code, 2 * number + (name == "B"))
     return tmp_path
