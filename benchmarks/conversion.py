@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def convert(root: Path, language: str) -> tuple[int, int]:
     """What `convert_unimorph` does with one language; words and tokens."""
     names = sorted(folder.name for folder in (root / language).iterdir())
-    table = read_words(root, language, names, Words(), "fail")
+    table = read_words(root, language, names, Words(min_label_count=20, min_lemma_count=0, seed=0), "fail")
     words.write(root / f"{language}.parquet", table.frames())
     inventory(language, table.labels(), 20)
     return len(table), losses(language, table)["tokens"]

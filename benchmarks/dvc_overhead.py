@@ -22,7 +22,7 @@ from _machine import children, machine
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CHECKPOINTS: Final = (5, 20, 60)
-LARGER: Final = (5 * 154 + 8, 5 * 8 * 154 + 8)
+LARGER: Final = (5 * 154 + 9, 5 * 8 * 154 + 9)
 """Stages of one size of Pythia and of all eight."""
 ENVIRONMENT: Final = {**os.environ, "DVC_NO_ANALYTICS": "1"}
 
@@ -36,18 +36,18 @@ def make(root: Path, checkpoints: int) -> tuple[int, str]:
     from ruamel.yaml import YAML
 
     values = YAML(typ="safe").load((ROOT / "studies/paper.yaml").read_text(encoding="utf-8"))
-    weights = "studies/paper.commits.yaml"
     values["checkpoints"] = {
-        f"{key}-{number // len(values['checkpoints'])}": one | {"weights": weights}
+        f"{key}-{number // len(values['checkpoints'])}": one
         for number, (key, one) in zip(range(checkpoints), _again_and_again(values["checkpoints"]), strict=False)
     }
-    values["checkpoints_known_duplicates"] = []
+    values["duplicates"]["known"] = []
     with (root / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(values, file)
     shutil.copy(ROOT / "dvc.yaml", root)
     shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    (root / weights).parent.mkdir()
-    shutil.copy(ROOT / weights, root / weights)
+    for file in ("studies/hub", "metrics/watched/README.md"):
+        (root / file).parent.mkdir(parents=True)
+        shutil.copy(ROOT / file, root / file)
     (root / ".dvcignore").write_text("__pycache__\n", encoding="utf-8")
     dvc(root, "init", "--quiet", "--no-scm")
     with contextlib.chdir(root):

@@ -22,7 +22,7 @@ import torch
 import transformers
 
 from _machine import machine
-from polyprobe.artefacts.manifest import Manifest
+from polyprobe.checkpoints.location import Location
 from polyprobe.study import Lora, Task
 from polyprobe.transfer import TASKS, Encoded
 from polyprobe.transfer import model as models
@@ -74,8 +74,9 @@ def pairs(count: int, vocabulary: int) -> list[Encoded]:
 def ours(model: Any, examples: list[Encoded], options: argparse.Namespace, dtype: torch.dtype, scratch: Path) -> None:
     """What `finetune_xnli` does."""
     settings = Task(
-        folder="xnli", languages=["qaa"], epochs=1, learning_rate=options.learning_rate, batch_size=options.batch_size,
-        gradient_accumulation=A_STEP // options.batch_size, max_length=LONGEST, evaluate_every=options.steps,
+        folder=None, languages=["qaa"], train_examples=None, epochs=1, learning_rate=options.learning_rate,
+        batch_size=options.batch_size, gradient_accumulation=A_STEP // options.batch_size, max_length=LONGEST,
+        evaluate_every=options.steps, weight_decay=0.0, max_gradient_norm=1.0, max_train=None, max_test=None,
     )  # fmt: skip
     train(
         model, "xnli", TASKS["xnli"], examples, settings, dev_score=lambda model: 0.0, pad_token_id=PADDING,
@@ -108,12 +109,10 @@ def plain(model: Any, examples: list[Encoded], options: argparse.Namespace, dtyp
 
 def measure(recipe: str, options: argparse.Namespace) -> dict[str, Any]:
     """Fine-tunes by one recipe: samples per second after the first step, bytes of memory, losses."""
-    lora = Lora(quantisation=options.quantisation)
-    weights = Manifest(
-        checkpoint="random", model="bloom", repository=None, commit=None, folder=str(options.weights),
-        weights_sha256="0" * 64, tokenizer_sha256="0" * 64, parameters=0, layers=0, width=0, dtype="bfloat16", step=0,
-        tokens_seen=0, converged=False,
-    )  # fmt: skip
+    lora = Lora(
+        rank=8, alpha=32, dropout=0.05, targets=None, quantisation=options.quantisation, compute_dtype="bfloat16"
+    )
+    weights = Location(options.weights, options.weights)
     model = models.load_with_head(weights, TASKS["xnli"], lora, PADDING, seed=0, device=options.device)
     model = models.with_new_adapter(model, TASKS["xnli"], lora, seed=0)
     examples = pairs(A_STEP * options.steps, SHAPES[options.model]["vocab_size"])

@@ -18,7 +18,7 @@ import torch
 from _machine import machine
 from polyprobe.probes import Selection, select_greedily
 from polyprobe.probes._greedy_kernel import Kernel, library, padded
-from polyprobe.running import progress
+from polyprobe.running.progress import progress
 
 Problem = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from polyprobe.analysis import coverage
-from polyprobe.running import progress
+from polyprobe.running.progress import progress
 
 RESULT = Path(__file__).parent / "results" / "interval_coverage.md"
 CHECKPOINTS = (3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20)

@@ -19,8 +19,11 @@ import numpy as np
 import pandas as pd
 
 from _machine import machine
-from polyprobe.artefacts import corpus, embeddings, manifest, probes, scores, similarity
+from polyprobe.artefacts import corpus, manifest, probes, scores, similarity
 from polyprobe.artefacts.manifest import Manifest
+from polyprobe.choices.categories import categories_of
+from polyprobe.choices.languages import target_languages
+from polyprobe.choices.layers import layers_of
 from polyprobe.running.files import write_json
 from polyprobe.study import Study, load_study
 
@@ -49,8 +52,8 @@ def made_up_probes(study: Study, found: Manifest, generator: np.random.Generator
     k = study.probe.k_max
     common = int(30 * min(found.step, 600_000) / 600_000)
     parts = []
-    for layer in study.layers_of(found.checkpoint, found.layers):
-        for category in study.categories_of(found.checkpoint):
+    for layer in layers_of(study, found.checkpoint, found.layers):
+        for category in categories_of(study, found.checkpoint):
             pool = generator.permutation(found.width)
             for language in study.languages:
                 for control in study.probe.controls:
@@ -101,14 +104,14 @@ def make(root: Path) -> None:
                     "mismatched": 0.4, "precision_at_1": 0.5, "pairs": 1000,
                 }
                 for layer in study.layers
-                for code in study.target_languages
+                for code in target_languages(study)
             ]
         )  # fmt: skip
-        similarity.write(root / embeddings.FOLDER / found.checkpoint / similarity.NAME, alike)
+        similarity.write(root / similarity.path(found.checkpoint), alike)
         for task in scores.TASKS:
             folder = scores.folder(task, found.checkpoint, root)
             scores.write(folder / scores.NAME, made_up_scores(study, found, task, generator))
-    categories = dict.fromkeys(name for key in study.checkpoints for name in study.categories_of(key))
+    categories = dict.fromkeys(name for key in study.checkpoints for name in categories_of(study, key))
     words = {"train": 800, "dev": 100, "test": 100}
     corpus.write(
         root / corpus.PATH,

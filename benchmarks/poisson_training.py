@@ -18,7 +18,7 @@ from torch import Tensor
 
 from _machine import machine
 from polyprobe.probes import fit, poisson
-from polyprobe.running import progress
+from polyprobe.running.progress import progress
 
 BATCH, LEARNING_RATE, SAMPLES = 256, 0.01, 5
 

@@ -17,7 +17,7 @@ import torch
 from _machine import machine
 from polyprobe.ops.cost import constants
 from polyprobe.probes import Dataset, Run, probe_dataset
-from polyprobe.running import progress
+from polyprobe.running.progress import progress
 from polyprobe.study import load_study
 
 LAYERS, CHECKPOINTS, K_MAX = 2, 21, 50

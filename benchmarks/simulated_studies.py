@@ -15,7 +15,7 @@ import pandas as pd
 
 from polyprobe import analysis
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.running import progress
+from polyprobe.running.progress import progress
 
 RESULT = Path(__file__).parent / "results" / "simulated_studies.md"
 LANGUAGES: Final = ("en", "ar", "es", "fr", "hi", "ur", "vi", "zh")
