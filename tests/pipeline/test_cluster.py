@@ -137,7 +137,7 @@ def test_two_stages_beside_each_other(finished: Project, copied: Project) -> Non
     stages = ("resolve@step-0", "resolve@step-20")
     forget(copied, *stages)
     printed = copied.run(*CLUSTER, *stages, *LOCAL).stdout
-    assert "4 stages, 2 of them up to date" in printed
+    assert "5 stages, 3 of them up to date" in printed
     assert "stages run: 2, restored: 0; logs" in printed
     first_end = min(printed.index(f"ran       {stage}") for stage in stages)
     assert all(printed.index(f"started   {stage}") < first_end for stage in stages), "both at once"
@@ -145,7 +145,7 @@ def test_two_stages_beside_each_other(finished: Project, copied: Project) -> Non
     logs = sorted((copied.path / ".scratch/cluster").glob("*/resolve@step-*.log"))
     assert len(logs) == 2
     assert all("Running stage 'resolve@step-" in log.read_text(encoding="utf-8") for log in logs)
-    assert copied.run(*CLUSTER, *stages, *LOCAL).stdout == "4 stages, 4 of them up to date\n"
+    assert copied.run(*CLUSTER, *stages, *LOCAL).stdout == "5 stages, 5 of them up to date\n"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_whole_study_from_nothing(finished: Project, copied: Project, links: s
         # Without a setting of its own, the workspace's workers link to the cache.
         copied.dvc("config", "--local", "--unset", "cache.type")
     printed = copied.run(*CLUSTER, *LOCAL).stdout
-    assert "stages run: 19, restored: 0; logs" in printed
+    assert "stages run: 20, restored: 0; logs" in printed
     assert "run once more" not in printed
     assert (copied.path / "dvc.lock").read_bytes() == (finished.path / "dvc.lock").read_bytes()
     assert_as_after_a_plain_repro(finished, copied)
