@@ -71,6 +71,22 @@ def real_files() -> list[Path]:
     return sorted(Path(folder).rglob("*.conllu")) if folder else []
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "1-" + "9" * 5000, f"{'9' * 5000}-2", "1." + "9" * 5000])
+def test_a_number_of_thousands_of_digits_is_one_clear_line(tmp_path: Path, number: str) -> None:
+    file = tmp_path / "x.conllu"
+    file.write_text(f"# sent_id = s\n{number}" + "\t_" * 9 + "\n\n", encoding="utf-8")
+    with pytest.raises(BadInputError, match=r"x\.conllu:2: sentence s: id [0-9.-]{5000,}: expected 1$"):
+        list(read_sentences(file))
+
+
+def test_a_sign_that_ends_a_line_is_escaped_in_the_message(tmp_path: Path) -> None:
+    file = tmp_path / "x.conllu"
+    file.write_text("# sent_id = s\x0bt\u2028u\n1\x1b[2J\x85" + "\t_" * 9 + "\n\n", encoding="utf-8")
+    with pytest.raises(BadInputError) as caught:
+        list(read_sentences(file))
+    assert str(caught.value) == f"{file}:2: sentence s\\x0bt\\u2028u: id 1\\x1b[2J\\x85: expected 1"
+
+
 def test_equals_the_conllu_library_on_ranges_and_empty_nodes() -> None:
     ours = list(read_sentences(GOOD))
     assert len(ours) == 3

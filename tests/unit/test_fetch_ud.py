@@ -8,13 +8,15 @@ from typing import get_args
 import pytest
 import sections
 
-from polyprobe.artefacts import corpus, parallel, words
+from polyprobe.artefacts import corpus, mapping, parallel, words
+from polyprobe.artefacts.inputs import files_of
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.convert_unimorph import convert_unimorph
 from polyprobe.stages.fetch_ud import fetch_ud
 from polyprobe.study import Study, Treebanks, load_study
 from polyprobe.treebanks.sources import SOURCES
-from polyprobe.treebanks.treebank import licence, treebank_files
+from polyprobe.treebanks.texts import training_texts
+from polyprobe.treebanks.treebank import FILE_SPLITS, FOLDER, licence, treebank_files
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = Path(__file__).parent / "fixtures/conllu"
@@ -100,6 +102,7 @@ def test_the_metrics_say_what_was_fetched(two_languages: Study) -> None:
         "sentences": 3 * 15,
         "words": 3 * 22,
         "skipped_sentences": 0,
+        "withheld_sentences": 0,
         "text_differs": 0,
         "licence": "Free for all",
     }
@@ -191,6 +194,88 @@ def test_malformed_sentences_are_skipped_and_counted_on_request() -> None:
     assert (entry["sentences"], entry["skipped_sentences"]) == (15 + 2, 1)
     convert_unimorph(lenient)
     assert "bad" not in set(words.read(words.path("fr"))["sent_id"])
+
+
+def withheld(*sent_ids: str) -> str:
+    """Sentences without their text, as UD_English-GUMReddit has them; a noun has a tag that no reading allows for."""
+    rows = "1\t_\t_\tNOUN\t_\tNumber=Plur\t0\troot\t_\t_\n2\t_\t_\tVERB\t_\tMood=Ind\t1\tacl\t_\t_\n"
+    return "".join(f"# sent_id = {sent_id}\n# text = _ _\n{rows}\n" for sent_id in sent_ids)
+
+
+def test_sentences_without_their_text_are_no_words_no_pairs_and_no_pretraining(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("UD_French", "UD_French-PUD"):
+        folder = treebank(name, "fr-ud-test.conllu")
+        (folder / "fr-ud-dev.conllu").write_text(withheld("h1", "h2"), encoding="utf-8")
+    given = study(["fr"], {"fr": ["UD_French"]}, {"fr": "UD_French-PUD"})
+    given = given.model_copy(update={"parallel": given.parallel.model_copy(update={"max_pairs": 99})})
+    fetch_ud(given)
+    said = [line for line in capsys.readouterr().out.splitlines() if "without their text" in line]
+    assert said == [f"{name}: left out 2 sentences without their text" for name in ("UD_French", "UD_French-PUD")]
+    entry, _ = json.loads(Path("metrics/treebanks.json").read_text(encoding="utf-8"))["fr"]
+    assert (entry["sentences"], entry["words"]) == (15, 22)
+    assert (entry["skipped_sentences"], entry["withheld_sentences"]) == (0, 2)
+    convert_unimorph(given)
+    table = words.read(words.path("fr"))
+    assert len(table) == 22
+    assert not {"h1", "h2"} & set(table["sent_id"])
+    assert not {"h1", "h2"} & set(parallel.read()["sent_id"])
+    assert len(parallel.read()) == 15
+    [lost] = mapping.read()
+    assert (lost["skipped_sentences"], lost["withheld_sentences"]) == (0, 2)
+    texts = training_texts(FOLDER, ["fr"], {"fr": ["UD_French"]}, FILE_SPLITS)
+    assert "_ _" not in [text for document in texts["fr"] for text in document]
+
+
+@pytest.mark.parametrize("on_error", ["fail", "skip_sentence"])
+def test_a_treebank_with_nothing_but_withheld_sentences_is_refused(on_error: str) -> None:
+    folder = treebank("UD_English-GUMReddit")
+    (folder / "en-ud-train.conllu").write_text(withheld("h1", "h2", "h3"), encoding="utf-8")
+    with pytest.raises(BadInputError) as caught:
+        fetch_ud(study(["en"], {"en": ["UD_English-GUMReddit"]}, {}, on_error))
+    assert str(caught.value) == (
+        "ud/UD_English-GUMReddit: UD_English-GUMReddit comes without its text, expected sentences whose words are "
+        "not `_` (3 withheld)"
+    )
+    assert not Path("data/treebanks").exists()
+
+
+def test_a_withheld_sentence_is_not_malformed() -> None:
+    """No UniMorph reading is asked of words that nobody can read."""
+    folder = treebank("UD_French", "fr-ud-test.conllu")
+    unreadable = withheld("h1").replace("Mood=Ind", "Mood=Ind|Mood=Sub").replace("NOUN", "NNN")
+    (folder / "fr-ud-dev.conllu").write_text(unreadable, encoding="utf-8")
+    for on_error in ("fail", "skip_sentence"):
+        fetch_ud(study(["fr"], {"fr": ["UD_French"]}, {}, on_error))
+        (entry,) = json.loads(Path("metrics/treebanks.json").read_text(encoding="utf-8"))["fr"]
+        assert (entry["skipped_sentences"], entry["withheld_sentences"]) == (0, 1)
+
+
+def test_what_a_system_leaves_in_a_folder_is_no_part_of_a_treebank() -> None:
+    given = study(["fr"], {"fr": ["UD_French"]}, {})
+    folder = treebank("UD_French", "fr-ud-test.conllu")
+    fetch_ud(given)
+    before, watched = contents(Path("data")) | contents(Path("metrics")), files_of(folder)
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._fr-ud-test.conllu", "._README.md", "._LICENSE.txt"):
+        (folder / name).write_bytes(b"\x00\x05\x16\x07\xff")
+    (folder / "LICENSES").mkdir()
+    (folder / "LICENSES/MIT.txt").write_text("MIT\n", encoding="utf-8")
+    (folder / "fr-ud-dev.conllu").mkdir()
+    (folder / "LICENSE-of-old").symlink_to("nowhere")
+    fetch_ud(given)
+    assert contents(Path("data")) | contents(Path("metrics")) == before
+    assert files_of(folder) == watched
+    assert [file.name for file in treebank_files(folder)] == ["fr-ud-test.conllu"]
+    assert licence(folder) == "Free for all"
+
+
+def test_a_treebanks_link_that_leads_nowhere_is_named() -> None:
+    folder = treebank("UD_French", "fr-ud-test.conllu")
+    (folder / "fr-ud-train.conllu").symlink_to("nowhere.conllu")
+    with pytest.raises(BadInputError) as caught:
+        fetch_ud(study(["fr"], {"fr": ["UD_French"]}, {}))
+    assert str(caught.value) == ("ud/UD_French/fr-ud-train.conllu: a link that leads nowhere, expected a CoNLL-U file")
 
 
 def test_pocket_treebanks_go_the_same_way() -> None:

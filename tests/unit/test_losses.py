@@ -39,6 +39,7 @@ def test_what_is_lost_of_a_small_treebank(tmp_path: Path) -> None:
         "words": 4 + 12,
         "tokens": 5 + 12,
         "skipped_sentences": 1,
+        "withheld_sentences": 0,
         "unmapped": dict.fromkeys(lost, 1),
         "unread": {"{ACC/DAT}": 1},
         "overruled": {"V": 1},

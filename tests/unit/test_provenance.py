@@ -107,7 +107,7 @@ def test_treebanks_are_listed_with_version_licence_and_hash() -> None:
     listing = treebank_listing(
         {
             "en": [treebank("UD_English"), treebank("UD_English-PUD", folder="UD_English-PUD2", skipped_sentences=3)],
-            "qaa": [treebank("UD_Avelan-Pocket", licence=None)],
+            "qaa": [treebank("UD_Avelan-Pocket", licence=None, withheld_sentences=1200)],
         }
     )
     is_a_table(listing)
@@ -116,7 +116,10 @@ def test_treebanks_are_listed_with_version_licence_and_hash() -> None:
     assert column(listing, "from") == ["https://example.org/ud.tgz"] * 3
     assert column(listing, "words") == ["34,567"] * 3
     assert column(listing, "licence")[2] == "not stated"
-    assert listing.note.endswith("left out: UD_English-PUD 3.")
+    assert listing.note.endswith(
+        "Sentences without their text that were left out: UD_Avelan-Pocket 1,200. "
+        "Malformed sentences that were left out: UD_English-PUD 3."
+    )
 
 
 def test_a_treebanks_hash_changes_with_every_name_and_hash_and_not_with_the_order() -> None:

@@ -131,6 +131,12 @@ def test_sentences_without_their_text_are_left_out(tmp_path: Path, forms: str, k
     assert [words for words, _ in found] == ([forms.split()] if kept else [])
 
 
+def test_a_range_far_beyond_the_last_word_ends_with_it(tmp_path: Path) -> None:
+    """At once: its numbers are not counted through."""
+    lines = rows("1-999999999999999 x _ _", "1 a NOUN 0", "2 b DET 1")
+    assert list(tagged_words(written(tmp_path / "x.conllu", lines), "en")) == [(["x"], ["NOUN"])]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -138,6 +144,7 @@ def test_sentences_without_their_text_are_left_out(tmp_path: Path, forms: str, k
         "x\ta\t_\tNOUN\t_\t_\t0\t_\t_\t_",
         "1\ta\t_\tNOUN\t_\t_\tx\t_\t_\t_",
         "2-1" + "\t_" * 9,
+        "0\ta\t_\tNOUN\t_\t_\t0\t_\t_\t_",
     ],
 )
 def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:

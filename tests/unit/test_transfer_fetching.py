@@ -12,7 +12,9 @@ import pytest
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import Study, load_study
+from polyprobe.transfer.examples import Example
 from polyprobe.transfer.fetching import fetch
+from polyprobe.transfer.sources.writing import write_sentences
 from polyprobe.transfer.tasks import TASKS, pos, xnli
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +101,8 @@ def test_the_report_counts_what_the_files_hold(study: Study) -> None:
         ("udpos/test-qab", "a\t\n", r"udpos/test-qab\.tsv:1: expected a label, found ''; XTREME's published test"),
         ("udpos/test-qab", "a\tNOUN\nb\tNN\n", r"udpos/test-qab\.tsv:2: unknown label 'NN', expected one of ADJ, ADP"),
         ("udpos/test-qab", "a\tNOUN\n\nb VERB\n", r"udpos/test-qab\.tsv:3: expected a word and its .* 1 column; XT"),
-        ("udpos/test-qab", "\tNOUN\n", r"udpos/test-qab\.tsv:1: expected a word and its tag"),
+        ("udpos/test-qab", "a\tb\tNOUN\n", r"udpos/test-qab\.tsv:1: expected a word and its tag .* found 3 columns$"),
+        ("udpos/test-qab", " \tb\tNOUN\n", r"udpos/test-qab\.tsv:1: expected a word and its tag .* found 3 columns$"),
         ("udpos/test-qab", None, r"udpos/test-qab\.tsv: no such file, expected a task file in XTREME's layout"),
         ("udpos/test-qab", b"a\tNOUN\n\xff\tNOUN\n", r"udpos/test-qab\.tsv:2: expected UTF-8"),
     ],
@@ -168,6 +171,37 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
     assert xnli.read(file)[0].texts == ("a\u2028b\x85", "c")
     file.write_text("a\u2028b\tNOUN\n", encoding="utf-8")
     assert pos.read(file)[0].texts == ("a\u2028b",)
+
+
+@pytest.mark.parametrize("word", ["", " ", "\u3000", "\u00a0", "\u2003"])
+def test_a_word_with_nothing_in_it_reads_as_it_is_written(tmp_path: Path, word: str) -> None:
+    """Some treebanks have an ideographic space for a word of its own."""
+    file = tmp_path / "test-qaa.tsv"
+    file.write_text(f"The\tDET\n{word}\tPUNCT\ncat\tNOUN\n\n", encoding="utf-8")
+    [read] = pos.read(file)
+    assert read == Example(("The", "_", "cat"), ("DET", "PUNCT", "NOUN"))
+    write_sentences(tmp_path / "written.tsv", [(("The", word, "cat"), read.labels)])
+    assert pos.read(tmp_path / "written.tsv") == [read]
+
+
+def test_a_byte_order_mark_hides_no_leak(study: Study) -> None:
+    for task, line in (("xnli", "The same premise.\tSo.\tneutral\n"), ("udpos", "same\tNOUN\n\n")):
+        with_mark, without = (Path("tasks", task, f"{split}-qaa.tsv") for split in ("train", "test"))
+        with_mark.write_text(f"\ufeff{line}", encoding="utf-8")
+        without.write_text(line, encoding="utf-8")
+    assert xnli.read(Path("tasks/xnli/train-qaa.tsv"))[0].texts == ("The same premise.", "So.")
+    assert pos.read(Path("tasks/udpos/train-qaa.tsv"))[0].texts == ("same",)
+    fetch(study)
+    for task in TASKS:
+        entry = report()[task, "test", "qaa"]
+        assert entry["seen_in_train"] == 1
+        assert entry["sentences_seen_in_train"] == entry["sentences"]
+
+
+def test_a_mark_before_an_empty_line_is_no_word(tmp_path: Path) -> None:
+    file = tmp_path / "test-qaa.tsv"
+    file.write_text("\ufeff\nThe\tDET\n\n", encoding="utf-8")
+    assert [example.texts for example in pos.read(file)] == [("The",)]
 
 
 def test_the_mini_languages_go_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def git_digest(content: bytes) -> str:
 
 def listing(files: dict[str, bytes], tree: str = "a" * 40) -> bytes:
     entries = [{"path": name, "sha": git_digest(content), "type": "blob"} for name, content in files.items()]
-    entries.append({"path": "not-to-release", "sha": "b" * 40, "type": "tree"})
+    entries += [{"path": name, "sha": "b" * 40, "type": "tree"} for name in ("not-to-release", "LICENSES")]
     return json.dumps({"sha": tree, "tree": entries}).encode()
 
 

@@ -180,6 +180,20 @@ def test_words_of_rare_lemmas_keep_their_row_but_lose_their_labels(tmp_path: Pat
     words_artefact.write(tmp_path / "some.parquet", [some])
 
 
+def test_a_word_without_a_form_keeps_its_row_but_has_no_labels(tmp_path: Path) -> None:
+    known = [("Ana", "Ana", "PROPN", "Number=Sing"), ("come", "comer", "VERB", "Number=Sing")]
+    text = random_text(0) + sentence("partly", *known, ("_", "pan", "NOUN", "Number=Sing"))
+    treebank(tmp_path, "hi", "UD_Hindi", train=text + sentence("wholly", *[("_", "_", "NOUN", "Number=Sing")] * 2))
+    table = read_words(tmp_path, "hi", ["UD_Hindi"], sections.words(), "fail")
+    rows = table.frame()[lambda frame: frame["sent_id"] == "partly"]
+    assert list(rows["form"]) == ["Ana", "come", "_"]
+    assert list(rows["Number"].notna()) == [True, True, False]
+    assert rows.iloc[2][list(dimensions())].isna().all()
+    assert "wholly" not in set(table.frame()["sent_id"])
+    assert table.withheld == ["wholly"]
+    assert table.skipped == []
+
+
 def test_rare_lemmas() -> None:
     assert rare_lemmas(["a", "b", "a", "c"], [1, 1, 1, 3], 2) == {"b"}
     assert rare_lemmas(["a", "b"], [1, 1], 0) == set()

@@ -17,25 +17,33 @@ from polyprobe.running.files import write_json
 WATCHED: Final = Path("metrics/watched")
 FOLDER: Final = Path("data/inputs")
 
+_LEFT_BY_SYSTEMS: Final = ("thumbs.db", "desktop.ini")
+"""What Windows puts into folders, in small letters; other systems' names begin with a dot."""
+
 Files = dict[str, str]
 
 
 def files_of(path: Path) -> Files:
     """Return the SHA-256 of a file, or of each file of a folder, by their names; links are followed.
 
-    Folders inside a folder are left out: no stage reads them.
+    Folders inside a folder are left out, and so are names that begin with a dot and what Windows puts there: no stage
+    reads them.
 
     Raises:
         BadInputError: there is neither file nor folder.
     """
     if not path.exists():
         raise BadInputError(f"{path}: no such file or folder, expected an input of the study")
-    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+    files = sorted(filter(_is_read, path.iterdir())) if path.is_dir() else [path]
     found = {}
     for file in files:
         with file.open("rb") as opened:
             found[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
     return found
+
+
+def _is_read(file: Path) -> bool:
+    return file.is_file() and not file.name.startswith(".") and file.name.lower() not in _LEFT_BY_SYSTEMS
 
 
 def write_watched(name: str, files: Files) -> None:

@@ -77,7 +77,6 @@ def treebank_listing(treebanks: Mapping[str, Sequence[Entry]]) -> Listing:
         treebanks: `metrics/treebanks.json`.
     """
     entries = [(code, entry) for code, found in treebanks.items() for entry in found]
-    skipped = [f"{entry['treebank']} {n:,}" for _, entry in entries if (n := entry.get("skipped_sentences", 0))]
     return Listing(
         "Treebanks",
         ["language", "treebank", "from", "sentences", "words", "licence", "files (SHA-256)"],
@@ -96,7 +95,8 @@ def treebank_listing(treebanks: Mapping[str, Sequence[Entry]]) -> Listing:
             for code, entry in entries
         ],
         "The hash is that of a text with one line `name hash` per file, in the order of the names."
-        + (f" Malformed sentences that were left out: {', '.join(skipped)}." if skipped else ""),
+        + _left_out(entries, "withheld_sentences", "Sentences without their text")
+        + _left_out(entries, "skipped_sentences", "Malformed sentences"),
     )
 
 
@@ -138,6 +138,11 @@ def files_digest(files: Sequence[Mapping[str, str]]) -> str:
     """
     lines = sorted(f"{file['name']} {file['sha256']}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:_SHOWN]
+
+
+def _left_out(entries: Sequence[tuple[str, Entry]], count: str, sentences: str) -> str:
+    counted = [f"{entry['treebank']} {n:,}" for _, entry in entries if (n := entry.get(count, 0))]
+    return f" {sentences} that were left out: {', '.join(counted)}." if counted else ""
 
 
 def _named(code: str) -> str:

@@ -17,6 +17,8 @@ def fetch_ud(study: Study) -> None:
     names = sorted({name for treebanks in wanted.values() for name in treebanks})
     with SOURCES[study.treebanks.source](study, names) as source, new_folder(FOLDER) as target:
         report = copy_treebanks(source, wanted, target, study.treebanks.on_error)
+        for entry in (entry for entries in report.values() for entry in entries if entry["withheld_sentences"]):
+            print(f"{entry['treebank']}: left out {entry['withheld_sentences']:,} sentences without their text")
         write_json(Path("metrics/treebanks.json"), report)
 
 

@@ -1,10 +1,12 @@
 """What every task's data is made of: texts with labelled items, and the same as sub-words."""
 
+import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from polyprobe.languages.withheld import NO_FORM
 from polyprobe.running.errors import BadInputError
 
 LOST: Final = -1
@@ -28,6 +30,8 @@ class Encoded:
     """The items' label numbers."""
     positions: list[int]
     """The sub-word whose output classifies each item; LOST where truncation cut it off."""
+    token_type_ids: list[int] | None = None
+    """The segment of each sub-word; None where the tokenizer names none: all are in the first."""
 
 
 _NO_LABEL: Final = ("", "_", "-")
@@ -38,7 +42,7 @@ WITHOUT_LABELS: Final = (
 
 
 def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 file with their numbers from 1, split at line feeds only.
+    """The lines of a UTF-8 file with their numbers from 1, split at line feeds only, without a byte-order mark.
 
     Raises:
         BadInputError: there is no such file, or a line is no UTF-8.
@@ -47,10 +51,16 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
         raise BadInputError(f"{file}: no such file, expected a task file in XTREME's layout")
     with file.open("rb") as opened:
         for number, line in enumerate(opened, 1):
+            content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
             try:
-                yield number, line.decode("utf-8").rstrip("\r\n")
+                yield number, content.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError:
                 raise BadInputError(f"{file}:{number}: expected UTF-8") from None
+
+
+def word_form(word: str) -> str:
+    """Return the word itself, or `_` where there is nothing in it but spaces."""
+    return word if word.strip() else NO_FORM
 
 
 def checked_label(label: str, labels: Sequence[str], file: Path, number: int) -> str:

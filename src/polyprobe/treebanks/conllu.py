@@ -19,8 +19,9 @@ OnError = Literal["fail", "skip_sentence"]
 
 _NUMBERS: Final = tuple(map(str, range(1024)))
 _BYTE_ORDER_MARK: Final = "\ufeff"
-_RANGE: Final = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)")
-_EMPTY: Final = re.compile(r"(0|[1-9][0-9]*)\.([1-9][0-9]*)")
+# Numbers that Python reads: it refuses those of thousands of digits, and no sentence has so many words.
+_RANGE: Final = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
+_EMPTY: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.([1-9][0-9]{0,8})")
 
 
 class Token(NamedTuple):
@@ -111,7 +112,9 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         sentence = f" sentence {self.sent_id}:" if self.sent_id else ""
-        return f"{self.file}:{self.line}:{sentence} {self.message}"
+        # What a file holds may end the line, or steer the terminal.
+        told = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in f"{sentence} {self.message}")
+        return f"{self.file}:{self.line}:{told}"
 
 
 def read_sentences(file: Path, on_error: OnError = "fail", skipped: list[Problem] | None = None) -> Iterator[Sentence]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from polyprobe.languages.withheld import NO_FORM
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.progress import progress
 from polyprobe.study import PARAMS
 from polyprobe.treebanks.conllu import OnError, Problem
 from polyprobe.treebanks.sources.origin import Origin
-from polyprobe.treebanks.treebank import belongs, licence, read_treebank_sentences, treebank_files, treebank_path
+from polyprobe.treebanks.treebank import licence, own_files, read_treebank_sentences, treebank_files, treebank_path
 
 
 def wanted_treebanks(
@@ -30,10 +31,11 @@ def copy_treebanks(
     Returns:
         Per language, its treebanks: treebank, source, files (name and sha256), sentences and words as they will be read
         (a multiword token is one word, malformed sentences are skipped where `on_error` says so), sentences skipped,
-        sentences whose words do not join to their `# text`, and the licence's first line.
+        sentences withheld (those without their text), sentences whose words do not join to their `# text`, and the
+        licence's first line.
 
     Raises:
-        BadInputError: a folder is missing or has no CoNLL-U file; a sentence is malformed.
+        BadInputError: a folder is missing, has no CoNLL-U file or no sentence with its text; a sentence is malformed.
     """
     report: dict[str, list[dict[str, Any]]] = {}
     for language in progress(list(wanted), description="treebanks", unit="language"):
@@ -44,27 +46,32 @@ def copy_treebanks(
             described = _describe(folder, language, on_error)
             copy = treebank_path(language, name, target)
             copy.mkdir(parents=True)
-            for file in sorted(folder.iterdir()):
-                if belongs(file.name):
-                    shutil.copyfile(file, copy / file.name)
+            for file in own_files(folder):
+                shutil.copyfile(file, copy / file.name)
             report.setdefault(language, []).append({"treebank": name, "source": source.description} | described)
     return report
 
 
 def _describe(folder: Path, language: str, on_error: OnError) -> dict[str, Any]:
-    files, skipped = treebank_files(folder), list[Problem]()
+    files, skipped, withheld = treebank_files(folder), list[Problem](), list[str]()
     sentences = words = differing = 0
     for file in files:
-        for sentence in read_treebank_sentences(file, language, on_error, skipped):
+        for sentence in read_treebank_sentences(file, language, on_error, skipped, withheld):
             sentences += 1
             words += sum(1 for _ in sentence.surface_words())
             differing += sentence.stated_text not in (None, sentence.rebuilt_text)
+    if withheld and not sentences:
+        raise BadInputError(
+            f"{folder}: {folder.name} comes without its text, expected sentences whose words are not `{NO_FORM}` "
+            f"({len(withheld):,} withheld)"
+        )
     return {
         "folder": folder.name,
         "files": [{"name": file.name, "sha256": _sha256(file)} for file in files],
         "sentences": sentences,
         "words": words,
         "skipped_sentences": len(skipped),
+        "withheld_sentences": len(withheld),
         "text_differs": differing,
         "licence": licence(folder),
     }

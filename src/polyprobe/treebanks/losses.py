@@ -31,6 +31,7 @@ def losses(language: str, words: WordTable) -> dict[str, Any]:
         "words": len(words),
         "tokens": words.tokens.total(),
         "skipped_sentences": len(words.skipped),
+        "withheld_sentences": len(words.withheld),
         "unmapped": _sorted(unmapped),
         "unread": _sorted(unread),
         "overruled": _sorted(overruled),

@@ -12,8 +12,8 @@ def training_texts(
 ) -> dict[str, list[list[str]]]:
     """The documents of each language, each a list of its sentences' texts as written.
 
-    A document ends before the next `# newdoc` and at the file's end. Malformed sentences are left out: `fetch_ud` has
-    refused or counted them.
+    A document ends before the next `# newdoc` and at the file's end. Malformed sentences and those without their text
+    are left out: `fetch_ud` has refused or counted them.
 
     Args:
         folder: what `fetch_ud` wrote.

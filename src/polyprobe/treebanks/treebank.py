@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from polyprobe.languages.withheld import is_withheld
 from polyprobe.running.errors import BadInputError
 from polyprobe.treebanks.conllu import OnError, Problem, Sentence, handle, read_sentences
 from polyprobe.treebanks.unimorph import analyse
@@ -13,10 +14,11 @@ FOLDER: Final = Path("data/treebanks")
 FILE_SPLITS: Final = ("train", "dev", "test")
 """The reading order of a treebank's files."""
 
-_FILE: Final = re.compile(r".+-ud-(train|dev|test)\b.*\.conllu")
+_FILE: Final = re.compile(r"[^.].*-ud-(train|dev|test)\b.*\.conllu")
 _LICENCE: Final = re.compile(r"License: *(\S.*?)\s*", re.IGNORECASE)
 _NOT_EMPTY: Final = re.compile(r"\s*(\S.*?)\s*")
-_ABOUT: Final = ("README", "LICENSE", "LICENCE")
+_README: Final = ("README",)
+_LICENCES: Final = ("LICENSE", "LICENCE")
 
 
 def treebank_path(language: str, name: str, root: Path = FOLDER) -> Path:
@@ -28,11 +30,11 @@ def treebank_files(folder: Path, splits: tuple[str, ...] = FILE_SPLITS) -> list[
     """The CoNLL-U files of a treebank: train, dev, test, and by name where a split has several.
 
     Raises:
-        BadInputError: there is no such folder, or it has no CoNLL-U file at all.
+        BadInputError: there is no such folder, it has no CoNLL-U file at all, or one is a link that leads nowhere.
     """
     if not folder.is_dir():
         raise BadInputError(f"{folder}: no such folder, expected a treebank")
-    found = [(match[1], file) for file in folder.iterdir() if (match := _FILE.fullmatch(file.name))]
+    found = [(match[1], file) for file in own_files(folder) if (match := _FILE.fullmatch(file.name))]
     if not found:
         raise BadInputError(f"{folder}: no CoNLL-U file, expected names such as en-ud-train.conllu")
     found.sort(key=lambda entry: (FILE_SPLITS.index(entry[0]), entry[1].name))
@@ -41,13 +43,27 @@ def treebank_files(folder: Path, splits: tuple[str, ...] = FILE_SPLITS) -> list[
 
 def belongs(name: str) -> bool:
     """Whether a file of this name is kept of a treebank: CoNLL-U files, README, licence."""
-    return bool(_FILE.fullmatch(name)) or name.startswith(_ABOUT)
+    return bool(_FILE.fullmatch(name)) or name.startswith(_README + _LICENCES)
+
+
+def own_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that are kept of a treebank, by name. Links are followed; folders are left out.
+
+    Raises:
+        BadInputError: a CoNLL-U file is a link that leads nowhere.
+    """
+    named = sorted(file for file in folder.iterdir() if belongs(file.name))
+    for file in named:
+        if _FILE.fullmatch(file.name) and not file.exists():
+            raise BadInputError(f"{file}: a link that leads nowhere, expected a CoNLL-U file")
+    return [file for file in named if file.is_file()]
 
 
 def licence(folder: Path) -> str | None:
     """What the README's `License:` line says, else the first line of the licence file; None where there is neither."""
-    for pattern, wanted in (("README*", _LICENCE), ("LICEN[CS]E*", _NOT_EMPTY)):
-        for file in sorted(folder.glob(pattern)):
+    files = own_files(folder)
+    for names, wanted in ((_README, _LICENCE), (_LICENCES, _NOT_EMPTY)):
+        for file in (file for file in files if file.name.startswith(names)):
             lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
             if stated := next(filter(None, map(wanted.fullmatch, lines)), None):
                 return stated[1]
@@ -55,21 +71,29 @@ def licence(folder: Path) -> str | None:
 
 
 def read_treebank_sentences(
-    file: Path, language: str, on_error: OnError = "fail", skipped: list[Problem] | None = None
+    file: Path,
+    language: str,
+    on_error: OnError = "fail",
+    skipped: list[Problem] | None = None,
+    withheld: list[str] | None = None,
 ) -> Iterator[Sentence]:
-    """The sentences of a treebank file, all of whose words have a UniMorph reading.
+    """The sentences of a treebank file that come with their text, all of whose words have a UniMorph reading.
 
     Args:
         file: a CoNLL-U file.
         language: whose UniMorph rules apply.
         on_error: what a malformed sentence does.
         skipped: where the problems of skipped sentences are put.
+        withheld: where the sent_id of each sentence without its text is put.
 
     Raises:
         BadInputError: a malformed sentence, where `on_error` is `fail`.
     """
     for sentence in read_sentences(file, on_error, skipped):
-        if problem := _unreadable(sentence, language):
+        if is_withheld([word.form for word, _ in sentence.surface_words()]):
+            if withheld is not None:
+                withheld.append(sentence.sent_id)
+        elif problem := _unreadable(sentence, language):
             handle(problem, on_error, skipped)
         else:
             yield sentence

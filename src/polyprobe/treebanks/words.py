@@ -12,6 +12,7 @@ import pandas as pd
 
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.words import SPLITS
+from polyprobe.languages.withheld import NO_FORM
 from polyprobe.study import Words
 from polyprobe.treebanks.conllu import OnError, Problem, Sentence
 from polyprobe.treebanks.split import lemma_key, rare_lemmas, split_lemmas
@@ -31,7 +32,8 @@ def read_words(
     """The words of the text: treebanks in the order given, files in the order train, dev, test.
 
     A multiword token is one word: form, lemma and tags are its own (usually `_`), and it has an attribute if exactly
-    one of its parts has it. Words whose lemma is rarer than `words.min_lemma_count` have no attributes.
+    one of its parts has it. Words whose lemma is rarer than `words.min_lemma_count` have no attributes, and neither
+    have words without a form; sentences without their text are left out.
 
     Args:
         folder: what `fetch_ud` wrote.
@@ -47,7 +49,7 @@ def read_words(
     for treebank in treebanks:
         for file in treebank_files(treebank_path(language, treebank, folder)):
             rows.start_file(treebank, file.name)
-            for sentence in read_treebank_sentences(file, language, on_error, rows.skipped):
+            for sentence in read_treebank_sentences(file, language, on_error, rows.skipped, rows.withheld):
                 rows.add(sentence, language)
     return WordTable(rows, settings, where=f"{folder / language}: {', '.join(treebanks)}")
 
@@ -71,6 +73,7 @@ class _Rows:
     tokens: Counter[SyntacticWord] = field(default_factory=Counter)
     """How often each occurs."""
     skipped: list[Problem] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
 
     def start_file(self, treebank: str, file: str) -> None:
         self.source[treebank, file] = len(self.source)
@@ -110,11 +113,13 @@ class WordTable:
             np.array(column, dtype=np.int32) for column in (rows.form, rows.lemma, rows.upos, rows.analysis)
         )
         pairs, occurrence = np.unique(self._lemma.astype(np.int64) * len(rows.texts) + self._form, return_inverse=True)
-        keys = [lemma_key(*self._texts[[*divmod(pair, len(rows.texts))]]) for pair in pairs.tolist()]
+        written = [tuple(self._texts[[*divmod(pair, len(rows.texts))]]) for pair in pairs.tolist()]
+        keys = [lemma_key(lemma, form) for lemma, form in written]
         split_of = split_lemmas(keys, settings.seed, where)
         self._split = np.array([SPLITS.index(split_of[key]) for key in keys], dtype=np.int8)[occurrence]
         rare = rare_lemmas(keys, np.bincount(occurrence, minlength=len(keys)).tolist(), settings.min_lemma_count)
-        self._unlabelled = np.array([key in rare for key in keys], dtype=bool)[occurrence]
+        unlabelled = [key in rare or form == NO_FORM for key, (_, form) in zip(keys, written, strict=True)]
+        self._unlabelled = np.array(unlabelled, dtype=bool)[occurrence]
 
     def __len__(self) -> int:
         return len(self._form)
@@ -128,6 +133,11 @@ class WordTable:
     def skipped(self) -> list[Problem]:
         """What was wrong with the sentences left out."""
         return self._rows.skipped
+
+    @property
+    def withheld(self) -> list[str]:
+        """The sent_id of each sentence left out because it comes without its text."""
+        return self._rows.withheld
 
     def frames(self) -> Iterator[pd.DataFrame]:
         """The rows in order, some at a time; at least one frame."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from polyprobe.languages.withheld import is_withheld
 from polyprobe.running.errors import BadInputError
 from polyprobe.transfer.examples import numbered_lines
 
@@ -22,7 +23,6 @@ _OTHER_RANKS: Final = (
     "PUNCT",
 )  # fmt: skip
 """Which tag a multiword token gets of those of its parts that are equally high, the first ones first."""
-_HIDDEN: Final = "_"
 _ZERO_WIDTH_NON_JOINER: Final = "\u200c"
 
 
@@ -43,16 +43,14 @@ class _Tree:
 def tagged_words(file: Path, language: str) -> Iterator[tuple[list[str], list[str]]]:
     """Words and tags of each sentence of a CoNLL-U file.
 
-    A sentence with words of the form `_` is kept only where those are fewer than all words but one (XTREME's rule:
-    such treebanks come without their texts). Forms lose spaces and zero-width non-joiners.
+    Sentences that come without their text are left out (`is_withheld`). Forms lose spaces and zero-width non-joiners.
 
     Raises:
         BadInputError: a line is malformed.
     """
     for tree in _trees(file):
         words, tags = zip(*_fused(tree, language), strict=True)
-        hidden = words.count(_HIDDEN)
-        if hidden == 0 or hidden < len(words) - 1:
+        if not is_withheld(words):
             yield [word.replace(_ZERO_WIDTH_NON_JOINER, "").replace(" ", "") for word in words], list(tags)
 
 
@@ -87,6 +85,8 @@ def _add(tree: _Tree, columns: list[str]) -> None:
             raise ValueError
         tree.fused[first] = (last, form.strip())
         return
+    if int(identifier) < 1:
+        raise ValueError
     # XTREME's script takes the enhanced graph's heads for ancestors too, empty nodes left out.
     others = [pair.partition(":")[0] for pair in enhanced.split("|")]
     heads = [head, *(other for other in others if other.isdigit())]
@@ -101,7 +101,7 @@ def _fused(tree: _Tree, language: str) -> Iterator[tuple[str, str]]:
             continue
         if identifier in tree.fused:
             until, form = tree.fused[identifier]
-            parts = [part for part in range(identifier, until + 1) if part in tree.nodes]
+            parts = [part for part in sorted(tree.nodes) if identifier <= part <= until]
             yield form, _tag(tree, parts, _RANKS.get(language, _OTHER_RANKS))
         else:
             yield node.form, node.upos

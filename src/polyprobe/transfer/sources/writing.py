@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from polyprobe.transfer.examples import word_form
+
 _SEPARATORS: Final = re.compile(r"\r\n|[\t\n\r]")
 
 
@@ -26,8 +28,7 @@ def write_sentences(file: Path, sentences: Iterable[tuple[Sequence[str], Sequenc
     with file.open("w", encoding="utf-8", newline="") as opened:
         for words, tags in sentences:
             for word, tag in zip(words, tags, strict=True):
-                form = _one_line(word)
-                opened.write(f"{form if form.strip() else '_'}\t{tag}\n")
+                opened.write(f"{word_form(_one_line(word))}\t{tag}\n")
             opened.write("\n")
 
 

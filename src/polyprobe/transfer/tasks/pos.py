@@ -19,6 +19,7 @@ from polyprobe.transfer.examples import (
     checked_label,
     not_empty,
     numbered_lines,
+    word_form,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _IGNORED: Final = -100
 
 
 def read(file: Path) -> list[Example]:
-    """The sentences of a file.
+    """The sentences of a file; a word with nothing in it is `_`.
 
     Raises:
         BadInputError: a missing file, a line that is not `word<TAB>tag`, or a tag that is missing or none of the 17
@@ -59,12 +60,12 @@ def read(file: Path) -> list[Example]:
             end_sentence()
             continue
         columns = line.split("\t")
-        if len(columns) != 2 or not columns[0].strip():
+        if len(columns) != 2:
             raise BadInputError(
                 f"{file}:{number}: expected a word and its tag separated by one tab, "
                 f"found {len(columns)} column{'s' * (len(columns) != 1)}" + f"; {WITHOUT_LABELS}" * (len(columns) == 1)
             )
-        words.append(columns[0])
+        words.append(word_form(columns[0]))
         tags.append(checked_label(columns[1], LABELS, file, number))
     end_sentence()
     return not_empty(examples, file)

@@ -48,10 +48,11 @@ def sentences(example: Example) -> tuple[str, ...]:
 def encode(examples: list[Example], tokenizer: Any, settings: Task, language: str) -> list[Encoded]:
     """The pairs as sub-words; of a pair that is too long, the longer text is cut first."""
     premises, hypotheses = zip(*(example.texts for example in examples), strict=True)
-    rows = tokenizer(list(premises), list(hypotheses), truncation=True, max_length=settings.max_length)["input_ids"]
+    rows = tokenizer(list(premises), list(hypotheses), truncation=True, max_length=settings.max_length)
+    segments = rows.get("token_type_ids", [None] * len(examples))
     return [
-        Encoded(ids, [LABELS.index(example.labels[0])], [len(ids) - 1])
-        for ids, example in zip(rows, examples, strict=True)
+        Encoded(ids, [LABELS.index(example.labels[0])], [len(ids) - 1], types)
+        for ids, types, example in zip(rows["input_ids"], segments, examples, strict=True)
     ]
 
 

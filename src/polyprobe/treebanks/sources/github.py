@@ -50,7 +50,8 @@ def _listing(repository: str, tag: str) -> dict[str, str]:
     url = _LISTING.format(repository=repository, tag=tag)
     try:
         tree = json.loads(read_url(url))
-        digest, entries = str(tree["sha"]), {str(entry["path"]): str(entry["sha"]) for entry in tree["tree"]}
+        digest = str(tree["sha"])
+        entries = {str(entry["path"]): str(entry["sha"]) for entry in tree["tree"] if entry["type"] == "blob"}
     except (ValueError, KeyError, TypeError):
         raise BadInputError(f"{url}: expected GitHub's listing of a tree") from None
     name = f"github:{repository}@{tag}"
