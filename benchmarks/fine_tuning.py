@@ -96,7 +96,7 @@ def plain(model: Any, examples: list[Encoded], options: argparse.Namespace, dtyp
     )  # fmt: skip
 
     def collate(batch: list[Encoded]) -> dict[str, torch.Tensor]:
-        inputs = pad([*(example.input_ids for example in batch), [PADDING] * LONGEST], PADDING)
+        inputs = pad([*batch, Encoded([PADDING] * LONGEST, [], [])], PADDING, segments=False)
         return {name: rows[:-1] for name, rows in inputs.items()} | {
             "labels": torch.tensor([example.labels[0] for example in batch])
         }

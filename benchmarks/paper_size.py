@@ -39,7 +39,8 @@ def manifests(study: Study) -> list[Manifest]:
     return [
         Manifest(
             checkpoint=key, model=str(one.model), repository="made up", commit="0" * 40, folder=None,
-            weights_sha256=f"{place:064x}", tokenizer_sha256="0" * 64, parameters=10**9, layers=LAYERS,
+            weights_sha256=f"{place:064x}", config_sha256="0" * 64, tokenizer_sha256="0" * 64,
+            parameters=10**9, layers=LAYERS,
             width=WIDTHS[str(one.model)], dtype="float32", step=one.step, tokens_seen=one.step * 2**20,
             converged=one.converged, dropped=key in DUPLICATES,
         )

@@ -88,7 +88,8 @@ def simulate(planted: str, checkpoints: int, studies: int, seed: int = 0) -> Sim
 def _manifest(study: int, step: int) -> Manifest:
     return Manifest(
         checkpoint=f"{study}-{step}", model=str(study), repository=None, commit=None, folder=None, weights_sha256="",
-        tokenizer_sha256="", parameters=0, layers=25, width=1024, dtype="float32", step=step, tokens_seen=None,
+        config_sha256="", tokenizer_sha256="", parameters=0, layers=25, width=1024, dtype="float32", step=step,
+        tokens_seen=None,
         converged=False,
     )  # fmt: skip
 

@@ -253,6 +253,9 @@ class Duplicates(_Section):
     """What becomes of those that `known` names."""
     known: list[list[str]]
     """Sets of keys of checkpoints; equal weights in others are an error."""
+    tolerated_share: Share
+    """Two checkpoints of one model count as duplicates where more than this share of their tensors is equal; tensors
+    that are all one number do not count."""
 
 
 class MaxWords(_Section):

@@ -4,7 +4,8 @@
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,11 @@ class Manifest:
     folder: str | None
     """The folder of the weights, relative to the study; None for the hub."""
     weights_sha256: str
-    """Hash of the tensors (names, types, shapes, bytes in name order), not of the files; see `checkpoints.hashing`."""
+    """Hash of the tensors (names, types, shapes, numbers in name order), not of files; see `checkpoints.hashing`."""
+    config_sha256: str
+    """Hash of the model's settings, but for those that cannot matter; see `checkpoints.config`."""
     tokenizer_sha256: str
+    """Hash of the tokenizer that runs; see `checkpoints.tokenizer`."""
     parameters: int
     layers: int
     """The embedding output counted: blocks + 1."""
@@ -43,6 +47,10 @@ class Manifest:
     tokenizer_repository: str | None = None
     """The hub's repository of the tokenizer, where it is not with the weights."""
     tokenizer_commit: str | None = None
+    zeros: Sequence[str] = ()
+    """Matrices of nothing but zeros, which are so by design."""
+    tensors: Mapping[str, str] = field(default_factory=dict)
+    """The hash of each tensor's numbers, but for those that are all one number; empty once all are compared."""
 
 
 def path(checkpoint: str, folder: Path = VERIFIED) -> Path:

@@ -7,25 +7,28 @@ fast.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from polyprobe.checkpoints.duplicates import apply_duplicates_policy, sets_of_equals
-from polyprobe.checkpoints.hashing import tokenizer_hash, weights_summary
+from polyprobe.checkpoints.duplicates import apply_duplicates_policy, duplicates, equal_to_previous
+from polyprobe.checkpoints.hashing import weights_summary
 from polyprobe.checkpoints.location import HubCommit, Location, locate, location_of
 from polyprobe.checkpoints.resolving import resolve
 
 if TYPE_CHECKING:
     from polyprobe.checkpoints.embedding import embed_words, sentence_embeddings, word_embeddings
     from polyprobe.checkpoints.extraction import embed_selected_words
-    from polyprobe.checkpoints.loading import load_model, load_tokenizer
+    from polyprobe.checkpoints.loading import load_model
     from polyprobe.checkpoints.selection import select_words
     from polyprobe.checkpoints.sentences import Sentence
+    from polyprobe.checkpoints.tokenizer import load_tokenizer, tokenizer_hash
 
 __all__ = [
     "HubCommit",
     "Location",
     "Sentence",
     "apply_duplicates_policy",
+    "duplicates",
     "embed_selected_words",
     "embed_words",
+    "equal_to_previous",
     "load_model",
     "load_tokenizer",
     "locate",
@@ -33,7 +36,6 @@ __all__ = [
     "resolve",
     "select_words",
     "sentence_embeddings",
-    "sets_of_equals",
     "tokenizer_hash",
     "weights_summary",
     "word_embeddings",
@@ -44,9 +46,10 @@ _LATER = {
     "embed_selected_words": "extraction",
     "embed_words": "embedding",
     "load_model": "loading",
-    "load_tokenizer": "loading",
+    "load_tokenizer": "tokenizer",
     "select_words": "selection",
     "sentence_embeddings": "embedding",
+    "tokenizer_hash": "tokenizer",
     "word_embeddings": "embedding",
 }
 

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from filelock import FileLock
 
+from polyprobe.checkpoints.boundary import library_errors
 from polyprobe.checkpoints.layout import (
-    PICKLED,
-    PICKLED_INDEX,
+    CONFIG,
+    TOKENIZER_FILES,
     WEIGHTS,
     WEIGHTS_INDEX,
+    check_content,
+    check_names,
+    check_new,
+    check_places,
     is_pickled,
-    read_json,
-    settings_files,
+    weights_and_index,
     weights_files,
 )
 from polyprobe.running.errors import BadInputError
@@ -51,18 +55,21 @@ def in_safetensors(folder: Path, commit: str | None) -> Path:
         if not target.exists():
             with new_folder(target) as unfinished:
                 _write_shards(folder, unfinished)
-                for name in settings_files(file.name for file in folder.iterdir()):
+                for name in _settings(folder):
                     shutil.copyfile(folder / name, unfinished / name)
     return target
 
 
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    names = [file.name for file in folder.iterdir()]
-    for name in weights_files(names) + settings_files(names):
+    for name in weights_and_index(folder) + _settings(folder):
         with (folder / name).open("rb") as opened:
             digest.update(f"{name} {hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()[:40]
+
+
+def _settings(folder: Path) -> list[str]:
+    return [name for name in (CONFIG, *TOKENIZER_FILES) if (folder / name).is_file()]
 
 
 def _write_shards(folder: Path, target: Path) -> None:
@@ -97,17 +104,13 @@ def _shards(tensors: "Iterable[tuple[str, Tensor]]") -> "Iterator[dict[str, Tens
 
 
 def _tensors(folder: Path) -> "Iterator[tuple[str, Tensor]]":
-    if (folder / PICKLED_INDEX).exists():
-        places: dict[str, str] = read_json(folder / PICKLED_INDEX, "an index of shards").get("weight_map", {})
-        files = sorted(set(places.values()))
-    else:
-        places, files = {}, [PICKLED]
-    for file in files:
-        if not (folder / file).exists():
-            raise BadInputError(f"{folder}: no {file}, which {PICKLED_INDEX} names")
+    found: dict[str, str] = {}
+    for file in weights_files(folder):
         for name, tensor in sorted(_load(folder / file).items()):
-            if not places or places.get(name) == file:
-                yield name, tensor
+            check_new(folder, name, file, found)
+            found[name] = file
+            yield name, tensor
+    check_places(folder, found)
 
 
 def _load(file: Path) -> "dict[str, Tensor]":
@@ -116,12 +119,13 @@ def _load(file: Path) -> "dict[str, Tensor]":
 
     import torch
 
-    try:
-        loaded: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
-    except UnpicklingError:
-        raise BadInputError(f"{file}: refused: it holds more than weights, or is damaged") from None
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise BadInputError(f"{file}: damaged: {str(error).splitlines()[0]}") from None
+    check_content(file)
+    with library_errors(f"{file}: damaged"):
+        try:
+            loaded: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+        except UnpicklingError:
+            raise BadInputError(f"{file}: refused: it holds more than weights, or is damaged") from None
     if not isinstance(loaded, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in loaded.values()):
         raise BadInputError(f"{file}: expected names and tensors, as `torch.save(model.state_dict())` writes them")
+    check_names(file, loaded)
     return loaded

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from polyprobe.checkpoints.layout import CONFIG, PICKLED, TOKENIZER, WEIGHTS, settings_files, weights_files
+from polyprobe.checkpoints.layout import CONFIG, TOKENIZER, TOKENIZER_FILES, index, is_index, weights_entry
 from polyprobe.downloads.hub import model_files
 from polyprobe.running.errors import BadInputError
 
@@ -11,21 +11,31 @@ from polyprobe.running.errors import BadInputError
 def fetch(repository: str, commit: str) -> Path:
     """The folder of a commit's weights (safetensors where there are any), config and tokenizer in the local cache.
 
+    Shards have the names that their index gives them, so the index comes first.
+
     Raises:
         BadInputError: as for `downloads.hub.model_files`, or there are no weights or no config.
     """
 
-    def needed(names: Sequence[str]) -> list[str]:
-        weights = weights_files(names)
-        if not weights:
-            raise BadInputError(
-                f"{repository} at {commit}: no weights, expected {WEIGHTS} or {PICKLED}, whole or sharded"
-            )
-        if CONFIG not in names:
-            raise BadInputError(f"{repository} at {commit}: no {CONFIG}, expected a model of transformers")
-        return weights + settings_files(names)
+    where = f"{repository} at {commit}"
 
-    return model_files(repository, commit, needed)
+    def settings(names: Sequence[str]) -> list[str]:
+        if CONFIG not in names:
+            raise BadInputError(f"{where}: no {CONFIG}, expected a model of transformers")
+        entry = weights_entry(names, where)
+        return [CONFIG, *_tokenizer_files(names), *([entry] if is_index(entry) else [])]
+
+    folder = model_files(repository, commit, settings)
+
+    def weights(names: Sequence[str]) -> list[str]:
+        entry = weights_entry(names, where)
+        shards = sorted(set(index(folder / entry).values())) if is_index(entry) else [entry]
+        for shard in shards:
+            if shard not in names:
+                raise BadInputError(f"{where}: no {shard}, which {entry} names")
+        return shards
+
+    return model_files(repository, commit, weights)
 
 
 def fetch_tokenizer(repository: str, commit: str) -> Path:
@@ -38,6 +48,10 @@ def fetch_tokenizer(repository: str, commit: str) -> Path:
     def needed(names: Sequence[str]) -> list[str]:
         if TOKENIZER not in names:
             raise BadInputError(f"{repository} at {commit}: no {TOKENIZER}, expected a fast tokenizer")
-        return settings_files(names)
+        return _tokenizer_files(names)
 
     return model_files(repository, commit, needed)
+
+
+def _tokenizer_files(names: Sequence[str]) -> list[str]:
+    return [name for name in TOKENIZER_FILES if name in names]

@@ -7,6 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from polyprobe.checkpoints.boundary import library_errors
+from polyprobe.running.errors import BadInputError
+
 _Hook = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]
 
 
@@ -27,7 +30,7 @@ class LayerStates:
         self._model = model
         self._layers = sorted(set(layers))
         self._blocks = find_blocks(model)
-        if self._blocks is not None and not self._agrees():
+        if self._blocks is not None and not self._agrees(self._blocks):
             self._blocks = None
 
     @property
@@ -53,9 +56,20 @@ class LayerStates:
         return self._stopped(ids, mask, self._blocks)
 
     def _whole(self, ids: Tensor, mask: Tensor) -> dict[int, Tensor]:
-        output = self._model(input_ids=ids, attention_mask=mask, output_hidden_states=True, use_cache=False)
+        kind = self._model.config.model_type
+        with library_errors(f"model_type {kind!r}: expected a text model that runs on sub-words alone"):
+            output = self._model(input_ids=ids, attention_mask=mask, output_hidden_states=True, use_cache=False)
+        if getattr(output, "hidden_states", None) is None:
+            raise BadInputError(f"model_type {kind!r}: it returns no hidden states, expected one of each layer")
         self._there(len(output.hidden_states))
-        return {layer: output.hidden_states[layer - 1] for layer in self._layers}
+        found = {layer: output.hidden_states[layer - 1] for layer in self._layers}
+        for layer, states in found.items():
+            if states.dim() != 3 or states.shape[:2] != ids.shape:
+                raise BadInputError(
+                    f"model_type {kind!r}: layer {layer} of {tuple(ids.shape)} sub-words has the shape "
+                    f"{tuple(states.shape)}, expected one state of each sub-word"
+                )
+        return found
 
     def _stopped(self, ids: Tensor, mask: Tensor, blocks: nn.ModuleList) -> dict[int, Tensor]:
         last = len(blocks) + 1
@@ -80,11 +94,12 @@ class LayerStates:
             raise ValueError(f"no layer {self._layers[-1]}, the model has layers 1 to {available}")
 
     @torch.inference_mode()
-    def _agrees(self) -> bool:
+    def _agrees(self, blocks: nn.ModuleList) -> bool:
         ids = torch.zeros(1, 2, dtype=torch.long, device=self._model.device)
-        expected = self._whole(ids, torch.ones_like(ids))
+        mask = torch.ones_like(ids)
+        expected = self._whole(ids, mask)
         try:
-            found = self(ids, torch.ones_like(ids))
+            found = self._stopped(ids, mask, blocks)
         except (AttributeError, KeyError):
             return False
         return found.keys() == expected.keys() and all(

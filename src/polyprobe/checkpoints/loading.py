@@ -1,20 +1,20 @@
-"""Models and tokenizers of checkpoints, of any causal or encoder architecture that transformers knows."""
+"""Models of checkpoints, of any causal or encoder architecture that transformers knows."""
 
 from collections.abc import Collection
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from polyprobe.checkpoints.layout import CONFIG, read_json
+from polyprobe.checkpoints.boundary import library_errors, memory_errors
+from polyprobe.checkpoints.config import cannot_load, load_config
+from polyprobe.checkpoints.layout import alone, weights_and_index
 from polyprobe.checkpoints.location import Location
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.memory import out_of_memory
 
 
 def load_model(location: Location, dtype: str = "float32", device: str = "cpu") -> Any:
-    """The base model (no language-modelling head) in evaluation mode.
+    """The text model without a head, in evaluation mode.
 
     Args:
         location: where the checkpoint lies.
@@ -22,34 +22,42 @@ def load_model(location: Location, dtype: str = "float32", device: str = "cpu") 
         device: a torch device.
 
     Raises:
-        BadInputError: transformers does not know the architecture, or the weights lack some of its tensors.
+        BadInputError: transformers cannot load it, the weights lack some of its tensors, or memory does not suffice.
     """
-    from transformers import AutoModel
+    from transformers import AutoModel, GenerationConfig
     from transformers.utils import logging
 
-    folder = location.weights
+    folder, config = location.weights, load_config(location.weights)
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # that the head's weights are not used is what is wanted here
     try:
-        model, found = AutoModel.from_pretrained(
-            folder,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            # Left out, it would have the terminal asked.
-            trust_remote_code=False,
-        )
-    except (ValueError, KeyError, RuntimeError) as error:
-        if out_of_memory(error):
-            raise BadInputError(f"{folder}: the memory of {device} does not suffice to load it") from None
-        raise BadInputError(not_loaded(folder, error)) from None
+        too_large = f"{folder}: the memory of {device} does not suffice to load it"
+        with (
+            alone(folder, weights_and_index(folder)) as weights,
+            memory_errors(too_large),
+            library_errors(cannot_load(folder)),
+        ):
+            model, found = AutoModel.from_pretrained(
+                weights,
+                config=config,
+                dtype=getattr(torch, dtype),
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                # Left out, it would have the terminal asked.
+                trust_remote_code=False,
+                # Left out, it would be looked for in files.
+                generation_config=GenerationConfig(),
+            )
+            if config.get_text_config() is not config:
+                model = model.get_decoder()
+            model = model.eval().to(device)
     finally:
         logging.set_verbosity(verbosity)
     # An encoder's pooler comes after all hidden states, and a model saved with a head has none.
     refuse_missing(folder, [name for name in found["missing_keys"] if not name.startswith("pooler.")])
-    return model.eval().to(device)
+    return model
 
 
 def refuse_missing(folder: Path, missing: Collection[str]) -> None:
@@ -59,35 +67,3 @@ def refuse_missing(folder: Path, missing: Collection[str]) -> None:
             f"{folder}: the weights lack {len(missing)} tensors that config.json asks for, such as {min(missing)}; "
             "expected names as transformers saves them"
         )
-
-
-def not_loaded(folder: Path, error: Exception) -> str:
-    """What to say of a folder that transformers refused."""
-    kind = read_json(folder / CONFIG, "transformers' config.json").get("model_type")
-    return (
-        f"{folder / CONFIG}: model_type {kind!r}: transformers {version('transformers')} cannot load it; expected a "
-        f"causal model or an encoder that this version knows without code from the hub ({str(error).splitlines()[0]})"
-    )
-
-
-def load_tokenizer(location: Location) -> Any:
-    """The fast tokenizer, which knows each sub-word's characters; it pads on the right.
-
-    Raises:
-        BadInputError: there is only a slow one, or one that transformers does not know.
-    """
-    from transformers import AutoTokenizer
-
-    folder = location.tokenizer
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, padding_side="right", trust_remote_code=False
-        )
-    except ValueError as error:
-        raise BadInputError(
-            f"{folder}: transformers {version('transformers')} cannot load the tokenizer; expected one that it knows "
-            f"without code from the hub ({str(error).splitlines()[0]})"
-        ) from None
-    if not tokenizer.is_fast:
-        raise BadInputError(f"{folder}: no fast tokenizer, expected tokenizer.json")
-    return tokenizer

@@ -6,7 +6,6 @@ from pathlib import Path
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints.converting import in_safetensors
 from polyprobe.checkpoints.hub import fetch, fetch_tokenizer
-from polyprobe.checkpoints.layout import check_weights
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ def locate(weights: Path | HubCommit, tokenizer: HubCommit | None) -> Location:
     if isinstance(weights, HubCommit):
         folder = in_safetensors(fetch(weights.repository, weights.commit), weights.commit)
     else:
-        check_weights(weights)
         folder = in_safetensors(weights, None)
     return Location(folder, folder if tokenizer is None else fetch_tokenizer(tokenizer.repository, tokenizer.commit))
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 
 from polyprobe.checkpoints.activations import fast_activations
+from polyprobe.checkpoints.boundary import library_errors
 from polyprobe.checkpoints.layer_states import LayerStates
 from polyprobe.checkpoints.tokenising import NO_LIMIT
 from polyprobe.running.errors import BadInputError
@@ -17,6 +18,9 @@ from polyprobe.running.memory import out_of_memory
 
 CACHED_SUBWORDS: Final = 1024
 """Sub-words that a CPU takes at once: what a block computes of more of them does not stay in its cache."""
+
+_UNMASKED: Final = frozenset({"convbert", "cpmant", "fnet", "mobilebert", "nystromformer", "yoso"})
+"""Architectures that mix sub-words with padding whatever the mask says: they are given none."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,20 @@ def pooled_states(
         advance: told how many more sentences have been begun.
 
     Raises:
-        BadInputError: a batch does not fit into memory, nor does half of it.
+        BadInputError: a batch does not fit into memory, nor does half of it; the model has no embedding for a sub-word,
+            or a layer of another width.
     """
+    _check_ids(model, sentences, special_tokens)
     before, behind = (np.array(ids, dtype=np.int64) for ids in special_tokens)
     room = (max_length or NO_LIMIT) - len(before) - len(behind)
+    if room < 1:
+        raise BadInputError(
+            f"the model or its tokenizer says that it takes {max_length} sub-words at once; expected room for one "
+            f"beside {len(before) + len(behind)} special ones"
+        )
     windows = [window for number, sentence in enumerate(sentences) for window in _windows(number, sentence, room)]
     states, device = LayerStates(model, layers), next(model.parameters()).device
-    padding = model.config.pad_token_id or 0
+    padding = getattr(model.config, "pad_token_id", None) or 0
     sums = {layer: torch.zeros(groups, model.config.hidden_size, device=device) for layer in layers}
     counts = torch.zeros(groups, 1)
 
@@ -108,12 +119,18 @@ def pooled_states(
             counts.index_add_(0, numbers, torch.ones(len(numbers), 1))
             where = _copied(numbers, device)
             for layer, rows in members.items():
+                if rows.shape[1] != sums[layer].shape[1]:
+                    raise BadInputError(
+                        f"model_type {model.config.model_type!r}: layer {layer} has {rows.shape[1]} neurons, others "
+                        f"{sums[layer].shape[1]}; expected layers of one width"
+                    )
                 _add_rows(sums[layer], where, rows)
         advance(sum(window.start == 0 for window in batch))
         return True
 
     with fast_activations(model):
-        for batch in _batches(windows, len(before) + len(behind), batch_tokens):
+        padded = model.config.model_type not in _UNMASKED
+        for batch in _batches(windows, len(before) + len(behind), batch_tokens, padded):
             if not add(batch) and not _in_halves(add, batch, device):
                 raise BadInputError(
                     f"out of memory: half of a batch of {batch_tokens} sub-words is still too large; "
@@ -132,7 +149,7 @@ def length_limit(model: Any, tokenizer: Any) -> int | None:
         for name, module in model.named_modules()
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None
     ]
-    return min((int(limit) for limit in limits if limit and limit < NO_LIMIT), default=None)
+    return min((int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT), default=None)
 
 
 def count_split(
@@ -141,6 +158,17 @@ def count_split(
     """How many sentences are longer than the model's limit."""
     room = (max_length or NO_LIMIT) - sum(map(len, special_tokens))
     return sum(len(sentence.ids) > room for sentence in sentences)
+
+
+def _check_ids(model: Any, sentences: Sequence[Groups], special_tokens: tuple[list[int], list[int]]) -> None:
+    rows = model.get_input_embeddings().weight.shape[0]
+    every = [*(sentence.ids for sentence in sentences), *map(np.array, special_tokens)]
+    highest = max((int(ids.max()) for ids in every if len(ids)), default=0)
+    if highest >= rows:
+        raise BadInputError(
+            f"the tokenizer has a sub-word {highest}, the model's embedding {rows} rows; expected the tokenizer that "
+            "the model was trained with"
+        )
 
 
 def _windows(number: int, sentence: Groups, room: int) -> Iterator[_Window]:
@@ -157,14 +185,19 @@ def _windows(number: int, sentence: Groups, room: int) -> Iterator[_Window]:
         start, used = start + stride, use_to
 
 
-def _batches(windows: list[_Window], specials: int, batch_tokens: int) -> Iterator[list[_Window]]:
-    """Windows in descending length, as many at once as the budget holds (one at least) and padding stays below half."""
+def _batches(windows: list[_Window], specials: int, batch_tokens: int, padded: bool) -> Iterator[list[_Window]]:
+    """Windows in descending length, as many at once as the budget holds (one at least) and padding stays below half.
+
+    Args:
+        padded: whether windows of several lengths may go together.
+    """
     batch: list[_Window] = []
     longest = subwords = 0
     for window in sorted(windows, key=lambda window: window.start - window.stop):
         length = window.stop - window.start + specials
-        padded = (len(batch) + 1) * longest
-        if batch and (padded > batch_tokens or padded > 2 * (subwords + length)):
+        size = (len(batch) + 1) * longest
+        too_large = size > batch_tokens or size > 2 * (subwords + length)
+        if batch and (too_large or (length < longest and not padded)):
             yield batch
             batch = []
         if not batch:
@@ -211,7 +244,8 @@ def _batch(
 def _member_states(
     states: LayerStates, batch: _Batch, device: torch.device
 ) -> dict[int, Float32[Tensor, "member neuron"]]:
-    found = states(_copied(batch.ids, device), _copied(batch.mask, device))
+    with library_errors(f"expected a model that runs on {batch.ids.shape[1]} sub-words, as its config.json says"):
+        found = states(_copied(batch.ids, device), _copied(batch.mask, device))
     places = _copied(batch.places, device)
     return {layer: state.flatten(0, 1)[places].float() for layer, state in found.items()}
 

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints.architecture import layers_and_width
-from polyprobe.checkpoints.hashing import tokenizer_hash, weights_summary
+from polyprobe.checkpoints.config import config_hash, layers_and_width, load_config
+from polyprobe.checkpoints.hashing import weights_summary
 from polyprobe.checkpoints.layout import read_json
 from polyprobe.checkpoints.location import HubCommit, locate
+from polyprobe.checkpoints.tokenizer import load_tokenizer, tokenizer_hash
 from polyprobe.choices.repositories import repository_of
 from polyprobe.downloads.hub import commit_of
 from polyprobe.running.errors import BadInputError
@@ -31,9 +32,10 @@ def resolve(study: Study, key: str) -> Manifest:
     weights = _at(repository_of(study, key), checkpoint.revision)
     tokenizer = None if model.tokenizer is None else _at(model.tokenizer.repository, model.tokenizer.revision)
     location = locate(weights or checkpoint.weights, tokenizer)
-    layers, width = layers_and_width(location.weights)
-    tokenizer_sha256 = tokenizer_hash(location.tokenizer)
-    summary = weights_summary(location.weights)
+    config = load_config(location.weights)
+    layers, width = layers_and_width(config, location.weights)
+    tokenizer_sha256 = tokenizer_hash(load_tokenizer(location))
+    summary = weights_summary(location.weights, trained=checkpoint.step > 0)
     return Manifest(
         checkpoint=key,
         model=checkpoint.model,
@@ -41,6 +43,7 @@ def resolve(study: Study, key: str) -> Manifest:
         commit=None if weights is None else weights.commit,
         folder=None if weights or checkpoint.weights.is_absolute() else checkpoint.weights.as_posix(),
         weights_sha256=summary.sha256,
+        config_sha256=config_hash(config),
         tokenizer_sha256=tokenizer_sha256,
         parameters=summary.parameters,
         layers=layers,
@@ -51,6 +54,8 @@ def resolve(study: Study, key: str) -> Manifest:
         converged=checkpoint.converged,
         tokenizer_repository=None if tokenizer is None else tokenizer.repository,
         tokenizer_commit=None if tokenizer is None else tokenizer.commit,
+        zeros=summary.zeros,
+        tensors=summary.tensors,
     )
 
 

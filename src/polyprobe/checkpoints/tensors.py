@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.checkpoints.layout import WEIGHTS, WEIGHTS_INDEX, check_weights, read_json
+from polyprobe.checkpoints.boundary import library_errors
+from polyprobe.checkpoints.layout import check_content, check_names, check_new, check_places, weights_files
 from polyprobe.running.errors import BadInputError
 
 _CHUNK: Final = 1 << 24
@@ -48,38 +49,36 @@ class StoredTensor:
 
 
 def stored_tensors(folder: Path) -> list[StoredTensor]:
-    """The tensors of `model.safetensors`, or of the shards that its index names, in the order of their names.
+    """The tensors of a folder's safetensors files, in the order of their names.
 
     Raises:
-        BadInputError: the folder has no such weights, or they are damaged.
+        BadInputError: the folder has no such weights, they are damaged, or their index is that of other shards.
     """
-    if (folder / WEIGHTS_INDEX).exists():
-        places: dict[str, str] = read_json(folder / WEIGHTS_INDEX, "an index of shards").get("weight_map", {})
-        found = []
-        for shard in sorted(set(places.values())):
-            if not (folder / shard).exists():
-                raise BadInputError(f"{folder}: no {shard}, which {WEIGHTS_INDEX} names")
-            found += [tensor for tensor in _tensors_of(folder / shard) if places.get(tensor.name) == shard]
-    else:
-        check_weights(folder)
-        found = list(_tensors_of(folder / WEIGHTS))
+    found: dict[str, StoredTensor] = {}
+    files: dict[str, str] = {}
+    for file in weights_files(folder):
+        for tensor in _tensors_of(folder / file):
+            check_new(folder, tensor.name, file, files)
+            found[tensor.name], files[tensor.name] = tensor, file
+    check_places(folder, files)
     if not found:
         raise BadInputError(f"{folder}: its weights hold no tensors")
-    return sorted(found, key=lambda tensor: tensor.name)
+    return [found[name] for name in sorted(found)]
 
 
 def _tensors_of(file: Path) -> Iterator[StoredTensor]:
     """The tensors that a safetensors file's header lists (8 bytes of length, then JSON, then the tensors' bytes)."""
+    from safetensors import safe_open
+
+    check_content(file)
+    # Opening checks the header: its types, and that the tensors fill the file.
+    with library_errors(f"{file}: damaged: no safetensors file"), safe_open(file, framework="numpy"):
+        pass
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        if length > file.stat().st_size:
-            raise BadInputError(f"{file}: damaged: no safetensors file")
-        header = stream.read(length)
-    try:
-        entries: dict[str, Any] = json.loads(header)
-        for name, entry in entries.items():
-            if name != "__metadata__":
-                start, end = entry["data_offsets"]
-                yield StoredTensor(name, entry["dtype"], tuple(entry["shape"]), file, 8 + length + start, end - start)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BadInputError(f"{file}: damaged: no safetensors file") from None
+        entries: dict[str, Any] = json.loads(stream.read(length))
+    entries.pop("__metadata__", None)
+    check_names(file, entries)
+    for name, entry in entries.items():
+        start, end = entry["data_offsets"]
+        yield StoredTensor(name, entry["dtype"], tuple(entry["shape"]), file, 8 + length + start, end - start)

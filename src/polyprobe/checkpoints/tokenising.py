@@ -60,6 +60,8 @@ def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The special sub-words that the tokenizer puts before and behind a sentence."""
     encoding = tokenizer("a", add_special_tokens=True, return_special_tokens_mask=True)
     ids, mask = encoding["input_ids"], encoding["special_tokens_mask"]
+    if 0 not in mask:
+        raise BadInputError("the tokenizer finds no sub-word in 'a', expected one that knows the letter")
     first, last = mask.index(0), len(mask) - mask[::-1].index(0)
     return ids[:first], ids[last:]
 

@@ -124,7 +124,7 @@ def shape_of(study: Study, key: str, checkpoint: Checkpoint) -> Shape:
     Raises:
         BadInputError: none of these.
     """
-    from polyprobe.checkpoints.architecture import layers_and_width
+    from polyprobe.checkpoints.config import layers_and_width, load_config
 
     if checkpoint.model in study.pretrain:
         settings = study.pretrain[checkpoint.model]
@@ -134,7 +134,7 @@ def shape_of(study: Study, key: str, checkpoint: Checkpoint) -> Shape:
         if known:
             return Shape(**constants()["models"][max(known, key=len)])
         raise BadInputError(f"{_CONSTANTS.name}: models: no shape of {repository}, expected a line for it")
-    layers, width = layers_and_width(checkpoint.weights)
+    layers, width = layers_and_width(load_config(checkpoint.weights), checkpoint.weights)
     return Shape(layers - 1, width, 0)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import random
 import shutil
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,7 @@ class _Run:
         self.most_frequent = counts.index(max(counts))
         determines = {
             "weights": manifest.weights_sha256,
+            "config": manifest.config_sha256,
             "tokenizer": manifest.tokenizer_sha256,
             "data": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
             "settings": settings.model_dump(mode="json"),
@@ -194,6 +196,8 @@ class _Run:
         model = models.load_with_head(
             self.location, self.task, self.lora, self.pad_token_id, seed=seed, device=self.device
         )
+        examples = chain(self.train, self.dev, *self.tests.values())
+        models.refuse_unknown_subwords(model, examples, self.location.tokenizer)
         model = models.with_new_adapter(model, self.task, self.lora, seed=seed)
         untrained = self._test(model, "untrained")
         best_step = train(

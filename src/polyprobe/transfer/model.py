@@ -2,8 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,23 +10,45 @@ import peft
 import torch
 import transformers
 
+from polyprobe import checkpoints
 from polyprobe.checkpoints import loading
+from polyprobe.checkpoints.boundary import library_errors, memory_errors
+from polyprobe.checkpoints.config import cannot_load, load_config
+from polyprobe.checkpoints.layout import CONFIG, alone, weights_and_index
 from polyprobe.checkpoints.location import Location
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import PARAMS, Lora
 from polyprobe.transfer._quiet import quiet_transformers
+from polyprobe.transfer.examples import Encoded
 from polyprobe.transfer.tasks import TransferTask
 
+_PADDING: Final = ("pad_token", "eos_token", "unk_token")
+"""What a tokenizer calls the tokens that are fit for padding, the fittest first."""
 _HEADS: Final = ("score", "classifier")
 """Names that transformers gives to classification heads."""
 
 
 def load_tokenizer(location: Location) -> Any:
-    """The checkpoint's tokenizer, padding on the right, with a padding token."""
-    tokenizer = loading.load_tokenizer(location)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-    return tokenizer
+    """The checkpoint's tokenizer, padding on the right, with a padding token that the model has an embedding for.
+
+    Heads of causal models find the last sub-word by the padding token, so that no other sub-word can stand in.
+
+    Raises:
+        BadInputError: the tokenizer or the architecture cannot be loaded, or no token is fit for padding.
+    """
+    tokenizer = checkpoints.load_tokenizer(location)
+    # As config.json says: weights of another shape are refused when they are loaded.
+    rows = load_config(location.weights).get_text_config().vocab_size
+    found = {name: getattr(tokenizer, f"{name}_id") for name in _PADDING}
+    for name, number in found.items():
+        if number is not None and number < rows:
+            tokenizer.pad_token = getattr(tokenizer, name)
+            return tokenizer
+    known = ", ".join(f"{name} {number}" for name, number in found.items() if number is not None)
+    raise BadInputError(
+        f"{location.tokenizer}: expected a {', '.join(_PADDING[:-1])} or {_PADDING[-1]} among the {rows} sub-words of "
+        f"{location.weights / CONFIG}, to pad examples with, found {known or 'none'}; name one in tokenizer_config.json"
+    )
 
 
 def load_with_head(
@@ -39,7 +60,8 @@ def load_with_head(
     quantisation: in `lora.compute_dtype`, the head in float32.
 
     Raises:
-        BadInputError: transformers has no such head for the architecture, or the weights lack some of its tensors.
+        BadInputError: transformers has no such head for the architecture, or refuses config.json or the weights; the
+            weights lack some of its tensors; memory does not suffice.
     """
     folder = location.weights
     compute_dtype = getattr(torch, lora.compute_dtype)
@@ -52,22 +74,34 @@ def load_with_head(
             bnb_4bit_compute_dtype=compute_dtype,
             llm_int8_skip_modules=list(_HEADS),
         )
+    config = load_config(
+        folder,
+        num_labels=len(task.LABELS),
+        id2label=dict(enumerate(task.LABELS)),
+        label2id={label: number for number, label in enumerate(task.LABELS)},
+    )
+    config.get_text_config().pad_token_id = pad_token_id
     torch.manual_seed(seed)
-    with quiet_transformers(), _known_to_transformers(folder, task.HEAD):
+    refused = f"{cannot_load(folder)}; for this task, one that has a model for {task.HEAD}"
+    too_large = f"{folder}: the memory of {device} does not suffice to load it"
+    with (
+        alone(folder, weights_and_index(folder)) as weights,
+        quiet_transformers(),
+        memory_errors(too_large),
+        library_errors(refused),
+    ):
         model, found = getattr(transformers, task.HEAD).from_pretrained(
-            folder,
+            weights,
+            config=config,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
-            num_labels=len(task.LABELS),
-            id2label=dict(enumerate(task.LABELS)),
-            label2id={label: number for number, label in enumerate(task.LABELS)},
-            pad_token_id=pad_token_id,
             quantization_config=quantisation,
             dtype=compute_dtype,
             device_map={"": device},
         )
+    model.name_or_path = model.config._name_or_path = str(folder)  # where PEFT looks for config.json
     head = head_name(model)
     loading.refuse_missing(folder, [name for name in found["missing_keys"] if not name.startswith(f"{head}.")])
     model.config.use_cache = False
@@ -76,6 +110,23 @@ def load_with_head(
     _same_arithmetic_in_training_and_evaluation(model)
     _fuse_gelu(model)
     return model
+
+
+def refuse_unknown_subwords(model: Any, examples: Iterable[Encoded], tokenizer: Path) -> None:
+    """Raises BadInputError if the examples have sub-words that the model has no embedding for.
+
+    Args:
+        model: as `load_with_head` gives it.
+        examples: at least one.
+        tokenizer: the folder of the tokenizer that encoded them.
+    """
+    rows = len(model.get_input_embeddings().weight)
+    greatest = max(max(example.input_ids, default=0) for example in examples)
+    if greatest >= rows:
+        raise BadInputError(
+            f"{tokenizer}: the tokenizer gives sub-word {greatest}, but the model has embeddings for 0 to {rows - 1} "
+            "only; expected the tokenizer that the model was trained with"
+        )
 
 
 def with_new_adapter(model: Any, task: TransferTask, lora: Lora, *, seed: int) -> Any:
@@ -134,19 +185,19 @@ def save_adapter(model: Any, folder: Path, base: str) -> None:
 
 
 def head_name(model: Any) -> str:
-    """The name of the model's classification head."""
-    return str(next(name for name, _ in model.named_children() if name in _HEADS))
+    """The name of the model's classification head.
 
-
-@contextmanager
-def _known_to_transformers(folder: Path, head: str) -> Iterator[None]:
-    """An architecture without this head is one line."""
-    try:
-        yield
-    except (ValueError, KeyError) as error:
+    Raises:
+        BadInputError: the architecture gives it another name than most.
+    """
+    parts: list[str] = [name for name, _ in model.named_children()]
+    head = next((name for name in parts if name in _HEADS), None)
+    if head is None:
         raise BadInputError(
-            f"{loading.not_loaded(folder, error)}; for this task, one that has a model for {head}"
-        ) from None
+            f"model_type {model.config.model_type!r}: expected an architecture whose head is called "
+            f"{' or '.join(_HEADS)}, found {', '.join(parts)}"
+        )
+    return head
 
 
 def _same_arithmetic_in_training_and_evaluation(model: Any) -> None:

@@ -16,7 +16,7 @@ from polyprobe.running.seeds import derive_seed
 from polyprobe.study import Task
 from polyprobe.transfer._quiet import quiet_transformers
 from polyprobe.transfer.curves import Curves
-from polyprobe.transfer.evaluation import pad
+from polyprobe.transfer.evaluation import has_segments, pad
 from polyprobe.transfer.examples import Encoded
 from polyprobe.transfer.processes import processes, share_of_a_step
 from polyprobe.transfer.tasks import TransferTask
@@ -93,8 +93,10 @@ def train(
     # One process computes on one GPU: Trainer would share each batch among all that it sees.
     arguments._n_gpu = min(1, arguments.n_gpu)
 
+    segments = has_segments(model)
+
     def collate(batch: list[Encoded]) -> dict[str, torch.Tensor]:
-        inputs = pad([example.input_ids for example in batch], pad_token_id)
+        inputs = pad(batch, pad_token_id, segments=segments)
         return inputs | {"labels": _padded_targets([task.targets(example) for example in batch])}
 
     trainer = _Trainer(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from polyprobe.languages import languages
-from polyprobe.study import HUB, Checkpoint, Duplicates, Model, Study, load_study
+from polyprobe.study import HUB, Checkpoint, Model, Study, load_study
 
 PYTHIA: Final = ("70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b")
 """The sizes that the hub has 154 checkpoints of each."""
@@ -37,7 +37,8 @@ def pythia(paper: Study) -> Study:
         for size in PYTHIA
     }
     changes = {"study": "pythia", "models": models, "checkpoints": checkpoints, "layers": [0.5, 0.667]}
-    return paper.model_copy(update=changes | {"duplicates": Duplicates(policy="fail", known=[])})
+    none = paper.duplicates.model_copy(update={"policy": "fail", "known": []})
+    return paper.model_copy(update=changes | {"duplicates": none})
 
 
 def _model(size: str) -> str:
