@@ -97,7 +97,8 @@ def write_manifest(
         manifest.path(checkpoint, root / manifest.VERIFIED),
         Manifest(
             checkpoint=checkpoint, model="made-up", repository=None, commit=None, folder="weights",
-            weights_sha256="0" * 64, tokenizer_sha256="0" * 64, parameters=1, layers=layers, width=width,
+            weights_sha256="0" * 64, config_sha256="0" * 64, tokenizer_sha256="0" * 64, parameters=1,
+            layers=layers, width=width,
             dtype="float32", step=step, tokens_seen=None, converged=False, dropped=dropped,
         ),
     )  # fmt: skip

@@ -78,6 +78,7 @@ def manifests(study: Synthetic) -> list[Manifest]:
             commit=None,
             folder=f"data/pretrained/{model}/step-{step}",
             weights_sha256=f"{1000 * number + place:064x}",
+            config_sha256="0" * 64,
             tokenizer_sha256="0" * 64,
             parameters=3_700_000,
             layers=study.depth,

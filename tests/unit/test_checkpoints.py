@@ -17,10 +17,18 @@ from safetensors.torch import save_file
 
 from polyprobe.artefacts import embeddings, manifest, subwords
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import apply_duplicates_policy, resolve, tokenizer_hash, weights_summary
+from polyprobe.checkpoints import (
+    Location,
+    apply_duplicates_policy,
+    equal_to_previous,
+    load_tokenizer,
+    resolve,
+    tokenizer_hash,
+    weights_summary,
+)
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.verify_checkpoints import verify_checkpoints
-from polyprobe.study import Study
+from polyprobe.study import Duplicates, Study
 
 TENSORS = {
     "h.0.weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),
@@ -28,21 +36,28 @@ TENSORS = {
     "count": torch.tensor(3),
 }
 
+CONFIG = {"model_type": "opt", "num_hidden_layers": 2, "hidden_size": 3, "num_attention_heads": 1}
+TOKENIZER = {
+    "added_tokens": [],
+    "model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "a"},
+    "padding": None,
+}
+
 
 def _write(folder: Path, tensors: dict[str, torch.Tensor] = TENSORS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    (folder / "config.json").write_text(json.dumps({"model_type": "other", "n_layer": 2, "hidden_size": 3}))
-    (folder / "tokenizer.json").write_text(json.dumps({"model": {"a": 1, "b": 2}, "padding": None}))
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
     return folder
 
 
 def _write_shards(folder: Path) -> Path:
-    """The same tensors in two files, other metadata, another order, and a stray copy that the index does not name."""
+    """The same tensors in two files with names of their own, other metadata and another order."""
     _write(folder)
     (folder / "model.safetensors").unlink()
     save_file({name: TENSORS[name] for name in ("h.1.weight", "count")}, folder / "b.safetensors", {"x": "y"})
-    save_file({name: TENSORS[name] for name in ("h.0.weight", "count")}, folder / "a.safetensors")
+    save_file({"h.0.weight": TENSORS["h.0.weight"]}, folder / "a.safetensors")
     index = {"h.0.weight": "a.safetensors", "h.1.weight": "b.safetensors", "count": "b.safetensors"}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
     return folder
@@ -53,15 +68,22 @@ def _resolve(weights: Path, **more: Any) -> Manifest:
     return resolve(sections.study_of({"step-5": entry}), "step-5")
 
 
-def test_the_hash_is_over_names_types_shapes_and_bytes_in_the_order_of_names(tmp_path) -> None:
+def test_the_hash_is_over_names_types_shapes_and_numbers_in_the_order_of_names(tmp_path) -> None:
     digest = hashlib.sha256()
-    for name, dtype in (("count", "I64"), ("h.0.weight", "F32"), ("h.1.weight", "BF16")):
-        tensor = TENSORS[name]
-        digest.update(json.dumps([name, dtype, list(tensor.shape)]).encode() + b"\n")
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    for name, dtype in (("count", "int64"), ("h.0.weight", "float32"), ("h.1.weight", "float32")):
+        numbers = TENSORS[name].to(getattr(torch, dtype)).reshape(-1).numpy().tobytes()
+        line = [name, dtype, list(TENSORS[name].shape), hashlib.sha256(numbers).hexdigest()]
+        digest.update(json.dumps(line).encode() + b"\n")
     found = weights_summary(_write(tmp_path))
     assert found.sha256 == digest.hexdigest()
     assert (found.parameters, found.dtype) == (15, "bfloat16")
+
+
+def test_number_format_and_the_sign_of_zero_do_not_matter(tmp_path) -> None:
+    tensors = {"a": torch.randn(3, 4).bfloat16(), "b": torch.tensor([0.0, -0.0, 1.0])}
+    same = {"a": tensors["a"].float(), "b": torch.tensor([-0.0, 0.0, 1.0]).half()}
+    one, other = weights_summary(_write(tmp_path / "one", tensors)), weights_summary(_write(tmp_path / "other", same))
+    assert (one.sha256, one.tensors) == (other.sha256, other.tensors)
 
 
 def test_shards_and_layout_do_not_matter(tmp_path) -> None:
@@ -134,7 +156,21 @@ def test_numbers_that_are_not_finite_are_refused_with_their_tensor(tmp_path, dty
         weights_summary(folder)
 
 
-def test_a_matrix_of_zeros_is_refused(tmp_path) -> None:
+def test_zeros_by_design_are_named_and_others_refused(tmp_path) -> None:
+    by_design = {
+        "embeddings.token_type_embeddings.weight": torch.zeros(2, 3),  # as RoBERTa's converter writes them
+        "classifier.weight": torch.zeros(3, 3),
+        "vision_tower.blocks.0.fc.weight": torch.zeros(3, 3),
+        "layer.0.r_w_bias": torch.zeros(2, 3),
+    }
+    found = weights_summary(_write(tmp_path / "published", TENSORS | by_design))
+    assert found.zeros == tuple(sorted(by_design))
+    first = TENSORS | {"h.0.up": torch.zeros(2, 3)}
+    assert weights_summary(_write(tmp_path / "first", first), trained=False).zeros == ("h.0.up",)
+    assert weights_summary(_write(tmp_path / "usual")).zeros == ()
+
+
+def test_a_matrix_of_zeros_in_a_block_is_refused(tmp_path) -> None:
     weights_summary(_write(tmp_path / "bias", TENSORS | {"bias": torch.zeros(9)}))
     weights_summary(_write(tmp_path / "row", TENSORS | {"padded": torch.eye(3)[[0, 1, 0]] * torch.tensor([1.0, 0, 0])}))
     for number in (0.0, -0.0):
@@ -156,7 +192,7 @@ def test_memory_does_not_grow_with_the_model_and_chunks_leave_no_seam(tmp_path, 
 
 def test_an_encoder_with_a_decoder_is_refused(tmp_path) -> None:
     folder = _write(tmp_path / "weights")
-    (folder / "config.json").write_text('{"is_encoder_decoder": true, "num_layers": 2, "d_model": 3}')
+    (folder / "config.json").write_text('{"model_type": "t5", "num_layers": 2, "d_model": 3}')
     with pytest.raises(
         BadInputError, match=r"config.json: an encoder with a decoder, expected a causal model or an enc"
     ):
@@ -164,11 +200,16 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path) -> None:
 
 
 def test_the_tokenizers_layout_and_last_settings_do_not_matter(tmp_path) -> None:
-    one, two = _write(tmp_path / "one"), _write(tmp_path / "two")
-    (two / "tokenizer.json").write_text('{\n "padding": {"length": 3}, "model": {"b": 2,\n "a": 1}}')
-    assert tokenizer_hash(one) == tokenizer_hash(two)
-    (two / "tokenizer.json").write_text('{"model": {"b": 2, "a": 3}}')
-    assert tokenizer_hash(one) != tokenizer_hash(two)
+    folder = _write(tmp_path)
+
+    def hash_of(tokenizer: dict[str, Any]) -> str:
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer, indent=2))
+        return tokenizer_hash(load_tokenizer(Location(folder, folder)))
+
+    first, model = hash_of(TOKENIZER), TOKENIZER["model"]
+    cut = {"truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}}
+    assert hash_of(cut | {"added_tokens": [], "model": {name: model[name] for name in reversed(model)}}) == first
+    assert hash_of({"added_tokens": [], "model": model | {"vocab": {"a": 0, "b": 2}}}) != first
 
 
 def test_a_folders_manifest(tmp_path) -> None:
@@ -186,11 +227,11 @@ def test_a_folders_manifest(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ({"n_layer": 24, "n_embed": 1024}, (25, 1024)),
-        ({"num_hidden_layers": 12, "hidden_size": 768}, (13, 768)),
-        ({"n_layer": 12, "n_embd": 64}, (13, 64)),
-        ({"num_layers": 6, "d_model": 32}, (7, 32)),
-        ({"text_config": {"num_hidden_layers": 4, "hidden_size": 8}}, (5, 8)),
+        ({"model_type": "bloom", "n_layer": 24, "n_embed": 1024}, (25, 1024)),
+        ({"model_type": "bert", "num_hidden_layers": 12, "hidden_size": 768}, (13, 768)),
+        ({"model_type": "gpt2", "n_layer": 12, "n_embd": 72}, (13, 72)),
+        ({"model_type": "gpt_neo", "num_layers": 6, "attention_types": [[["global"], 6]], "hidden_size": 32}, (7, 32)),
+        ({"model_type": "gemma3", "text_config": {"num_hidden_layers": 4, "hidden_size": 8}}, (5, 8)),
     ],
 )
 def test_layers_and_width_whatever_the_family_calls_them(tmp_path, config, expected) -> None:
@@ -212,9 +253,9 @@ def _cut(file: Path, end: int) -> None:
         ),
         (lambda folder: (folder / "config.json").unlink(), "weights: no config.json, expected transformers' config"),
         (lambda folder: (folder / "config.json").write_text("{"), r"config.json: no valid JSON"),
-        (lambda folder: (folder / "config.json").write_text("{}"), r"config.json: expected one of the keys num_hidden"),
+        (lambda folder: (folder / "config.json").write_text("{}"), r"config.json: model_type None: .* cannot load it"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json, expected a fast tokenizer"),
-        (lambda folder: _cut(folder / "model.safetensors", -2), "model.safetensors: damaged: ends before tensor"),
+        (lambda folder: _cut(folder / "model.safetensors", -2), "model.safetensors: damaged: no safetensors file"),
         (lambda folder: _cut(folder / "model.safetensors", 30), "model.safetensors: damaged: no safetensors file"),
         (lambda folder: (folder / "training.json").write_text('{"step": 6}'), r"checkpoints.step-5.step: 5, but .* 6"),
     ],
@@ -237,7 +278,7 @@ def test_a_missing_folder_or_shard_is_named(tmp_path) -> None:
 
 
 def _manifests(hashes: dict[str, str]) -> list[Manifest]:
-    first = Manifest("", "m", None, None, "f", "", "1" * 64, 1, 3, 4, "float32", 1, None, False)
+    first = Manifest("", "m", None, None, "f", "", "2" * 64, "1" * 64, 1, 3, 4, "float32", 1, None, False)
     return [replace(first, checkpoint=key, weights_sha256=value) for key, value in hashes.items()]
 
 
@@ -249,26 +290,49 @@ def test_duplicates_are_dropped_by_policy(policy, dropped) -> None:
     given = _manifests({"one": "a", "two": "a", "four": "b", "three": "a", "six": "c", "five": "c"})
     # A set that is larger than what is found, and one that is not found, do no harm.
     known = [["three", "two", "one"], ["five", "six", "four"], ["four", "one"]]
-    found = apply_duplicates_policy(given, policy, known)
+    found = apply_duplicates_policy(given, _duplicates(policy, known))
     assert [m.checkpoint for m in found] == [m.checkpoint for m in given]
     assert {m.checkpoint for m in found if m.dropped} == set(dropped)
 
 
 def test_duplicates_fail_with_both_names() -> None:
     with pytest.raises(BadInputError, match="checkpoints: one and two hold the same weights"):
-        apply_duplicates_policy(_manifests({"one": "a", "four": "b", "two": "a"}), "fail")
+        apply_duplicates_policy(_manifests({"one": "a", "four": "b", "two": "a"}), _duplicates("fail"))
     unequal = _manifests({"one": "a", "two": "b"})
     known = [["one", "two"]]
     with pytest.raises(BadInputError, match="checkpoints: one and two hold"):
-        apply_duplicates_policy(_manifests({"one": "a", "two": "a"}), "fail", known)
+        apply_duplicates_policy(_manifests({"one": "a", "two": "a"}), _duplicates("fail", known))
     with pytest.raises(BadInputError, match=r"checkpoints: one and two and three hold .* duplicates\.known"):
-        apply_duplicates_policy(_manifests({"one": "a", "two": "a", "three": "a"}), "drop_both", known)
-    assert apply_duplicates_policy(unequal, "fail") == unequal
+        apply_duplicates_policy(_manifests({"one": "a", "two": "a", "three": "a"}), _duplicates("drop_both", known))
+    assert apply_duplicates_policy(unequal, _duplicates("fail")) == unequal
+
+
+def test_an_upload_that_mixed_two_steps_is_found_by_the_share_of_equal_tensors() -> None:
+    first, second, third = _manifests({"one": "a", "mixed": "b", "last": "c"})
+    given = [
+        replace(first, tensors={"a": "1", "b": "2", "c": "3", "d": "4"}),
+        replace(second, step=2, tensors={"a": "5", "b": "7", "c": "8", "d": "9"}),
+        replace(third, step=3, tensors={"a": "5", "b": "6", "c": "8", "d": "10"}),
+    ]
+    assert equal_to_previous(given) == {"one": None, "mixed": 0.0, "last": 0.5}
+    with pytest.raises(BadInputError, match=r"checkpoints: mixed and last hold the same weights in part \(50% of the"):
+        apply_duplicates_policy(given, _duplicates("fail"))
+    kept = apply_duplicates_policy(given, _duplicates("keep_first", [["mixed", "last"]]))
+    assert [one.dropped for one in kept] == [False, False, True]
+    tolerated = _duplicates("fail").model_copy(update={"tolerated_share": 0.5})
+    assert apply_duplicates_policy(given, tolerated) == given
+    other = [replace(one, model=one.checkpoint) for one in given]
+    assert apply_duplicates_policy(other, _duplicates("fail")) == other
+    assert equal_to_previous(other) == {"one": None, "mixed": None, "last": None}
 
 
 def _study(*keys: str, policy: str = "fail", known: Sequence[Sequence[str]] = ()) -> Study:
     checkpoints = {key: sections.checkpoint(model="m", weights="x", step=5) for key in keys}
-    return sections.study_of(checkpoints, duplicates={"policy": policy, "known": known})
+    return sections.study_of(checkpoints, duplicates=_duplicates(policy, known).model_dump())
+
+
+def _duplicates(policy: str, known: Sequence[Sequence[str]] = ()) -> Duplicates:
+    return Duplicates.model_validate({"policy": policy, "known": list(known), "tolerated_share": 0.1})
 
 
 def test_verifying_writes_every_manifest_and_removes_none(tmp_path, monkeypatch) -> None:
@@ -287,8 +351,11 @@ def test_verifying_writes_every_manifest_and_removes_none(tmp_path, monkeypatch)
     assert sorted(manifest.FOLDER.iterdir()) == resolved
     rows = json.loads(Path("metrics/checkpoints.json").read_text())
     assert [(row["checkpoint"], row["dropped"]) for row in rows] == list(verified.items())
-    columns = "checkpoint model repository commit step tokens_seen weights_sha256 parameters layers width dtype dropped"
-    assert list(rows[0]) == columns.split()
+    hashes = "weights_sha256 config_sha256 tokenizer_sha256"
+    columns = (
+        f"checkpoint model repository commit step tokens_seen {hashes} parameters layers width dtype zeros dropped"
+    )
+    assert list(rows[0]) == [*columns.split(), "equal_to_previous"]
 
 
 def test_a_dropped_checkpoint_has_no_embeddings(tmp_path, monkeypatch) -> None:

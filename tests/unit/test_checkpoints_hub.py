@@ -23,11 +23,12 @@ from tiny_bloom import tiny_bloom
 from polyprobe.artefacts import manifest
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import converting, weights_summary
-from polyprobe.checkpoints.layout import settings_files, weights_files
+from polyprobe.checkpoints.layout import weights_entry
 from polyprobe.running.errors import BadInputError
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TOKENIZER = {"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}
 
 
 @dataclass
@@ -45,7 +46,11 @@ class HubStudy:
         usual = {"model": "m", "weights": "studies/hub", "step": 5}
         values["models"] = {"m": {"repository": "a/b", "tokenizer": own, "tokens_per_step": 1024}}
         values["checkpoints"] = {key: sections.checkpoint(**(usual | entry)) for key, entry in checkpoints.items()}
-        values["duplicates"] = {"policy": "drop_both" if known else "fail", "known": [known] if known else []}
+        values["duplicates"] = {
+            "policy": "drop_both" if known else "fail",
+            "known": [known] if known else [],
+            "tolerated_share": 0.1,
+        }
         (self.path / "params.yaml").write_text(json.dumps(values))
 
     def run(self, stage: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -99,7 +104,7 @@ def _write(folder: Path, tensors: dict[str, torch.Tensor], form: str = "whole", 
     (folder / "config.json").write_text(json.dumps({"model_type": "bloom", "n_layer": 1, "hidden_size": 8}))
     (folder / "README.md").write_text("not wanted")
     if tokenizer:
-        (folder / "tokenizer.json").write_text('{"model": {"a": 1}}')
+        (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
     names = sorted(tensors)
     if form == "whole":
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, folder / "model.safetensors")
@@ -215,7 +220,7 @@ def test_a_tokenizer_from_another_repository(study, tmp_path) -> None:
     found = study.resolve("one")
     assert (found.tokenizer_repository, found.tokenizer_commit) == ("a/c", commit)
     assert study.locked()["hub:a/c@main"] == commit
-    assert sorted(study.models.downloads()) == ["config.json", "tokenizer.json"]
+    assert sorted(study.models.downloads()) == ["tokenizer.json"]
 
 
 def test_pickled_weights_are_converted_once_and_again_where_that_was_removed(study, tmp_path) -> None:
@@ -291,13 +296,39 @@ def test_a_study_insists_on_the_commit_that_it_names(study, tmp_path) -> None:
 
 def test_only_the_best_format_is_fetched() -> None:
     names = ["model.fp16.safetensors", "flax_model.msgpack", "pytorch_model.bin", "config.json", "vocab.json"]
-    assert weights_files(names) == ["pytorch_model.bin"]
-    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    assert weights_entry(names, "a/b") == "pytorch_model.bin"
     index = "model.safetensors.index.json"
-    assert weights_files([*names, "model.safetensors"]) == ["model.safetensors"]
-    assert weights_files([*names, *shards, index]) == [index, *shards]
-    assert weights_files(["README.md"]) == []
-    assert settings_files(names) == ["config.json", "vocab.json"]
+    assert weights_entry([*names, index], "a/b") == index
+    assert weights_entry([*names, "model.safetensors", index], "a/b") == "model.safetensors"
+    with pytest.raises(BadInputError, match=r"a/b: no weights, expected model.safetensors or"):
+        weights_entry(["README.md"], "a/b")
+    with pytest.raises(BadInputError, match=r"a/b: adapter_config.json: an adapter, which transformers would apply"):
+        weights_entry([*names, "adapter_config.json"], "a/b")
+
+
+@pytest.mark.parametrize(
+    "shards",
+    [
+        ["pytorch_model_00001-of-00002.bin", "pytorch_model_00002-of-00002.bin"],  # BLOOM's
+        ["model.safetensors-00001-of-00002.safetensors", "model.safetensors-00002-of-00002.safetensors"],
+        ["first.safetensors", "second.safetensors"],
+    ],
+)
+def test_shards_have_the_names_that_the_index_gives_them(study, tmp_path, shards) -> None:
+    pickled = shards[0].endswith(".bin")
+    usual = _write(tmp_path / "usual", _tensors(0), "pickled-sharded" if pickled else "sharded")
+    entry = "pytorch_model.bin.index.json" if pickled else "model.safetensors.index.json"
+    index = json.loads((usual / entry).read_text())
+    names = dict(zip(sorted(set(index["weight_map"].values())), shards, strict=True))
+    for name, shard in names.items():
+        (usual / name).rename(usual / shard)
+    index["weight_map"] = {tensor: names[name] for tensor, name in index["weight_map"].items()}
+    (usual / entry).write_text(json.dumps(index))
+    study.models.add("a/b", "main", usual)
+    study.write({"one": {"revision": "main"}})
+    found = study.resolve("one")
+    assert found.weights_sha256 == weights_summary(_write(tmp_path / "whole", _tensors(0))).sha256
+    assert not set(shards) - set(study.models.downloads())
 
 
 def test_converting_writes_shards_as_they_come_and_nothing_but_weights_is_loaded(tmp_path, monkeypatch) -> None:

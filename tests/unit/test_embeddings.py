@@ -293,7 +293,9 @@ def test_selection_depends_on_seed_and_language_and_needs_few_sentences() -> Non
 
 
 def _manifest() -> Manifest:
-    return Manifest("step-1", "m", None, None, "f", "0" * 64, "1" * 64, 1, 3, WIDTH, "float32", 1, None, False)
+    return Manifest(
+        "step-1", "m", None, None, "f", "0" * 64, "2" * 64, "1" * 64, 1, 3, WIDTH, "float32", 1, None, False
+    )
 
 
 def _selected(words: pd.DataFrame, rows: np.ndarray, model: Any, **settings: Any) -> Any:

@@ -105,13 +105,13 @@ def test_checkpoints_that_are_dropped(tables: Tables) -> None:
     both = [
         replace(entry, weights_sha256=same, dropped=True) if entry.step in (30, 180) else entry for entry in MANIFESTS
     ]
-    study = synthetic_study.params(duplicates={"policy": "drop_both", "known": []})
+    study = synthetic_study.params(duplicates={"policy": "drop_both", "known": [], "tolerated_share": 0.1})
     assert lacking(tables, study, both) == [
         "step-30 and step-180 hold the same weights: step-30 and step-180 are dropped as duplicates "
         "(duplicates.policy: drop_both)."
     ]
     first_kept = [replace(entry, dropped=entry.step == 180) for entry in both]
-    study = synthetic_study.params(duplicates={"policy": "keep_first", "known": []})
+    study = synthetic_study.params(duplicates={"policy": "keep_first", "known": [], "tolerated_share": 0.1})
     assert lacking(tables, study, first_kept) == [
         "step-30 and step-180 hold the same weights: step-180 is dropped as a duplicate "
         "(duplicates.policy: keep_first)."

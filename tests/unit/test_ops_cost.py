@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from polyprobe.ops import cost
 from polyprobe.ops.cost import Cost, Shape, costs, left_out_checkpoints, main, shape_of, split_words, stage_costs
 from polyprobe.running.errors import BadInputError
-from polyprobe.study import HUB, Checkpoint, Duplicates, Study, load_study
+from polyprobe.study import HUB, Checkpoint, Study, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -119,11 +119,12 @@ def test_known_duplicates_cost_their_download_alone() -> None:
     found = stage_costs(paper)
     for key, stages in (("1b7-10k", {"resolve"}), ("1b7-100k", {"resolve", "extract", "probe", "finetune_xnli"})):
         assert {name for name in stages | {"extract"} if f"{name}@{key}" in found} == stages
-    first = Duplicates(policy="keep_first", known=paper.duplicates.known)
+    first = paper.duplicates.model_copy(update={"policy": "keep_first"})
     assert left_out_checkpoints(paper.model_copy(update={"duplicates": first})) == {
         "560m-500k", "1b7-10k", "1b7-300k",
     }  # fmt: skip
-    everything = paper.model_copy(update={"duplicates": Duplicates(policy="fail", known=[])})
+    none = paper.duplicates.model_copy(update={"policy": "fail", "known": []})
+    everything = paper.model_copy(update={"duplicates": none})
     assert left_out_checkpoints(everything) == set()
     assert costs(everything)["resolve"] == costs(paper)["resolve"]
     assert costs(everything)["probe"].core_hours > costs(paper)["probe"].core_hours

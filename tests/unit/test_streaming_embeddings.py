@@ -128,7 +128,9 @@ def _table(sentences: int, length: int = 8) -> pd.DataFrame:
 
 def _embedded(words: pd.DataFrame, rows: np.ndarray, **settings: Any) -> tuple[list[Any], Subwords]:
     parts: list[Any] = []
-    manifest = Manifest("step-1", "m", None, None, "f", "0" * 64, "1" * 64, 1, 3, WIDTH, "float32", 1, None, False)
+    manifest = Manifest(
+        "step-1", "m", None, None, "f", "0" * 64, "2" * 64, "1" * 64, 1, 3, WIDTH, "float32", 1, None, False
+    )
     cut = embed_selected_words(
         small_model("bloom"), small_tokenizer("bloom"), words, rows, [2, 3], manifest=manifest, language="qaa",
         tokenisation="natural", batch_tokens=200, append=settings.pop("append", parts.append), **settings,

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -310,6 +311,21 @@ def test_a_dropped_checkpoint_has_an_empty_table(planted: Planted, tmp_path: Pat
     assert len(scores.read(output / scores.NAME)) == 0
     assert len(confusion.read(output / confusion.NAME)) == 0
     assert set(contents(output)) == {"scores.parquet", "confusion.parquet"}
+
+
+def test_a_tokenizer_with_more_subwords_than_the_model_is_one_line(planted: Planted, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    weights = shutil.copytree(str(planted.manifest.folder), tmp_path / "weights")
+    model = AutoModelForCausalLM.from_pretrained(weights)
+    model.resize_token_embeddings(270)
+    model.save_pretrained(weights)
+    smaller = Planted(dataclasses.replace(planted.manifest, folder=str(weights)), planted.data)
+    with pytest.raises(
+        BadInputError, match=r"weights: the tokenizer gives sub-word \d+, .* embeddings for 0 to 269 only; expected the"
+    ) as error:
+        smaller.fine_tune("pos", tmp_path / "out")
+    assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_leaves_the_old_output(planted: Planted, tmp_path: Path) -> None:

@@ -28,6 +28,6 @@ def tiny_bloom(
     model.save_pretrained(folder)
     return Manifest(
         checkpoint="tiny", model="tiny", repository=None, commit=None, folder=str(folder), weights_sha256="0" * 64,
-        tokenizer_sha256="1" * 64, parameters=model.num_parameters(), layers=blocks + 1, width=width,
-        dtype="float32", step=0, tokens_seen=0, converged=False,
+        config_sha256="2" * 64, tokenizer_sha256="1" * 64, parameters=model.num_parameters(), layers=blocks + 1,
+        width=width, dtype="float32", step=0, tokens_seen=0, converged=False,
     )  # fmt: skip
