@@ -78,7 +78,8 @@ def test_models_are_known_by_repository_or_folder(pocket: Study, tmp_path: Path)
     assert of(repository="bigscience/bloom-1b7-intermediate", revision="global_step1000", **hub).width == 2048
     with pytest.raises(BadInputError, match=r"cost\.yaml: models: no shape of a/b, expected a line for it"):
         of(repository="a/b", revision="main", **hub)
-    (tmp_path / "config.json").write_text('{"num_hidden_layers": 6, "hidden_size": 64}', encoding="utf-8")
+    settings = '{"model_type": "llama", "num_hidden_layers": 6, "hidden_size": 64}'
+    (tmp_path / "config.json").write_text(settings, encoding="utf-8")
     assert of(weights=tmp_path) == Shape(6, 64, 0)
 
 
