@@ -229,7 +229,7 @@ def test_one_sentence_that_does_not_fit_has_no_half(monkeypatch: pytest.MonkeyPa
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     _limited(monkeypatch, RuntimeError("shapes do not match")).append(0)
-    with pytest.raises(RuntimeError, match="shapes do not match"):
+    with pytest.raises(BadInputError, match="shapes do not match"):
         word_embeddings(small_model("bloom"), small_tokenizer("bloom"), SENTENCES, [3])
 
 

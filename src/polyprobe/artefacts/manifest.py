@@ -47,9 +47,9 @@ class Manifest:
     tokenizer_repository: str | None = None
     """The hub's repository of the tokenizer, where it is not with the weights."""
     tokenizer_commit: str | None = None
-    zeros: Sequence[str] = ()
+    zeros: Sequence[str] = field(default=(), hash=False)
     """Matrices of nothing but zeros, which are so by design."""
-    tensors: Mapping[str, str] = field(default_factory=dict)
+    tensors: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The hash of each tensor's numbers, but for those that are all one number; empty once all are compared."""
 
 
