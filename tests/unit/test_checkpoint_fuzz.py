@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForPreTraini
 
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import load_model, load_tokenizer, locate, resolve, word_embeddings
+from polyprobe.checkpoints.loading import refuse_unknown_subwords
 from polyprobe.running.errors import BadInputError
 from polyprobe.transfer import TASKS
 from polyprobe.transfer import model as transfer
@@ -383,7 +384,7 @@ def fine_tune(draw: Draw, folder: Path, _: Manifest) -> None:
     padding = tokenizer.pad_token_id
     model = transfer.load_with_head(place, task, lora, padding, seed=0, device="cpu")
     examples = task.encode(PAIRS, tokenizer, SETTINGS, "en")
-    transfer.refuse_unknown_subwords(model, examples, place.tokenizer)
+    refuse_unknown_subwords(model, max(max(example.input_ids, default=0) for example in examples))
     predicted = predict(
         model, task, examples, pad_token_id=padding, batch_tokens=64, dtype=torch.float32, description="xnli"
     )

@@ -371,7 +371,7 @@ def test_a_dropped_checkpoint_has_no_embeddings(tmp_path, monkeypatch) -> None:
     assert subwords.read(subwords.path("one")) == []
 
 
-def test_resolving_and_verifying_load_neither_torch_nor_transformers_nor_pandas(tmp_path) -> None:
+def test_importing_resolve_and_verify_loads_neither_torch_nor_transformers_nor_pandas(tmp_path) -> None:
     script = (
         "import sys, polyprobe.stages.resolve, polyprobe.stages.verify_checkpoints\n"
         "heavy = {'torch', 'transformers', 'pandas', 'scipy'} & set(sys.modules)\n"

@@ -188,7 +188,9 @@ def test_the_tokenizer_is_that_of_the_file_whatever_class_is_named(folder, name,
 def test_a_sub_word_that_the_model_has_no_embedding_for_is_one_line(folder) -> None:
     known = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
     (folder / "added_tokens.json").write_text(json.dumps({"cats": len(known)}))
-    with pytest.raises(BadInputError, match=rf"the tokenizer has a sub-word {len(known)}, the model's embedding"):
+    with pytest.raises(
+        BadInputError, match=rf"the tokenizer gives sub-word {len(known)}, but the model has embeddings"
+    ):
         _states(folder)
 
 

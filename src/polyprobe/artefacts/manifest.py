@@ -1,6 +1,7 @@
-"""`data/checkpoints/<ckpt>.json`: what a checkpoint is, by the hash of its weights.
+"""`data/checkpoints/<ckpt>.json`: what a checkpoint is, by the hashes of its weights, settings and tokenizer.
 
-`data/verified/<ckpt>.json` is the same file once `verify_checkpoints` has compared all of them.
+`data/verified/<ckpt>.json` is the same without the hashes of single tensors, once `verify_checkpoints` has compared all
+of them.
 """
 
 import json

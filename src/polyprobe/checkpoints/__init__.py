@@ -1,13 +1,13 @@
 """Checkpoints: what they are (resolve, hash, compare) and the hidden states of their words.
 
-What needs pandas, torch or transformers is imported when it is first asked for, so that resolving and comparing start
-fast.
+What needs pandas, torch or transformers is imported when it is first asked for, so that comparing is fast and bad
+parameters are told at once.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from polyprobe.checkpoints.duplicates import apply_duplicates_policy, duplicates, equal_to_previous
+from polyprobe.checkpoints.duplicates import apply_duplicates_policy, described_duplicates, equal_to_previous
 from polyprobe.checkpoints.hashing import weights_summary
 from polyprobe.checkpoints.location import HubCommit, Location, locate, location_of
 from polyprobe.checkpoints.resolving import resolve
@@ -25,7 +25,7 @@ __all__ = [
     "Location",
     "Sentence",
     "apply_duplicates_policy",
-    "duplicates",
+    "described_duplicates",
     "embed_selected_words",
     "embed_words",
     "equal_to_previous",

@@ -64,7 +64,8 @@ def load_config(folder: Path, **settings: Any) -> Any:
                 del section[name]
             if not _is_row(section.get("pad_token_id"), section.get("vocab_size")):
                 section["pad_token_id"] = None
-    with library_errors(cannot_load(folder)):
+    refused = cannot_load(folder, values.get("model_type"))
+    with library_errors(refused):
         from transformers import CONFIG_MAPPING, MODEL_MAPPING, PreTrainedConfig
 
         # Infinity is no JSON, and transformers writes it as an object.
@@ -75,7 +76,7 @@ def load_config(folder: Path, **settings: Any) -> Any:
     if config.is_encoder_decoder or type(config).is_encoder_decoder:
         raise BadInputError(f"{file}: an encoder with a decoder, expected a causal model or an encoder")
     if not known:
-        raise BadInputError(cannot_load(folder))
+        raise BadInputError(refused)
     if not isinstance(config.get_text_config(), PreTrainedConfig):
         raise BadInputError(f"{file}: text_config: expected the settings of a model that has more than the text model")
     if (text := config.get_text_config().model_type) in _REFUSED:
@@ -106,9 +107,8 @@ def layers_and_width(config: Any, folder: Path) -> tuple[int, int]:
     return blocks + 1, width
 
 
-def cannot_load(folder: Path) -> str:
-    """What to say of a folder whose model transformers refuses."""
-    kind = read_json(folder / CONFIG, "transformers' config.json").get("model_type")
+def cannot_load(folder: Path, kind: Any) -> str:
+    """What to say of a folder whose model, of this `model_type`, transformers refuses."""
     return (
         f"{folder / CONFIG}: model_type {kind!r}: transformers {version('transformers')} cannot load it; expected a "
         "causal model or an encoder that this version knows without code from the hub"

@@ -30,7 +30,7 @@ def apply_duplicates_policy(manifests: Sequence[Manifest], settings: Duplicates)
     return [replace(manifest, dropped=manifest.checkpoint in out) for manifest in manifests]
 
 
-def duplicates(manifests: Sequence[Manifest], settings: Duplicates) -> list[str]:
+def described_duplicates(manifests: Sequence[Manifest], settings: Duplicates) -> list[str]:
     """Each set of checkpoints that count as duplicates, in words."""
     return [_described(group) for group in _groups(manifests, settings)]
 

@@ -56,9 +56,9 @@ def weights_files(folder: Path) -> list[str]:
         BadInputError: there is no such folder, or as for `weights_entry`; the index is malformed, or lacks a shard.
     """
     entry = entry_of(folder)
-    if entry not in _INDEXES:
+    if not is_index(entry):
         return [entry]
-    files = sorted(set(places(folder).values()))
+    files = sorted(set(index(folder / entry).values()))
     for file in files:
         if not (folder / file).is_file():
             raise BadInputError(f"{folder}: no {file}, which {entry} names")
@@ -92,7 +92,7 @@ def places(folder: Path) -> dict[str, str]:
         BadInputError: as for `entry_of`, or the index is malformed.
     """
     entry = entry_of(folder)
-    return index(folder / entry) if entry in _INDEXES else {}
+    return index(folder / entry) if is_index(entry) else {}
 
 
 def is_index(entry: str) -> bool:

@@ -1,6 +1,7 @@
 """Models of checkpoints, of any causal or encoder architecture that transformers knows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from polyprobe.checkpoints.boundary import library_errors, memory_errors
 from polyprobe.checkpoints.config import cannot_load, load_config
 from polyprobe.checkpoints.layout import alone, weights_and_index
 from polyprobe.checkpoints.location import Location
+from polyprobe.checkpoints.quiet import quiet_transformers
 from polyprobe.running.errors import BadInputError
 
 
@@ -25,39 +27,64 @@ def load_model(location: Location, dtype: str = "float32", device: str = "cpu") 
         BadInputError: transformers cannot load it, the weights lack some of its tensors, or memory does not suffice.
     """
     from transformers import AutoModel, GenerationConfig
-    from transformers.utils import logging
 
     folder, config = location.weights, load_config(location.weights)
-    logging.disable_progress_bar()
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # that the head's weights are not used is what is wanted here
-    try:
-        too_large = f"{folder}: the memory of {device} does not suffice to load it"
-        with (
-            alone(folder, weights_and_index(folder)) as weights,
-            memory_errors(too_large),
-            library_errors(cannot_load(folder)),
-        ):
-            model, found = AutoModel.from_pretrained(
-                weights,
-                config=config,
-                dtype=getattr(torch, dtype),
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-                # Left out, it would have the terminal asked.
-                trust_remote_code=False,
-                # Left out, it would be looked for in files.
-                generation_config=GenerationConfig(),
-            )
-            if config.get_text_config() is not config:
-                model = model.get_decoder()
-            model = model.eval().to(device)
-    finally:
-        logging.set_verbosity(verbosity)
+    with loadable(folder, device, cannot_load(folder, config.model_type)) as weights:
+        model, found = AutoModel.from_pretrained(
+            weights,
+            config=config,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            # Left out, it would have the terminal asked.
+            trust_remote_code=False,
+            # Left out, it would be looked for in files.
+            generation_config=GenerationConfig(),
+        )
+        if config.get_text_config() is not config:
+            model = model.get_decoder()
+        model = model.eval().to(device)
+    model.name_or_path = str(folder)
     # An encoder's pooler comes after all hidden states, and a model saved with a head has none.
     refuse_missing(folder, [name for name in found["missing_keys"] if not name.startswith("pooler.")])
     return model
+
+
+@contextmanager
+def loadable(folder: Path, device: str, refused: str) -> Iterator[Path]:
+    """A folder's weights and nothing else, for transformers to load quietly; what goes wrong is one line.
+
+    Args:
+        folder: the checkpoint's.
+        device: where they go.
+        refused: what to say where transformers does not take them.
+
+    Raises:
+        BadInputError: it does not, or memory does not suffice.
+    """
+    with (
+        alone(folder, weights_and_index(folder)) as weights,
+        quiet_transformers(),
+        memory_errors(f"{folder}: the memory of {device} does not suffice to load it"),
+        library_errors(refused),
+    ):
+        yield weights
+
+
+def refuse_unknown_subwords(model: Any, greatest: int) -> None:
+    """Raises BadInputError if the tokenizer gives a sub-word that the model has no embedding for.
+
+    Args:
+        model: any of transformers.
+        greatest: the tokenizer's greatest sub-word in the texts at hand.
+    """
+    rows = len(model.get_input_embeddings().weight)
+    if greatest >= rows:
+        raise BadInputError(
+            f"{model.name_or_path or type(model).__name__}: the tokenizer gives sub-word {greatest}, but the model has "
+            f"embeddings for 0 to {rows - 1} only; expected the tokenizer that the model was trained with"
+        )
 
 
 def refuse_missing(folder: Path, missing: Collection[str]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from polyprobe.checkpoints.activations import fast_activations
 from polyprobe.checkpoints.boundary import library_errors
 from polyprobe.checkpoints.layer_states import LayerStates
+from polyprobe.checkpoints.loading import refuse_unknown_subwords
 from polyprobe.checkpoints.tokenising import NO_LIMIT
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.memory import out_of_memory
@@ -88,7 +89,7 @@ def pooled_states(
         BadInputError: a batch does not fit into memory, nor does half of it; the model has no embedding for a sub-word,
             or a layer of another width.
     """
-    _check_ids(model, sentences, special_tokens)
+    refuse_unknown_subwords(model, _greatest(sentences, special_tokens))
     before, behind = (np.array(ids, dtype=np.int64) for ids in special_tokens)
     room = (max_length or NO_LIMIT) - len(before) - len(behind)
     if room < 1:
@@ -160,15 +161,9 @@ def count_split(
     return sum(len(sentence.ids) > room for sentence in sentences)
 
 
-def _check_ids(model: Any, sentences: Sequence[Groups], special_tokens: tuple[list[int], list[int]]) -> None:
-    rows = model.get_input_embeddings().weight.shape[0]
+def _greatest(sentences: Sequence[Groups], special_tokens: tuple[list[int], list[int]]) -> int:
     every = [*(sentence.ids for sentence in sentences), *map(np.array, special_tokens)]
-    highest = max((int(ids.max()) for ids in every if len(ids)), default=0)
-    if highest >= rows:
-        raise BadInputError(
-            f"the tokenizer has a sub-word {highest}, the model's embedding {rows} rows; expected the tokenizer that "
-            "the model was trained with"
-        )
+    return max((int(ids.max()) for ids in every if len(ids)), default=0)
 
 
 def _windows(number: int, sentence: Groups, room: int) -> Iterator[_Window]:

@@ -54,16 +54,17 @@ def stored_tensors(folder: Path) -> list[StoredTensor]:
     Raises:
         BadInputError: the folder has no such weights, they are damaged, or their index is that of other shards.
     """
-    found: dict[str, StoredTensor] = {}
+    found: list[StoredTensor] = []
     files: dict[str, str] = {}
     for file in weights_files(folder):
         for tensor in _tensors_of(folder / file):
             check_new(folder, tensor.name, file, files)
-            found[tensor.name], files[tensor.name] = tensor, file
+            files[tensor.name] = file
+            found.append(tensor)
     check_places(folder, files)
     if not found:
         raise BadInputError(f"{folder}: its weights hold no tensors")
-    return [found[name] for name in sorted(found)]
+    return sorted(found, key=lambda tensor: tensor.name)
 
 
 def _tensors_of(file: Path) -> Iterator[StoredTensor]:

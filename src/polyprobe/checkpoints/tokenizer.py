@@ -8,6 +8,7 @@ from typing import Any, Final
 from polyprobe.checkpoints.boundary import library_errors
 from polyprobe.checkpoints.layout import TOKENIZER, TOKENIZER_FILES, alone, read_json
 from polyprobe.checkpoints.location import Location
+from polyprobe.checkpoints.quiet import quiet_transformers
 from polyprobe.running.errors import BadInputError
 
 _OF_THE_LAST_CALL: Final = ("truncation", "padding")
@@ -27,19 +28,13 @@ def load_tokenizer(location: Location) -> Any:
         if name == TOKENIZER or (folder / name).exists():
             read_json(folder / name, "a fast tokenizer, here or in the repository that `tokenizer` names")
     problem = f"{folder / TOKENIZER}: the tokenizers library cannot load it; expected a tokenizer as it saves one"
-    with alone(folder, TOKENIZER_FILES) as files, library_errors(problem):
+    with alone(folder, TOKENIZER_FILES) as files, quiet_transformers(), library_errors(problem):
         from transformers import PreTrainedTokenizerFast
-        from transformers.utils import logging
 
-        verbosity = logging.get_verbosity()
-        logging.set_verbosity_error()  # that the class is another one than was saved is what is wanted here
-        try:
-            tokenizer = PreTrainedTokenizerFast.from_pretrained(files, local_files_only=True, padding_side="right")
-            tokenizer.name_or_path = str(folder)
-            tokenizer("a")
-            _check_special(tokenizer, folder)
-        finally:
-            logging.set_verbosity(verbosity)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(files, local_files_only=True, padding_side="right")
+        tokenizer.name_or_path = str(folder)
+        tokenizer("a")
+        _check_special(tokenizer, folder)
     return tokenizer
 
 

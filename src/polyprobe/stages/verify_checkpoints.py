@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from polyprobe.artefacts import manifest
-from polyprobe.checkpoints import apply_duplicates_policy, duplicates, equal_to_previous
+from polyprobe.checkpoints import apply_duplicates_policy, described_duplicates, equal_to_previous
 from polyprobe.running.files import new_folder, write_json
 from polyprobe.stage import run_stage
 from polyprobe.study import Study
@@ -21,7 +21,7 @@ def verify_checkpoints(study: Study) -> None:
     """Writes `data/verified/` and `metrics/checkpoints.json`."""
     resolved = [manifest.read(manifest.path(key, manifest.FOLDER)) for key in study.checkpoints]
     verified = apply_duplicates_policy(resolved, study.duplicates)
-    for line in duplicates(resolved, study.duplicates):
+    for line in described_duplicates(resolved, study.duplicates):
         print(f"{line}; duplicates.policy: {study.duplicates.policy}")
     with new_folder(manifest.VERIFIED) as folder:
         for checkpoint in verified:

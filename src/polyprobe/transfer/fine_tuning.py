@@ -190,6 +190,7 @@ class _Run:
         """A model with a trained adapter, and what it predicts."""
         import torch
 
+        from polyprobe.checkpoints.loading import refuse_unknown_subwords
         from polyprobe.transfer import model as models
         from polyprobe.transfer.training import train
 
@@ -197,7 +198,7 @@ class _Run:
             self.location, self.task, self.lora, self.pad_token_id, seed=seed, device=self.device
         )
         examples = chain(self.train, self.dev, *self.tests.values())
-        models.refuse_unknown_subwords(model, examples, self.location.tokenizer)
+        refuse_unknown_subwords(model, max(max(example.input_ids, default=0) for example in examples))
         model = models.with_new_adapter(model, self.task, self.lora, seed=seed)
         untrained = self._test(model, "untrained")
         best_step = train(

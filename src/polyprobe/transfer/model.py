@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +11,11 @@ import transformers
 
 from polyprobe import checkpoints
 from polyprobe.checkpoints import loading
-from polyprobe.checkpoints.boundary import library_errors, memory_errors
 from polyprobe.checkpoints.config import cannot_load, load_config
-from polyprobe.checkpoints.layout import CONFIG, alone, weights_and_index
+from polyprobe.checkpoints.layout import CONFIG
 from polyprobe.checkpoints.location import Location
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import PARAMS, Lora
-from polyprobe.transfer._quiet import quiet_transformers
-from polyprobe.transfer.examples import Encoded
 from polyprobe.transfer.tasks import TransferTask
 
 _PADDING: Final = ("pad_token", "eos_token", "unk_token")
@@ -82,14 +78,8 @@ def load_with_head(
     )
     config.get_text_config().pad_token_id = pad_token_id
     torch.manual_seed(seed)
-    refused = f"{cannot_load(folder)}; for this task, one that has a model for {task.HEAD}"
-    too_large = f"{folder}: the memory of {device} does not suffice to load it"
-    with (
-        alone(folder, weights_and_index(folder)) as weights,
-        quiet_transformers(),
-        memory_errors(too_large),
-        library_errors(refused),
-    ):
+    refused = f"{cannot_load(folder, config.model_type)}; for this task, one that has a model for {task.HEAD}"
+    with loading.loadable(folder, device, refused) as weights:
         model, found = getattr(transformers, task.HEAD).from_pretrained(
             weights,
             config=config,
@@ -110,23 +100,6 @@ def load_with_head(
     _same_arithmetic_in_training_and_evaluation(model)
     _fuse_gelu(model)
     return model
-
-
-def refuse_unknown_subwords(model: Any, examples: Iterable[Encoded], tokenizer: Path) -> None:
-    """Raises BadInputError if the examples have sub-words that the model has no embedding for.
-
-    Args:
-        model: as `load_with_head` gives it.
-        examples: at least one.
-        tokenizer: the folder of the tokenizer that encoded them.
-    """
-    rows = len(model.get_input_embeddings().weight)
-    greatest = max(max(example.input_ids, default=0) for example in examples)
-    if greatest >= rows:
-        raise BadInputError(
-            f"{tokenizer}: the tokenizer gives sub-word {greatest}, but the model has embeddings for 0 to {rows - 1} "
-            "only; expected the tokenizer that the model was trained with"
-        )
 
 
 def with_new_adapter(model: Any, task: TransferTask, lora: Lora, *, seed: int) -> Any:

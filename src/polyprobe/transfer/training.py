@@ -12,9 +12,9 @@ import torch
 import transformers
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from polyprobe.checkpoints.quiet import quiet_transformers
 from polyprobe.running.seeds import derive_seed
 from polyprobe.study import Task
-from polyprobe.transfer._quiet import quiet_transformers
 from polyprobe.transfer.curves import Curves
 from polyprobe.transfer.evaluation import has_segments, pad
 from polyprobe.transfer.examples import Encoded

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """transformers without progress bars of loading, and without warnings: that the head is new, which it always is;
-    that saves are sorted by their numbers."""
+    """transformers without progress bars of loading, and without warnings of what is wanted: that the head is new, or
+    its weights are not used; that the tokenizer's class is not the one saved; that saves are sorted by their numbers.
+    """
     from transformers.utils import logging
 
     verbosity = logging.get_verbosity()
