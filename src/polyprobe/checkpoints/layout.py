@@ -1,13 +1,13 @@
 """The files of a checkpoint in transformers' layout: which of them are read, and that nothing else is."""
 
 import json
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, Final
 
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.scratch import temporary_folder
 
 CONFIG: Final = "config.json"
 TOKENIZER: Final = "tokenizer.json"
@@ -145,12 +145,15 @@ def is_pickled(folder: Path) -> bool:
 
 @contextmanager
 def alone(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """A folder with some of a folder's files (those that are there), for a library that looks for more by itself."""
-    with temporary_folder("read") as view:
+    """A folder with some of a folder's files (those that are there), for a library that looks for more by itself.
+
+    It holds links only and lies where the system keeps what may go: a killed process leaves nothing in the project.
+    """
+    with tempfile.TemporaryDirectory(prefix="polyprobe-") as view:
         for name in names:
             if (folder / name).is_file():
-                (view / name).symlink_to((folder / name).resolve())
-        yield view
+                Path(view, name).symlink_to((folder / name).resolve())
+        yield Path(view)
 
 
 def check_content(file: Path) -> None:
