@@ -20,7 +20,7 @@ $(INSTALLED): requirements-torch.txt requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m polyprobe.ops.offline_plots
+	$(BIN)/polyprobe offline-plots
 	touch $@
 
 repro: install

@@ -4,6 +4,7 @@ Each command imports what it needs when it is called, so that `polyprobe --help`
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,26 +20,30 @@ app: Final = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_study: Final = typer.Typer(help="Which study is in force: params.yaml is a copy of its file.", no_args_is_help=True)
-_report: Final = typer.Typer(help="The study's report, with where and when it was run.", no_args_is_help=True)
+_study: Final = typer.Typer(help="List, show and choose the study in force.", no_args_is_help=True)
+_report: Final = typer.Typer(help="Show the report, or write it to a file.", no_args_is_help=True)
 app.add_typer(_study, name="study")
 app.add_typer(_report, name="report")
 
 
-def main() -> None:
-    """Run the command line. One readable line and exit code 1 for bad input."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and exit: with 0, with 1 and one readable line for bad input, with 2 for wrong usage.
+
+    Args:
+        arguments: of the command; None for those that the process was given.
+    """
     try:
-        app()
+        app(arguments)
     except BadInputError as error:
         sys.exit(f"error: {error}")
 
 
 @app.callback(invoke_without_command=True, epilog="Example: polyprobe study list")
-def polyprobe(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+def polyprobe(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
-        from importlib.metadata import version as installed
+        from polyprobe import __version__
 
-        print(f"polyprobe {installed('polyprobe')}")
+        print(f"polyprobe {__version__}")
         raise typer.Exit
 
 
@@ -63,7 +68,10 @@ def show_study() -> None:
 
 @_study.command("use", epilog="Example: polyprobe study use local && dvc repro")
 def use_study(name: Annotated[str, typer.Argument(help="A file of studies/, without its ending.")]) -> None:
-    """Put a study in force: params.yaml becomes its file, and outputs that it lacks are taken away."""
+    """Put a study in force.
+
+    params.yaml becomes its file, and outputs that it lacks are taken away; `dvc repro` restores or runs the others.
+    """
     from polyprobe.ops.study import STUDIES, use
     from polyprobe.study import PARAMS
 
@@ -73,10 +81,13 @@ def use_study(name: Annotated[str, typer.Argument(help="A file of studies/, with
 
 @_report.command("open", epilog="Example: polyprobe report open")
 def open_report() -> None:
-    """Write a copy of the report into the scratch folder, and show it in a browser where there is one."""
+    """Show the report in a browser.
+
+    A copy of it is written into the scratch folder, which the browser shows, where there is one.
+    """
     import webbrowser
 
-    from polyprobe.report.copy import COPY, write
+    from polyprobe.ops.report_copy import COPY, write
     from polyprobe.running.scratch import scratch_root
 
     file = scratch_root() / COPY
@@ -88,7 +99,7 @@ def open_report() -> None:
 @_report.command("write", epilog="Example: polyprobe report write to-a-colleague.html")
 def write_report(file: Annotated[Path, typer.Argument(help="The page to write.")]) -> None:
     """Write a copy of the report to a file."""
-    from polyprobe.report.copy import write
+    from polyprobe.ops.report_copy import write
 
     write(file)
     print(file.resolve())
@@ -103,7 +114,10 @@ def cost(
         float | None, typer.Option(help="Floating-point operations that the GPU does per second.", min=1.0)
     ] = None,
 ) -> None:
-    """Say what a study will cost before it is run: words, operations, hours, bytes, per stage."""
+    """Say what a study will cost.
+
+    Per stage, before it is run: words, operations, hours of a GPU and of a core, bytes on disk and on the remote.
+    """
     from polyprobe.ops.cost import say_cost
 
     say_cost(study, rate)
@@ -114,7 +128,11 @@ def scores(
     task: Annotated[str, typer.Argument(help="xnli or pos.")],
     checkpoint: Annotated[str, typer.Argument(help="A key of `checkpoints` in params.yaml.")],
 ) -> None:
-    """Print the zero-shot scores of a fine-tuned checkpoint, per language, beside their baselines."""
+    """Print a checkpoint's zero-shot scores.
+
+    Per language: the score with its interval beside two baselines, what is predicted most, and how much of the test's
+    text is made of sub-words that fine-tuning has seen.
+    """
     from polyprobe.ops.scores import say_scores
 
     say_scores(task, checkpoint)
@@ -122,7 +140,10 @@ def scores(
 
 @app.command(epilog="Example: polyprobe pocket 7")
 def pocket(seed: Annotated[int, typer.Argument(help="Of the mini-languages.", min=0)] = 0) -> None:
-    """Describe the mini-languages of the default study: grammars, example sentences, inference."""
+    """Describe the mini-languages.
+
+    Those of the default study: their grammars, example sentences, examples of inference.
+    """
     from polyprobe.pocket.description import describe
 
     print(describe(seed), end="")
@@ -133,7 +154,10 @@ def stage(
     name: Annotated[str, typer.Argument(help="As in dvc.yaml.")],
     key: Annotated[str | None, typer.Argument(help="Such as a checkpoint, for a stage that is there per key.")] = None,
 ) -> None:
-    """Run one stage as `dvc repro` would, without asking whether it is up to date."""
+    """Run one stage by hand.
+
+    It runs as under `dvc repro`, up to date or not; `dvc commit` then keeps what it wrote.
+    """
     from polyprobe.ops.one_stage import run
 
     run(name, key)
@@ -141,7 +165,10 @@ def stage(
 
 @app.command(epilog="Example: polyprobe offline-plots")
 def offline_plots() -> None:
-    """Write the page in which `dvc plots show` draws without a network."""
+    """Let `dvc plots show` draw offline.
+
+    Writes the page that it draws in, which carries all that it needs from the network else.
+    """
     from polyprobe.ops.offline_plots import PAGE, write_offline_page
 
     print(f"{PAGE}: {'written' if write_offline_page() else 'is there and current'}")

@@ -146,7 +146,7 @@ def blocks(page: str) -> list[Command]:
 def test_the_short_commands_run(reader: Reader) -> None:
     """One of each kind; `slow` runs all."""
     for command in blocks("README.md"):
-        if command.text.startswith(("dvc metrics", "python -m polyprobe.ops.study list", "dvc exp show")):
+        if command.text.startswith(("dvc metrics", "polyprobe study list", "dvc exp show")):
             reader.types(replace(command, text=command.text.replace("HEAD k4", "HEAD")))
 
 

@@ -42,9 +42,9 @@ def test_other_layers_train_nothing_and_going_back_restores(project: Project) ->
     other = re.sub(r"^layers: \[2\]$", "layers: [3]", text, flags=re.MULTILINE)
     assert other != text
     (project.path / "studies/other.yaml").write_text(other, encoding="utf-8")
-    project.run("python", "-m", "polyprobe.ops.study", "use", "other")
+    project.run("polyprobe", "study", "use", "other")
     assert project.repro() <= AGGREGATES
-    project.run("python", "-m", "polyprobe.ops.study", "use", "tiny")
+    project.run("polyprobe", "study", "use", "tiny")
     assert project.repro() <= AGGREGATES
     assert project.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
@@ -164,12 +164,12 @@ def test_a_study_that_is_put_in_force_takes_away_what_another_one_made(project: 
     other = re.sub(r"  step-20: .*\n.*\n", "", text)
     assert other != text
     (project.path / "studies/other.yaml").write_text(other, encoding="utf-8")
-    project.run("python", "-m", "polyprobe.ops.study", "use", "other")
+    project.run("polyprobe", "study", "use", "other")
     assert kept.exists()
     assert not gone.exists()
     assert (project.path / "plots/overlap/means.csv").exists()
     project.repro()
-    project.run("python", "-m", "polyprobe.ops.study", "use", "tiny")
+    project.run("polyprobe", "study", "use", "tiny")
     assert project.repro() <= AGGREGATES | {"verify_checkpoints"}
     assert gone.exists()
     assert project.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""

@@ -1,11 +1,5 @@
-"""The study's report, with where and when it was run: `python -m polyprobe.report open | write FILE`.
+"""A copy of the study's report that says where and when the study was run."""
 
-Both make a copy of data/report/index.html; open shows it in a browser, where there is one.
-"""
-
-import argparse
-import sys
-import webbrowser
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +10,6 @@ from polyprobe.report.this_run import commit_text, pipeline, stamp, this_run
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file
 from polyprobe.running.run_log import last_runs, read_runs, working_tree
-from polyprobe.running.scratch import scratch_root
 from polyprobe.stage import parameters_digest
 from polyprobe.study import load_study
 
@@ -25,7 +18,10 @@ COPY: Final = "report.html"
 
 
 def write(file: Path) -> None:
-    """Writes a copy of the report of the study in the current folder that says where and when it was run.
+    """Write a copy of the report of the study in the current folder that says where and when it was run.
+
+    Args:
+        file: the page to write.
 
     Raises:
         BadInputError: there is no report yet, or the file is the report itself.
@@ -50,26 +46,3 @@ def _made() -> str:
         package = "polyprobe"
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     return f"This copy of the page was made at {now} UTC by {package} (commit: {commit_text(*working_tree())})."
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m polyprobe.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("open", help=f"write the copy to {scratch_root() / COPY} and show it in a browser")
-    commands.add_parser("write", help="write the copy to a file").add_argument("file", type=Path, metavar="FILE")
-    arguments = parser.parse_args()
-    file = scratch_root() / COPY if arguments.command == "open" else arguments.file
-    try:
-        write(file)
-    except BadInputError as error:
-        sys.exit(f"error: {error}")
-    print(file.resolve())
-    if arguments.command == "open":
-        webbrowser.open(file.resolve().as_uri())
-
-
-if __name__ == "__main__":
-    main()
