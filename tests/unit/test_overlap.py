@@ -10,6 +10,7 @@ import pytest
 import synthetic_study
 from planted_embeddings import study_with, write_manifest
 from synthetic_study import Synthetic
+from table_rows import named_rows
 
 from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap, tables
 from polyprobe.alignment.shared_neurons import expected_neurons, shared_neurons
@@ -393,7 +394,7 @@ def test_the_shared_neurons_of_a_pair_are_those_of_both_first_probes(two_models:
         for where, part in found.groupby(["layer", "category", "language"], observed=True):
             sets[checkpoint, *where] = set(part["neuron"])
     empty = 0
-    for row in pairs.itertuples():
+    for row in named_rows(pairs):
         if row.control != "none" or row.language_a == row.language_b:
             assert pd.isna(row.neurons)
         else:
@@ -428,7 +429,7 @@ def test_each_model_has_a_last_checkpoint(two_models: Study) -> None:
     pairs = plots.read_pairs()
     pairs = pairs[pairs["checkpoint"].isin(["small-30", "large-50"]) & (pairs["control"] == "none")]
     pairs = pairs[pairs["layer"].isin([3, 4])]
-    assert len(cells) == sum(1 if row.language_a == row.language_b else 2 for row in pairs.itertuples())
+    assert len(cells) == sum(1 if row.language_a == row.language_b else 2 for row in named_rows(pairs))
 
 
 def test_the_last_checkpoint_is_that_with_most_layers_then_the_converged_then_the_latest() -> None:

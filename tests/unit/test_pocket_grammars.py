@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import fields
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -101,11 +102,11 @@ def test_natural_gender_is_kept_everywhere() -> None:
 def test_concepts_are_consistent() -> None:
     known = inventory()
     assert len(known.nouns) >= 120
-    groups = (
+    groups: tuple[Collection[str], ...] = (
         known.nouns, known.adjectives, known.verbs, known.modals, known.scene_adverbs, known.manner_adverbs,
         known.adpositions, known.coordinators, known.subordinators, known.numerals, known.names,
     )  # fmt: skip
-    assert sum(map(len, groups)) == len(set().union(*groups)) == len(known.weights)
+    assert sum(map(len, groups)) == len(set[str]().union(*groups)) == len(known.weights)
     for opposites in (
         {name: adjective.opposite for name, adjective in known.adjectives.items()},
         {name: verb.opposite for name, verb in known.verbs.items()},

@@ -5,7 +5,7 @@ import json
 import random
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ from polyprobe.report.provenance import (
     treebank_listing,
 )
 from polyprobe.report.this_run import MARK, pipeline, stamp, this_run
-from polyprobe.running import run_log
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.run_log import Key, Run
 from polyprobe.stage import parameters_digest
@@ -411,7 +410,7 @@ def study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     runs = [a_run("overlap", parameters=now, seconds=0.1), a_run("overlap", parameters=now, seconds=98.7)]
     Path(".scratch").mkdir()
     Path(".scratch/runs.jsonl").write_text(
-        "".join(json.dumps(run_log.asdict(run)) + "\n" for run in [*runs, replace(runs[0], study="other")])
+        "".join(json.dumps(asdict(run)) + "\n" for run in [*runs, replace(runs[0], study="other")])
     )
     return tmp_path
 
@@ -420,7 +419,12 @@ def study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Addresses that a browser was asked to show; there is none."""
     asked: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda address: bool(asked.append(address)))
+
+    def ask(address: str) -> bool:
+        asked.append(address)
+        return False
+
+    monkeypatch.setattr("webbrowser.open", ask)
     return asked
 
 

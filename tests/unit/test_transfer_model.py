@@ -42,8 +42,9 @@ def test_every_linear_layer_of_the_body_is_in_four_bits(manifest: Manifest, task
     head = linear.pop(head_name(model))
     assert len(linear) == 4 * (manifest.layers - 1)
     assert all(type(module) is bitsandbytes.nn.Linear4bit for module in linear.values())
-    assert all(module.weight.quant_type == "nf4" for module in linear.values())
-    assert all(module.weight.quant_state.nested for module in linear.values()), "double quantisation"
+    weights: list[Any] = [module.weight for module in linear.values()]
+    assert all(weight.quant_type == "nf4" for weight in weights)
+    assert all(weight.quant_state.nested for weight in weights), "double quantisation"
     assert type(head) is torch.nn.Linear
     assert head.weight.dtype == torch.float32
     assert head.out_features == len(TASKS[task].LABELS)
