@@ -220,7 +220,7 @@ def runs_elsewhere(command: Command, known: Table) -> bool:
 def substituted(command: str, placeholders: dict[str, str]) -> str:
     """A command with a reader's own names replaced, whole words only."""
     for name, value in placeholders.items():
-        command = re.sub(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", lambda _, value=value: value, command)
+        command = value.join(re.split(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", command))
     return command
 
 

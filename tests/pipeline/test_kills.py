@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -79,7 +79,7 @@ def victim(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Itera
     shutil.rmtree(path)
 
 
-def each_kill() -> list[object]:
+def each_kill() -> Sequence[object]:
     always = [pytest.param(stage, 0, id=f"{stage}-0") for stage in ALWAYS]
     return always + [
         pytest.param(stage, number, marks=pytest.mark.soak, id=f"{stage}-{number}")

@@ -114,7 +114,8 @@ def test_a_change_in_transfer_fine_tunes_again(project: Project) -> None:
 def test_what_follows_is_what_depends(project: Project) -> None:
     def after(stage: str) -> set[str]:
         graph = re.findall(r'"([^"]+)" -> "([^"]+)"', project.dvc("dag", "--dot"))
-        reached, frontier = set(), {stage}
+        reached: set[str] = set()
+        frontier = {stage}
         while frontier:
             frontier = {end for start, end in graph if start in frontier} - reached
             reached |= frontier
