@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 import synthetic_study
+from polyprobe.ops.notebook import main, run_notebook
 
 from polyprobe.artefacts import correlation, overlap, predictors
-from polyprobe.ops.notebook import main, run_notebook
 from polyprobe.running.errors import BadInputError
 
 ROOT = Path(__file__).parents[2]
