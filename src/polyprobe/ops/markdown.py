@@ -11,7 +11,7 @@ def markdown_table(header: Iterable[object], rows: Iterable[Iterable[object]]) -
         rows: as many cells each.
     """
     names = list(header)
-    lines = [names, ["---"] * len(names), *rows]
+    lines: list[Iterable[object]] = [names, ["---"] * len(names), *rows]
     return "\n".join(f"| {' | '.join(_text(cell) for cell in line)} |" for line in lines)
 
 
