@@ -19,7 +19,7 @@ from polyprobe.ops.cluster.makespans import OF_KIND, OF_STAGE, Case, Makespans, 
 from polyprobe.ops.cluster.scenarios import SCENARIOS, scenario
 from polyprobe.ops.cluster.schedule import GPU_KINDS
 from polyprobe.ops.cost import study_file
-from polyprobe.ops.survival import markdown
+from polyprobe.ops.markdown import markdown_table
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.progress import progress
 from polyprobe.study import Study, load_study
@@ -83,7 +83,7 @@ def table(found: Sequence[Makespans]) -> str:
         ]
         for each in found
     ]
-    return markdown([[*header, *(f"{name}, h" for name in limits), "limit"], *lines])
+    return markdown_table([*header, *(f"{name}, h" for name in limits), "limit"], lines)
 
 
 def summary(study: Study, case: Case, pipeline: Pipeline) -> str:

@@ -96,4 +96,4 @@ def _needed() -> tuple[float, str]:
         return 0.0, "what the study needs is not known"
     there = sum(file.stat().st_size for file in Path("data").rglob("*") if file.is_file())
     left = max(0.0, 2.0 * whole - there)
-    return left, f"the study may need {left / _GB:.1f} GB more (`python -m polyprobe.ops.cost`, and again in the cache)"
+    return left, f"the study may need {left / _GB:.1f} GB more (`polyprobe cost`, and again in the cache)"

@@ -1,4 +1,4 @@
-"""A page of a finished study's results: `python -m polyprobe.ops.results PAGE.md`.
+"""A page of a finished study's results: `python benchmarks/documents/results.py PAGE.md`.
 
 Writes the page, and beside it `results/STUDY/` with what it shows: the study's metrics, plot tables, figures and report
 (numbers only, no text of a treebank), and the dvc.lock that names what these were made of. A file `notes.md` in that
@@ -8,19 +8,19 @@ folder is kept and ends the page.
 import argparse
 import shutil
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import pandas as pd
+
+from polyprobe.artefacts import corpus, correlation, overlap, scores
 from polyprobe.choices.categories import study_categories
 from polyprobe.choices.sizes import largest_size, set_sizes
+from polyprobe.ops.markdown import markdown_table
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file, new_folder
 from polyprobe.study import Study, load_study
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _FIGURES: Final = Path("data/report/figures")
 _REPORT: Final = Path("data/report/index.html")
@@ -45,22 +45,27 @@ _INTRODUCTIONS: Final = {
 
 
 def write_results(page: Path, study: Study) -> None:
-    """Writes the page and its folder for the study in the current folder.
+    """Write the page and its folder for the study in the current folder.
+
+    Args:
+        page: the Markdown file.
+        study: the study in force.
 
     Raises:
         BadInputError: the study has not been run to its end.
     """
-    for needed in (_FIGURES, _LOCK):
-        if not needed.exists():
-            raise BadInputError(f"{needed}: not there; run `dvc repro` first")
-    notes = page.parent / _folder(study) / _NOTES
-    said = notes.read_text(encoding="utf-8") if notes.exists() else ""
-    text = "\n".join([_page(study, page), said] if said else [_page(study, page)])
+    for path in (_FIGURES, _LOCK):
+        if not path.exists():
+            raise BadInputError(f"{path}: not there; run `dvc repro` first")
+    notes_file = page.parent / _folder(study) / _NOTES
+    notes = notes_file.read_text(encoding="utf-8") if notes_file.exists() else ""
+    text = _text(study, page)
     with new_folder(page.parent / _folder(study)) as folder:
-        if said:
-            (folder / _NOTES).write_text(said, encoding="utf-8")
-        for kept in ("metrics", "plots"):
-            shutil.copytree(kept, folder / kept, ignore=shutil.ignore_patterns(".gitignore", "subwords", "watched"))
+        if notes:
+            (folder / _NOTES).write_text(notes, encoding="utf-8")
+            text += f"\n{notes}"
+        for name in ("metrics", "plots"):
+            shutil.copytree(name, folder / name, ignore=shutil.ignore_patterns(".gitignore", "subwords", "watched"))
         (folder / "figures").mkdir()
         for figure in sorted(_FIGURES.glob("*.svg")):
             shutil.copy(figure, folder / "figures")
@@ -70,63 +75,67 @@ def write_results(page: Path, study: Study) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _page(study: Study, page: Path) -> str:
-    parts = [f"# Results of the study `{study.study}`", _head(study, page)]
-    models = list(dict.fromkeys(entry.model for entry in study.checkpoints.values()))
-    tables: dict[str, Callable[[Study, str], pd.DataFrame]] = {
-        "Overlap per step and category": _overlap,
-        "Pairs that share most": _closest,
-        "XNLI": partial(_transfer, task="xnli"),
-        "POS": partial(_transfer, task="pos"),
+def _text(study: Study, page: Path) -> str:
+    """Return the page without its notes."""
+    parts = [f"# Results of the study `{study.study}`", *_introduction(study, page)]
+    models = list(dict.fromkeys(checkpoint.model for checkpoint in study.checkpoints.values()))
+    tables = {
+        "Overlap per step and category": [_overlap(study, model) for model in models],
+        "Pairs that share most": [_pairs_that_share_most(study, model) for model in models],
+        "XNLI": [_transfer(study, model, "xnli") for model in models],
+        "POS": [_transfer(study, model, "pos") for model in models],
     }
-    for title, table in tables.items():
+    for title, of_models in tables.items():
         parts += [f"## {title}", _INTRODUCTIONS[title]]
-        for model in models:
-            rows = table(study, model)
+        for model, table in zip(models, of_models, strict=True):
             parts += [f"### {model}"] * (len(models) > 1)
-            parts.append(markdown(rows) if len(rows) else "Nothing was measured.")
+            parts.append(_markdown(table) if len(table) else "Nothing was measured.")
     title = "Correlation of overlap and transfer"
-    parts += [f"## {title}", _INTRODUCTIONS[title], markdown(_correlation(study))]
-    parts.append("## Figures")
+    parts += [f"## {title}", _INTRODUCTIONS[title], _markdown(_correlation()), "## Figures"]
     for figure in sorted(_FIGURES.glob("*.svg")):
         path = _folder(study) / "figures" / figure.name
         parts.append(f"![{figure.stem.replace('_', ' ').capitalize()}]({path.as_posix()})")
     return "\n\n".join(parts) + "\n"
 
 
+def _markdown(table: pd.DataFrame) -> str:
+    return markdown_table(table.columns, table.itertuples(index=False))
+
+
 def _folder(study: Study) -> Path:
-    """Where the tables and figures lie, beside the page."""
+    """Return where the tables and figures lie, beside the page."""
     return Path("results") / study.study
 
 
-def _head(study: Study, page: Path) -> str:
-    from polyprobe.artefacts import corpus
-
-    probed = [entry for entry in corpus.read() if entry["probed"]]
-    words = f"{study.extract.max_words.train:,} / {study.extract.max_words.dev:,} / {study.extract.max_words.test:,}" \
-        if study.extract.max_words else "all"  # fmt: skip
-    by_category: dict[str, list[str]] = {}
-    for entry in probed:
-        by_category.setdefault(entry["category"], []).append(entry["language"])
-    offered = "; ".join(f"{category}: {' '.join(codes)}" for category, codes in sorted(by_category.items()))
+def _introduction(study: Study, page: Path) -> list[str]:
+    """Return the first paragraphs: how the page is made, and what the study is of."""
+    folder = _folder(study)
     others = f" (means for every k of {set_sizes(study)}: plots/overlap/sizes.csv)" if len(set_sizes(study)) > 1 else ""
-    return (
-        f"Made by `python -m polyprobe.ops.study use {study.study} && dvc repro && "
-        f"python -m polyprobe.ops.results {page}`; the tables behind it are in "
-        f"[{_folder(study)}/]({_folder(study)}/), among them the study's report, one page to look at in a browser: "
-        f"[{_REPORT_COPY}]({_folder(study)}/{_REPORT_COPY}).\n\n"
+    return [
+        f"Made by `polyprobe study use {study.study} && dvc repro && python benchmarks/documents/results.py {page}`; "
+        f"the tables behind it are in [{folder}/]({folder}/), among them the study's report, one page to look at in a "
+        f"browser: [{_REPORT_COPY}]({folder}/{_REPORT_COPY}).",
         f"Languages: {' '.join(study.languages)} (source: {study.source_language}). k = {largest_size(study)}{others}; "
         f"probes per language, category and layer: {study.probe.seeds}; words per language at most (train / dev / "
-        f"test): {words}.\n\n"
-        f"Languages whose treebanks allow a category to be probed: {offered}."
-    )
+        f"test): {_most_words(study)}.",
+        f"Languages whose treebanks allow a category to be probed: {_probed_languages()}.",
+    ]
 
 
-def _overlap(study: Study, model: str) -> "pd.DataFrame":
-    import pandas as pd
+def _most_words(study: Study) -> str:
+    caps = study.extract.max_words
+    return f"{caps.train:,} / {caps.dev:,} / {caps.test:,}" if caps else "all"
 
-    from polyprobe.artefacts import overlap
 
+def _probed_languages() -> str:
+    by_category: dict[str, list[str]] = {}
+    for entry in corpus.read():
+        if entry["probed"]:
+            by_category.setdefault(entry["category"], []).append(entry["language"])
+    return "; ".join(f"{category}: {' '.join(codes)}" for category, codes in sorted(by_category.items()))
+
+
+def _overlap(study: Study, model: str) -> pd.DataFrame:
     means = overlap.read_means()
     means = means[means["studied"] & (means["model"] == model)]
     proper, null = (means[means["control"] == control] for control in ("none", "shuffled_labels"))
@@ -141,11 +150,7 @@ def _overlap(study: Study, model: str) -> "pd.DataFrame":
     return table.reset_index()
 
 
-def _closest(study: Study, model: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    from polyprobe.artefacts import overlap
-
+def _pairs_that_share_most(study: Study, model: str) -> pd.DataFrame:
     pairs = overlap.read_pairs()
     pairs = pairs[pairs["studied"] & (pairs["control"] == "none") & (pairs["model"] == model)]
     pairs = pairs[pairs["language_a"] != pairs["language_b"]]
@@ -153,12 +158,11 @@ def _closest(study: Study, model: str) -> "pd.DataFrame":
     # Ties in the order of the table, whatever sorts them.
     top = last.sort_values("corrected", ascending=False, kind="stable").head(10)
     columns = ["language_a", "language_b", "category", "layer", "overlap", "corrected", "p_adjusted"]
-    shown: pd.DataFrame = top[columns].rename(columns={"p_adjusted": "p"})
-    return shown
+    return top[columns].rename(columns={"p_adjusted": "p"})
 
 
-def _last_checkpoint(study: Study, table: "pd.DataFrame") -> str | None:
-    """The last of one model's checkpoints in a table; None for an empty one."""
+def _last_checkpoint(study: Study, table: pd.DataFrame) -> str | None:
+    """Return the last of one model's checkpoints in a table; None for an empty one."""
 
     def order(name: str) -> tuple[bool, int]:
         return study.checkpoint(name).converged, study.checkpoint(name).step
@@ -166,25 +170,19 @@ def _last_checkpoint(study: Study, table: "pd.DataFrame") -> str | None:
     return max(dict.fromkeys(table["checkpoint"]), key=order, default=None)
 
 
-def _transfer(study: Study, model: str, *, task: str) -> "pd.DataFrame":
-    from polyprobe.artefacts import scores
-
+def _transfer(study: Study, model: str, task: str) -> pd.DataFrame:
     table = scores.read_plot()
     table = table[(table["task"] == task) & (table["metric"] == scores.MAIN_METRIC[task]) & (table["model"] == model)]
     shown = table.pivot_table(index="language", columns="step", values="score", observed=True)
     last = table[table["checkpoint"] == _last_checkpoint(study, table)].set_index("language")
     ends = last.loc[shown.index]
-    shown["interval"] = [interval(low, high) for low, high in zip(ends["low"], ends["high"], strict=True)]
+    shown["interval"] = [f"{low:.3f} to {high:.3f}" for low, high in zip(ends["low"], ends["high"], strict=True)]
     shown[["majority", "untrained"]] = last[["majority", "untrained"]]
     order = [code for code in study.languages if code in shown.index]
     return shown.loc[order].reset_index()
 
 
-def _correlation(study: Study) -> "pd.DataFrame":
-    import pandas as pd
-
-    from polyprobe.artefacts import correlation
-
+def _correlation() -> pd.DataFrame:
     rows = []
     for cell in correlation.read():
         if cell["category"] is None and cell["layer"] is None:
@@ -201,30 +199,12 @@ def _correlation(study: Study) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def interval(low: float, high: float) -> str:
-    """Both ends, as text."""
-    return f"{low:.3f} to {high:.3f}"
-
-
-def markdown(table: "pd.DataFrame") -> str:
-    """A Markdown table; numbers to three decimals, a dash for what is missing."""
-
-    def text(value: object) -> str:
-        if value is None or value != value:
-            return "–"
-        return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-    lines = [[str(name) for name in table.columns], ["---"] * len(table.columns)]
-    lines += [[text(value) for value in row] for row in table.itertuples(index=False)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m polyprobe.ops.results", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path, help="the Markdown file to write")
     try:
-        write_results(parser.parse_args().page, load_study())
+        write_results(parser.parse_args(arguments).page, load_study())
     except BadInputError as error:
         sys.exit(f"error: {error}")
 
