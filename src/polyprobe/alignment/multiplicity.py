@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 CORRECTIONS: Final[dict[str, str | None]] = {"holm": "holm", "benjamini_yekutieli": "fdr_by", "none": None}
-"""The methods of `overlap.correction` by statsmodels' names. Holm (1979) bounds the chance of any false finding, Benjamini
-and Yekutieli (2001) the share of false findings, both whatever the dependence of the tests."""
+"""The methods of `overlap.correction` by statsmodels' names. Holm (1979) bounds the chance of any false finding,
+Benjamini and Yekutieli (2001) the share of false findings, both whatever the dependence of the tests."""
 
 
 def adjusted(p: Float[np.ndarray, " test"], correction: str) -> Float[np.ndarray, " test"]:
