@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from polyprobe.analysis._samples import correlations
+from polyprobe.analysis.coefficients import correlations
 
 COVERAGE = 0.95
 

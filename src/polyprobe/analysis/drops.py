@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from polyprobe.analysis._samples import TOLERANCE
+from polyprobe.analysis.coefficients import TOLERANCE
 from polyprobe.analysis.points import by_model, pairs_of_averages, target_scores
 from polyprobe.artefacts.drops import SCHEMA
 from polyprobe.artefacts.manifest import Manifest

@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 from jaxtyping import Float
 
-from polyprobe.analysis._samples import TOLERANCE, correlations
+from polyprobe.analysis.coefficients import TOLERANCE, correlations
 
 ENUMERABLE_CHECKPOINTS = 8
 """Up to this many checkpoints every permutation is tried (8! = 40,320)."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from polyprobe.analysis.correlation_table import rounded
-from polyprobe.analysis.partial import partial_correlation, partial_correlations
+from polyprobe.analysis.partial_correlation import partial_correlation, partial_correlations
 from polyprobe.analysis.points import ALL_LANGUAGES, main_scores
 from polyprobe.artefacts.correlation import Cell
 from polyprobe.artefacts.predictors import PREDICTORS, SCHEMA

@@ -5,7 +5,8 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -14,6 +15,14 @@ from typing import Any, Final
 from polyprobe.running.errors import BadInputError
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+def existing(files: Sequence[Path]) -> list[Path]:
+    """Return those of the files that are there, in their order; one line on stderr names the others."""
+    found = [file for file in files if file.exists()]
+    if missing := [str(file) for file in files if file not in found]:
+        print(f"warning: left out, no such file: {', '.join(missing)}", file=sys.stderr)
+    return found
 
 
 @contextmanager
