@@ -3,16 +3,17 @@
 import os
 import time
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 PROJECT: Final = "POLYPROBE_CLUSTER_PROJECT"
 """Holds the path of the main workspace that a stage's processes work for."""
 STAGE: Final = "POLYPROBE_CLUSTER_STAGE"
 """Holds the stage's address."""
+_SECONDS: Final = 10
 
 
-def kill_strays(project: str, stage: str | None = None) -> int:
-    """Kills the processes on this machine that work for a main workspace, and waits until they are gone.
+def kill_leftovers(project: str, stage: str | None = None) -> int:
+    """Kill the processes on this machine that work for a main workspace, and wait until they are gone.
 
     Args:
         project: its path.
@@ -27,23 +28,20 @@ def kill_strays(project: str, stage: str | None = None) -> int:
     for process in psutil.process_iter():
         # Other users' processes do not show their environment.
         with suppress(psutil.Error, OSError):
-            environment = process.environ()
-            if environment.get(PROJECT) == project and (stage is None or environment.get(STAGE) == stage):
+            marks = process.environ()
+            if marks.get(PROJECT) == project and stage in (None, marks.get(STAGE)) and process.pid != os.getpid():
+                process.kill()
                 found.append(process)
-    found = [process for process in found if process.pid != os.getpid()]
-    for process in found:
-        with suppress(psutil.Error):
-            process.kill()
-    end = time.monotonic() + 10
-    while time.monotonic() < end and any(process.is_running() and not _zombie(process) for process in found):
+    end = time.monotonic() + _SECONDS
+    while time.monotonic() < end and any(_runs(process) for process in found):
         time.sleep(0.05)
     return len(found)
 
 
-def _zombie(process: object) -> bool:
+def _runs(process: Any) -> bool:
     import psutil
 
     try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)  # type: ignore[attr-defined]
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
-        return True
+        return False
