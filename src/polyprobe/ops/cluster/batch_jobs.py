@@ -5,6 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
+import dask_jobqueue
+from distributed import Client, Security
+
 from polyprobe.ops.cluster.settings import BATCH_SYSTEMS, Settings
 from polyprobe.ops.cluster.workers import GPU, Workers
 from polyprobe.running.errors import BadInputError, one_line
@@ -21,8 +25,6 @@ def submitted(settings: Settings, folder: Path) -> Iterator[Workers]:
     Raises:
         BadInputError: neither Dask's configuration nor `settings` says enough.
     """
-    from distributed import Client
-
     with job_cluster(settings, folder, gpu=False) as cluster:
         plain = cluster.new_spec
         with_gpu = {**plain, "options": {**plain["options"], **_options(settings, folder, gpu=True)}}
@@ -52,13 +54,7 @@ def job_cluster(settings: Settings, folder: Path, *, gpu: bool) -> Any:
     Raises:
         BadInputError: neither Dask's configuration nor `settings` says enough.
     """
-    import dask_jobqueue
-    from distributed import Security
-
     kind = str(settings.cluster)
-    for name in ("cores", "memory"):
-        if getattr(settings, name) is None and _configured(kind, name) is None:
-            raise BadInputError(f"--cluster {kind}: expected --{name} of a job, or jobqueue.{kind}.{name} for Dask")
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     try:
@@ -90,6 +86,4 @@ def _options(settings: Settings, folder: Path, *, gpu: bool) -> dict[str, Any]:
 
 
 def _configured(kind: str, name: str) -> Any:
-    import dask
-
     return dask.config.get(f"jobqueue.{kind}.{name}", None)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from polyprobe.ops.cluster import batch_jobs, worker_folders, workers, workspace
 from polyprobe.ops.cluster.coordinator import Coordinator, Report
-from polyprobe.ops.cluster.graph import pipeline
 from polyprobe.ops.cluster.records import Records
 from polyprobe.ops.cluster.seconds import expected_seconds
 from polyprobe.ops.cluster.settings import BATCH_SYSTEMS, Settings
@@ -31,7 +30,7 @@ def repro(targets: Sequence[str], settings: Settings) -> int:
         BadInputError: something that was asked for is not to be had, or the workspace is not committed.
     """
     with workspace.only_one(), ExitStack() as stack:
-        records = Records(pipeline(targets))
+        records = Records(targets)
         commit = worker_folders.committed(path for paths in records.uncached.values() for path in paths)
         worker_folders.remove_worktrees()
         stack.callback(worker_folders.remove_worktrees)
@@ -48,9 +47,11 @@ def repro(targets: Sequence[str], settings: Settings) -> int:
         if settings.remote:
             workspace.send(records, up_to_date, log, settings.remote)
         with _workers(settings, logs) as started:
-            gpu = settings.gpu_workers > 0 or any(worker.gpu for worker in started.living().values())
-            expected = expected_seconds(load_study(), stages, gpu=gpu)
-            coordinator = Coordinator(records, started, folders, expected, logs, settings.retries)
+            gpu = settings.gpu_workers > 0
+            expected = expected_seconds(
+                load_study(), stages, gpu=gpu or any(worker.gpu for worker in started.living().values())
+            )
+            coordinator = Coordinator(records, started, folders, expected, logs, settings.retries, gpu)
             # What a coordinator that was killed had handed out.
             coordinator.stop()
             try:

@@ -10,9 +10,14 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any, Final
 
+from distributed import get_worker
+
 from polyprobe.ops.cluster.assignments import LOST, Assignment, Outcome
 from polyprobe.ops.cluster.leftover_processes import kill_leftovers
+from polyprobe.ops.cluster.records import read_lock, write_lock
 from polyprobe.ops.cluster.uncached_outputs import read_outputs, write_outputs
+from polyprobe.ops.cluster.worker_folders import configure, git
+from polyprobe.running.errors import BadInputError
 
 _KILLED: Final = re.compile(rb"exited with (-9|-15|137|143)\b")
 """By the system, for want of memory or at the end of a job's time; not by the stage's own doing."""
@@ -24,8 +29,6 @@ def run_stage(assignment: Assignment) -> Outcome:
     Raises:
         OSError: the folder cannot be written, or the clone not made.
     """
-    from polyprobe.ops.cluster.records import read_lock, write_lock
-
     # A worker that was here before and died may have left its processes; they would write what is written now.
     kill_leftovers(assignment.project, assignment.stage)
     folder = _folder(assignment)
@@ -66,8 +69,6 @@ def stop(project: str, clones: tuple[str, ...] = (), dask_worker: Any = None) ->
 def _folder(assignment: Assignment) -> Path:
     if assignment.clone_source is None:
         return Path(assignment.folder)
-    from distributed import get_worker
-
     # Dask removes what is in its own folder with the worker.
     folder = Path(get_worker().local_directory).absolute() / assignment.folder
     if not folder.exists():
@@ -102,14 +103,11 @@ def _environment(assignment: Assignment, folder: Path) -> dict[str, str]:
     # The commit's code, whatever happens to the main workspace's meanwhile.
     packages = [str(folder / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     paths = {"PATH": os.pathsep.join(programs), "PYTHONPATH": os.pathsep.join(packages)}
-    environment = {**os.environ, **assignment.environment, **paths}
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", **assignment.environment, **paths}
     return {name: value for name, value in environment.items() if value is not None}
 
 
 def _clone(assignment: Assignment, folder: Path) -> None:
-    from polyprobe.ops.cluster.worker_folders import configure, git
-    from polyprobe.running.errors import BadInputError
-
     source = assignment.clone_source
     assert source is not None
     os.environ["GIT_TERMINAL_PROMPT"] = "0"

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from dvc.config import Config
+
 from polyprobe.ops.cluster.assignments import CloneSource
 from polyprobe.running.errors import BadInputError
 
@@ -58,8 +60,6 @@ def configure(folder: Path, settings: dict[str, dict[str, Any]]) -> None:
         folder: the repository's root.
         settings: by section, as DVC's own `Config` has them.
     """
-    from dvc.config import Config
-
     with Config(str(folder / ".dvc")).edit("local") as local:
         for section, values in settings.items():
             local.setdefault(section, {}).update(values)
@@ -71,8 +71,6 @@ def worktree_settings(cache: Path) -> dict[str, dict[str, Any]]:
     Args:
         cache: the main workspace's cache folder.
     """
-    from dvc.config import Config
-
     config = Config(str(Path(".dvc").absolute()))
     local, repository = config.load_one("local"), config.load_one("repo")
     links = local["cache"].get("type") or repository["cache"].get("type") or _LINKS
@@ -90,8 +88,6 @@ def clone_source(remote: str, url: str | None, commit: str) -> CloneSource:
     Raises:
         BadInputError: there is no such remote.
     """
-    from dvc.config import Config
-
     remotes = Config(str(Path(".dvc").absolute())).read()["remote"]
     if remote not in remotes:
         known = ", ".join(sorted(remotes)) or "none is configured"

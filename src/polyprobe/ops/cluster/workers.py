@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from distributed import Client, LocalCluster, Security
+
 from polyprobe.running.errors import BadInputError
+from polyprobe.running.knobs import knobs
 
 GPU: Final = "GPU"
 """The Dask resource that workers with a GPU offer."""
@@ -19,8 +22,6 @@ INHERITED: Final = (
 ).split()
 """Variables that a stage finds as a plain `dvc repro` in the main workspace would: Dask sets some for its workers, and
 threads change the last bits of what is trained."""
-_SECONDS: Final = "10s"
-"""For a scheduler to answer."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,13 @@ def local(count: int, gpus: int, folder: Path) -> Iterator[Workers]:
     Raises:
         BadInputError: CUDA_VISIBLE_DEVICES names fewer GPUs.
     """
-    from distributed import Client, LocalCluster, Security
-
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     devices = given.split(",") if given else [str(number) for number in range(gpus)]
     if gpus > len(devices):
         raise BadInputError(f"--gpu-workers: {gpus} asked for, but CUDA_VISIBLE_DEVICES names {given}")
     environments = {str(number): _beside_others(count) for number in range(count)}
-    if gpus:
-        for number in range(count):
-            environments[str(number)]["CUDA_VISIBLE_DEVICES"] = devices[number] if number < gpus else ""
+    for number in range(count if gpus else 0):
+        environments[str(number)]["CUDA_VISIBLE_DEVICES"] = devices[number] if number < gpus else ""
     # Whoever may connect to a worker may run code: only processes that hold this run's keys, not this machine's users.
     security = Security.temporary()
     try:
@@ -116,14 +114,9 @@ def local(count: int, gpus: int, folder: Path) -> Iterator[Workers]:
 
 def _beside_others(count: int) -> dict[str, str | None]:
     """Return the variables of one of several workers on a machine."""
-    from polyprobe.running.knobs import knobs
-
-    machine = knobs()
-    environment = inherited()
-    # As in a plain `dvc repro` here, or training would round differently.
-    environment["POLYPROBE_THREADS"] = str(machine.threads)
-    # What this never changes is any result.
-    environment["POLYPROBE_WORKERS"] = str(max(1, machine.workers // count))
+    # As many threads as in a plain `dvc repro` here, or training would round differently; processes change no result.
+    threads, processes = str(knobs().threads), str(max(1, knobs().workers // count))
+    environment = inherited() | {"POLYPROBE_THREADS": threads, "POLYPROBE_WORKERS": processes}
     if count > 1:
         # Threads that wait for each other by turning in circles would take the other workers' cores.
         environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "passive")
@@ -140,10 +133,8 @@ def joined(address: str) -> Iterator[Workers]:
     Raises:
         BadInputError: nobody answers there.
     """
-    from distributed import Client
-
     try:
-        client = Client(address, timeout=_SECONDS)
+        client = Client(address, timeout="10s")
     except (OSError, TimeoutError, ValueError) as error:
         raise BadInputError(f"--scheduler {address}: {error or 'nobody answers'}") from None
     with client:

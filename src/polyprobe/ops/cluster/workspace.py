@@ -8,8 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 
+from filelock import FileLock, Timeout
+
 from polyprobe.ops.cluster.leftover_processes import kill_leftovers
 from polyprobe.ops.cluster.records import LOCK, Records
+from polyprobe.ops.cluster.worker_folders import git
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.scratch import scratch_root
 
@@ -21,21 +24,15 @@ def only_one() -> Iterator[None]:
     Raises:
         BadInputError: there is another.
     """
-    from filelock import FileLock, Timeout
-
     folder = scratch_root() / "cluster"
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise BadInputError(f"{lock.lock_file}: another `cluster repro` is at work in this repository") from None
-    try:
-        # Its workers' processes, if it was killed, would go on writing.
-        kill_leftovers(str(Path.cwd()))
-        yield
-    finally:
-        lock.release()
+        with FileLock(folder / "lock", timeout=0):
+            # The processes of an earlier one's workers, if it was killed, would go on writing.
+            kill_leftovers(str(Path.cwd()))
+            yield
+    except Timeout as error:
+        raise BadInputError(f"{error.lock_file}: another `cluster repro` is at work in this repository") from None
 
 
 def bring_here(records: Records, stages: Sequence[str], log: Path, remote: str | None) -> None:
@@ -56,8 +53,7 @@ def bring_here(records: Records, stages: Sequence[str], log: Path, remote: str |
     dvc([*bring, "--force", "--allow-missing", *sorted(stages)], log)
     if records.autostage:
         paths = (path for stage in sorted(stages) for path in records.uncached[stage] if Path(path).exists())
-        command = ["git", "add", "--", str(LOCK), *paths]
-        subprocess.run(command, check=False, capture_output=True, stdin=DEVNULL)
+        git("add", "--", str(LOCK), *paths)
 
 
 def send(records: Records, up_to_date: frozenset[str], log: Path, remote: str) -> None:
