@@ -263,9 +263,9 @@ def test_a_jobs_script_asks_for_what_was_asked_for(tmp_path: Path, kind: str, ex
 
 
 def test_what_jobs_ask_for_is_checked(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="--cluster slurm: You must specify how many cores"):
+    with pytest.raises(BadInputError, match="--cluster slurm: You must specify how much cores and memory"):
         job_cluster(Settings("slurm", memory="1GB"), tmp_path, gpu=False)
-    with pytest.raises(BadInputError, match="--cluster sge: You must specify how much memory"):
+    with pytest.raises(BadInputError, match="--cluster sge: You must specify how much cores and memory"):
         job_cluster(Settings("sge", cores=1), tmp_path, gpu=False)
 
 
