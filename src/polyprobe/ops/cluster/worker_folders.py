@@ -133,10 +133,7 @@ class Worktrees:
             source, target = Path(name), path / name
             if source.exists() and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if source.is_dir():
-                    target.symlink_to(source.resolve())
-                else:
-                    shutil.copy2(source, target)
+                target.symlink_to(source.resolve())
         return str(path)
 
 
