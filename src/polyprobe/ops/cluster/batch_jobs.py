@@ -81,9 +81,6 @@ def _options(settings: Settings, folder: Path, *, gpu: bool) -> dict[str, Any]:
         "job_script_prologue": settings.prologue,
         "worker_extra_args": ["--resources", f"{GPU}=1"] if gpu else [],
     }
-    options |= {name: [*(_configured(kind, name.replace("_", "-")) or ()), *more] for name, more in lists.items()}
+    for name, more in lists.items():
+        options[name] = [*(dask.config.get(f"jobqueue.{kind}.{name.replace('_', '-')}", None) or ()), *more]
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _configured(kind: str, name: str) -> Any:
-    return dask.config.get(f"jobqueue.{kind}.{name}", None)

@@ -4,7 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from polyprobe.ops.cluster import batch_jobs, worker_folders, workers, workspace
@@ -29,11 +29,9 @@ def repro(targets: Sequence[str], settings: Settings) -> int:
     Raises:
         BadInputError: something that was asked for is not to be had, or the workspace is not committed.
     """
-    with workspace.only_one(), ExitStack() as stack:
+    with workspace.only_one():
         records = Records(targets)
         commit = worker_folders.committed(path for paths in records.uncached.values() for path in paths)
-        worker_folders.remove_worktrees()
-        stack.callback(worker_folders.remove_worktrees)
         folders = _folders(settings, commit, records)
         logs = (scratch_root() / "cluster" / time.strftime("%Y%m%d-%H%M%S")).absolute()
         logs.mkdir(parents=True, exist_ok=True)

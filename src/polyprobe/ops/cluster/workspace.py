@@ -12,14 +12,14 @@ from filelock import FileLock, Timeout
 
 from polyprobe.ops.cluster.leftover_processes import kill_leftovers
 from polyprobe.ops.cluster.records import LOCK, Records
-from polyprobe.ops.cluster.worker_folders import git
+from polyprobe.ops.cluster.worker_folders import git, remove_worktrees
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.scratch import scratch_root
 
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Let only one coordinator at a time work in the current folder's repository.
+    """Let only one coordinator at a time work in the current folder's repository, and remove its worktrees at the end.
 
     Raises:
         BadInputError: there is another.
@@ -28,9 +28,13 @@ def only_one() -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
-            # The processes of an earlier one's workers, if it was killed, would go on writing.
+            # What an earlier one has left that was killed; its workers' processes would go on writing.
             kill_leftovers(str(Path.cwd()))
-            yield
+            remove_worktrees()
+            try:
+                yield
+            finally:
+                remove_worktrees()
     except Timeout as error:
         raise BadInputError(f"{error.lock_file}: another `cluster repro` is at work in this repository") from None
 
