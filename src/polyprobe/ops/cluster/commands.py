@@ -50,7 +50,7 @@ def repro(
     import sys
 
     # So that a supervisor's request to end cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Settings has the options' names.
     options = {name: value for name, value in context.params.items() if name != "stages" and value is not None}
     try:
