@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from polyprobe.ops.cluster.leftover_processes import kill_leftovers
 from polyprobe.ops.cluster.records import LOCK, Records
-from polyprobe.ops.cluster.worker_folders import git, remove_worktrees
+from polyprobe.ops.cluster.worker_folders import remove_worktrees
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.scratch import scratch_root
 
@@ -57,7 +57,9 @@ def bring_here(records: Records, stages: Sequence[str], log: Path, remote: str |
     dvc([*bring, "--force", "--allow-missing", *sorted(stages)], log)
     if records.autostage:
         paths = (path for stage in sorted(stages) for path in records.uncached[stage] if Path(path).exists())
-        git("add", "--", str(LOCK), *paths)
+        # What git ignores is left out, which is no error.
+        command = ["git", "add", "--", str(LOCK), *paths]
+        subprocess.run(command, check=False, capture_output=True, stdin=DEVNULL)
 
 
 def send(records: Records, up_to_date: frozenset[str], log: Path, remote: str) -> None:
