@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
+from polyprobe.ops.cluster.commands import app as cluster
 from polyprobe.running.errors import BadInputError
 
 app: Final = typer.Typer(
@@ -24,6 +25,7 @@ _study: Final = typer.Typer(help="List, show and choose the study in force.", no
 _report: Final = typer.Typer(help="Show the report, or write it to a file.", no_args_is_help=True)
 app.add_typer(_study, name="study")
 app.add_typer(_report, name="report")
+app.add_typer(cluster, name="cluster")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
