@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from polyprobe.ops.remote.commands import app as remote
 from polyprobe.running.errors import BadInputError
 
 app: Final = typer.Typer(
@@ -23,6 +24,7 @@ _study: Final = typer.Typer(help="Which study is in force: params.yaml is a copy
 _report: Final = typer.Typer(help="The study's report, with where and when it was run.", no_args_is_help=True)
 app.add_typer(_study, name="study")
 app.add_typer(_report, name="report")
+app.add_typer(remote, name="remote")
 
 
 def main() -> None:
