@@ -31,7 +31,7 @@ def in_one_line(name: str, settings: Mapping[str, Any]) -> Iterator[None]:
     except BadInputError:
         raise
     except Exception as error:
-        url = redacted(str(settings.get("url", "")), settings)
+        url = redacted(str(settings["url"]), settings)
         raise RemoteError(f"remote {name!r} ({url}): {what_failed(error, settings)}") from None
 
 

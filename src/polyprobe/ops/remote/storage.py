@@ -49,9 +49,12 @@ class Storage:
         """
         # It writes a traceback beside the error that it raises.
         logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
-        name = name or str(repository.config["core"].get("remote"))
-        settings = repository.config["remote"].get(name, {})
-        with in_one_line(name, settings):
+        known = repository.config["remote"]
+        name = name or repository.config["core"].get("remote")
+        if name not in known:
+            what = f"remote {name!r}" if name else "default remote"
+            raise BadInputError(f"no {what} is set, only: {', '.join(sorted(known)) or 'none'}; see docs/sharing.md")
+        with in_one_line(name, known[name]):
             remote = repository.cloud.get_remote(name)
         if remote.worktree or remote.fs.version_aware:
             raise BadInputError(f"remote {name!r}: keeps versions of its own (version_aware), which is not supported")
