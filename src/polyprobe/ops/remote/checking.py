@@ -28,7 +28,9 @@ class Checked:
 def check(storage: Storage, *, deep: bool = False) -> Checked:
     """Look for what is missing or damaged on a remote.
 
-    A size that differs is found always; a content that differs at the same size when `deep`, which reads everything.
+    Args:
+        storage: the remote.
+        deep: find a content that differs at the same size too, by reading everything.
 
     Raises:
         RemoteError: the remote cannot be asked.
