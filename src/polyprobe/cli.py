@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from polyprobe.ops.cluster.commands import app as cluster
+from polyprobe.ops.remote.commands import app as remote
 from polyprobe.running.errors import BadInputError
 
 app: Final = typer.Typer(
@@ -26,6 +27,7 @@ _report: Final = typer.Typer(help="Show the report, or write it to a file.", no_
 app.add_typer(_study, name="study")
 app.add_typer(_report, name="report")
 app.add_typer(cluster, name="cluster")
+app.add_typer(remote, name="remote")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -302,7 +302,7 @@ PLANTED = {
         lambda project: project.replace(".dvc/config", "remote = storage", "remote = nowhere"),
         "warning",
         False,
-        ("remote: none is set as the default", "polyprobe.ops.remote set"),
+        ("remote: none is set as the default", "dvc remote add --default"),
         committed(".dvc/config"),
     ),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any, Final
 from polyprobe.ops.doctor.aside import put_aside
 from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some, warning
 from polyprobe.ops.doctor.repository import opened
-from polyprobe.ops.remote.needed import Item, members, needed
+from polyprobe.ops.remote.study_objects import Item, members, needed
 
 _SAMPLE: Final = 200_000_000
 """Bytes that are read where it is not asked for more."""

@@ -1,27 +1,25 @@
-"""The remotes: set, verified when pulled from, and, if asked, tried with one object."""
+"""The remotes: set, and verified when pulled from."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, warning
 from polyprobe.ops.doctor.repository import opened
-from polyprobe.running.errors import BadInputError, one_line
 
 
 def check(asked: Asked) -> Iterator[Finding]:
-    """Every remote's settings; the default one is tried where it is a folder here, or the network may be asked."""
+    """Look at every remote's settings."""
     with opened() as repository:
         remotes = repository.config["remote"]
         default = repository.config["core"].get("remote")
-        how = "`python -m polyprobe.ops.remote set URL --default` (docs/sharing.md)"
+        how = "`dvc remote add --default NAME URL` (docs/sharing.md)"
         if default not in remotes:
             yield warning("remote", "none is set as the default: nothing can be pushed or pulled", how)
         for name in sorted(remotes):
             if not remotes[name].get("verify"):
                 yield _unverified(repository, name)
         if default in remotes:
-            yield _tried(repository, str(default), asked)
+            yield ok(f"remote {default!r}", f"{remotes[default]['url']}; `polyprobe remote check` asks it")
 
 
 def _unverified(repository: Any, name: str) -> Finding:
@@ -36,21 +34,3 @@ def _unverified(repository: Any, name: str) -> Finding:
         f"`dvc remote modify --local {name} verify true`",
         verify,
     )
-
-
-def _tried(repository: Any, name: str, asked: Asked) -> Finding:
-    from polyprobe.ops.remote.kinds import scheme_of
-    from polyprobe.ops.remote.place import Place
-    from polyprobe.ops.remote.trying import try_remote
-
-    subject = f"remote {name!r}"
-    place = Place.open(repository, name)
-    local = scheme_of(place.url) in ("", "file", "local")
-    if local and not Path(place.url).exists():
-        return ok(subject, f"{place.url} is made at the first push")
-    if not local and not asked.network:
-        return ok(subject, f"{place.url}, not asked: --network tries it")
-    try:
-        return ok(subject, f"{place.url}: {try_remote(place).said}")
-    except BadInputError as error:
-        return fault(subject, one_line(error), "docs/sharing.md tells what each kind of remote needs")
