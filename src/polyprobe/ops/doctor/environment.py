@@ -44,4 +44,4 @@ def _bitsandbytes(python: str) -> Finding:
     if done.returncode != 0:
         message = "it does not work here, and fine-tuning needs it"
         return fault("bitsandbytes", message, "`python -m bitsandbytes` says why; `make install`")
-    return ok("bitsandbytes", "its native library works")
+    return ok("bitsandbytes", "its own diagnosis finds nothing wrong")
