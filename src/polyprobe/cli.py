@@ -172,9 +172,9 @@ def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Fix what is safe to fix, and say what was done.")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Read every object of the study, however large it is.")] = False,
 ) -> None:
-    """Say what is wrong with the environment or the repository, and what to do.
+    """Say what is wrong here, and what to do.
 
-    One line per check: ok, warning or fault. A fault keeps the study from running or makes its results wrong; the exit
+    In the environment and in the repository. One line per check: ok, warning or fault. A fault keeps the study from running or makes its results wrong; the exit
     code is 1 where there is one. Nothing is changed without --fix.
     """
     from polyprobe.ops.doctor.commands import run

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-app: Final = typer.Typer(help="The pipeline on several workers, here or elsewhere.", no_args_is_help=True)
+app: Final = typer.Typer(help="Run the pipeline on several workers.", no_args_is_help=True)
 
 _INTERRUPTED: Final = 130
 

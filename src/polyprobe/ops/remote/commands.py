@@ -12,7 +12,7 @@ _SHOWN: Final = 10
 """Objects that are named one by one."""
 
 app: Final = typer.Typer(
-    help="The shared remote: find and mend what `dvc push` and `dvc pull` do not see.", no_args_is_help=True
+    help="Find and mend what a shared remote lacks.", no_args_is_help=True
 )
 _Name = Annotated[str | None, typer.Option(help="Of the remote; without it, the default one.")]
 _Deep = Annotated[bool, typer.Option("--deep", help="Read every object there, not only its size.")]
