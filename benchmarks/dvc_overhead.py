@@ -3,8 +3,8 @@
 The project's own dvc.yaml in a temporary folder, with the paper's study cut or stretched to so many checkpoints; every
 out is a file of a few bytes, and dvc.lock says that all is up to date. Measured, in seconds of one core: what a worker
 pays for each stage beside the stage itself (`dvc repro --single-item STAGE` where nothing runs), `dvc status`, and
-`dvc repro` where nothing runs. Last, the straight line through what a worker pays (`src/polyprobe/ops/cost.yaml` holds
-it), and what the other two would take for Pythia.
+`dvc repro` where nothing runs. Last, the straight line through what a worker pays, and what the other two would take
+for Pythia.
 """
 
 import contextlib

@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
+from polyprobe.ops.cluster.commands import app as cluster
+from polyprobe.ops.remote.commands import app as remote
 from polyprobe.running.errors import BadInputError
 
 app: Final = typer.Typer(
@@ -24,6 +26,8 @@ _study: Final = typer.Typer(help="List, show and choose the study in force.", no
 _report: Final = typer.Typer(help="Show the report, or write it to a file.", no_args_is_help=True)
 app.add_typer(_study, name="study")
 app.add_typer(_report, name="report")
+app.add_typer(cluster, name="cluster")
+app.add_typer(remote, name="remote")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -161,6 +165,21 @@ def stage(
     from polyprobe.ops.one_stage import run
 
     run(name, key)
+
+
+@app.command(epilog="Example: polyprobe doctor --fix")
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Fix what is safe to fix, and say what was done.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every object of the study, however large it is.")] = False,
+) -> None:
+    """Say what is wrong here, and what to do.
+
+    In the environment and in the repository. One line per check: ok, warning or fault. A fault keeps the study from running or makes its results wrong; the exit
+    code is 1 where there is one. Nothing is changed without --fix.
+    """
+    from polyprobe.ops.doctor.commands import run
+
+    run(fix=fix, deep=deep)
 
 
 @app.command(epilog="Example: polyprobe offline-plots")

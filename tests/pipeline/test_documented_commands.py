@@ -158,7 +158,7 @@ def test_the_blocks_of_a_page_run_in_its_order(reader: Reader, page: str) -> Non
     assert found
     if found[0].text.startswith("git clone"):
         # A page for someone who has nothing yet; whoever has the study has pushed it.
-        reader.project.run("python", "-m", "polyprobe.ops.remote", "push")
+        reader.project.dvc("push", "--run-cache")
         reader.where = reader.project.path.parent
     for command in found:
         if not runs_elsewhere(command, known):

@@ -67,7 +67,7 @@ class Victim:
     def go_on(self) -> None:
         """What a user does: where dvc refuses, for it was killed while it wrote a file of its own, asks the doctor."""
         if self.project.run("dvc", "repro", check=False).returncode != 0:
-            self.project.run("python", "-m", "polyprobe.ops.doctor", "--fix")
+            self.project.run("python", "-m", "polyprobe", "doctor", "--fix")
             self.project.dvc("repro")
 
 

@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path, PurePosixPath
 
-from polyprobe.ops.cluster.orders import Files
+from polyprobe.ops.cluster.assignments import Files
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file
 
 
-def read_files(root: Path, outputs: tuple[str, ...]) -> Files:
-    """The files of the outputs that are there.
+def read_outputs(root: Path, outputs: tuple[str, ...]) -> Files:
+    """Return the files of the outputs that are there.
 
     Args:
         root: of the repository.
@@ -26,24 +26,24 @@ def read_files(root: Path, outputs: tuple[str, ...]) -> Files:
     return found
 
 
-def write_files(root: Path, files: Files) -> None:
-    """Writes outputs; a folder then holds nothing else.
+def write_outputs(root: Path, files: Files) -> None:
+    """Write outputs; a folder then holds nothing else.
 
     Raises:
         BadInputError: a path leads out of the repository.
     """
     for output, members in sorted(files.items()):
         for name in members:
-            parts = PurePosixPath(output, name)
-            if parts.is_absolute() or ".." in parts.parts:
-                raise BadInputError(f"{parts}: leads out of the repository")
-        if read_files(root, (output,)).get(output) == members:
+            path = PurePosixPath(output, name)
+            if path.is_absolute() or ".." in path.parts:
+                raise BadInputError(f"{path}: leads out of the repository")
+        if read_outputs(root, (output,)).get(output) == members:
             continue
-        path = root / output
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+        target = root / output
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
         else:
-            path.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
         for name, content in sorted(members.items()):
-            with new_file(path / name if name else path) as temporary:
+            with new_file(target / name) as temporary:
                 temporary.write_bytes(content)

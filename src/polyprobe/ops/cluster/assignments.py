@@ -1,19 +1,23 @@
-"""What the coordinator hands to a worker for one stage, and what it gets back."""
+"""What the coordinator gives to a worker for one stage, and what it gets back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Files = dict[str, dict[str, bytes]]
 """An output that DVC's cache does not hold, by its path in the repository → its files by their paths in it; `""` for an
 output that is a file itself."""
 
+LOST = 75
+"""The exit code of a stage's process that could not do its work for reasons that are not the stage's: EX_TEMPFAIL."""
+
 
 @dataclass(frozen=True)
-class Clone:
+class CloneSource:
     """Where a worker that shares no file system with the main workspace gets everything from."""
 
     url: str
     """Of the git repository."""
+    commit: str
     remote: str
     """The name of the DVC remote."""
     settings: dict[str, dict[str, Any]]
@@ -21,21 +25,20 @@ class Clone:
 
 
 @dataclass(frozen=True)
-class Order:
+class Assignment:
     """One stage to be brought up to date."""
 
     stage: str
-    upstream: tuple[str, ...]
+    inputs: tuple[str, ...]
     """The stages whose outputs have to be there."""
     project: str
-    """Marks the processes that work for one main workspace: its path."""
+    """The path of the main workspace; marks the processes that work for it."""
     folder: str
     """The worktree or clone to work in."""
-    commit: str
-    clone: Clone | None
+    clone_source: CloneSource | None
     """None where the folder is a worktree that the coordinator made."""
     lock: dict[str, Any]
-    """The entries of dvc.lock of `upstream`, and the stage's own last one if there is one."""
+    """The entries of dvc.lock of `inputs`, and the stage's own last one if there is one."""
     files: Files
     """The uncached outputs of the same stages."""
     uncached: tuple[str, ...]
@@ -43,27 +46,23 @@ class Order:
     environment: dict[str, str | None]
     """Variables for the stage's processes; None for one that must not be set."""
     log: str | None
-    """The file to append to, on a shared file system; None where the log is to be sent back."""
+    """The file to write, on a shared file system; None where the log is to be sent back."""
     stage_lock: str | None
     """A file that whoever runs the stage holds locked, on a shared file system."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an order."""
+    """What became of an assignment."""
 
     code: int
     """0: the stage is up to date. `LOST`: nothing to do with the stage itself. Else it failed."""
-    ran: bool
+    problem: str = ""
+    ran: bool = False
     """Whether the stage's command was run; else it was restored or had not changed."""
-    seconds: float
-    lock: dict[str, Any] | None
+    lock: dict[str, Any] | None = None
     """Its entry of dvc.lock."""
-    files: Files
+    files: Files = field(default_factory=dict)
     """Its uncached outputs."""
-    log: bytes
-    """What this attempt printed."""
-
-
-LOST = 75
-"""The exit code of a stage's process that could not do its work for reasons that are not the stage's: EX_TEMPFAIL."""
+    log: bytes = b""
+    """What it printed, where the log is to be sent back."""
