@@ -174,8 +174,8 @@ def doctor(
 ) -> None:
     """Say what is wrong here, and what to do.
 
-    In the environment and in the repository. One line per check: ok, warning or fault. A fault keeps the study from running or makes its results wrong; the exit
-    code is 1 where there is one. Nothing is changed without --fix.
+    In the environment and in the repository, a line per check: ok, warning or fault. A fault keeps the study from
+    running or makes its results wrong; the exit code is 1 where there is one. Nothing is changed without --fix.
     """
     from polyprobe.ops.doctor.commands import run
 
