@@ -27,7 +27,7 @@ from polyprobe.study import Lora, Task
 from polyprobe.transfer import TASKS, Encoded
 from polyprobe.transfer import model as models
 from polyprobe.transfer.evaluation import pad
-from polyprobe.transfer.training import train
+from polyprobe.transfer.training import Training, train
 
 SHAPES: Final = {
     "tiny": {"vocab_size": 320, "hidden_size": 64, "n_layer": 2, "n_head": 4},
@@ -78,10 +78,8 @@ def ours(model: Any, examples: list[Encoded], options: argparse.Namespace, dtype
         batch_size=options.batch_size, gradient_accumulation=A_STEP // options.batch_size, max_length=LONGEST,
         evaluate_every=options.steps, weight_decay=0.0, max_gradient_norm=1.0, max_train=None, max_test=None,
     )  # fmt: skip
-    train(
-        model, "xnli", TASKS["xnli"], examples, settings, dev_score=lambda model: 0.0, pad_token_id=PADDING,
-        dtype=dtype, seed=0, scratch=scratch,
-    )  # fmt: skip
+    training = Training("xnli", TASKS["xnli"], settings, pad_token_id=PADDING, dtype=dtype, seed=0, scratch=scratch)
+    train(model, examples, training, lambda model: 0.0)
 
 
 def plain(model: Any, examples: list[Encoded], options: argparse.Namespace, dtype: torch.dtype, scratch: Path) -> None:

@@ -256,17 +256,23 @@ def test_training_gives_a_model_what_prediction_does(
     import torch
 
     from polyprobe.transfer.model import with_new_adapter
-    from polyprobe.transfer.training import train
+    from polyprobe.transfer.training import Training, train
 
     monkeypatch.setenv("POLYPROBE_THREADS", "1")
     tokenizer, model = loaded_for_pairs(saved(tmp_path / "model", architecture, pad_token_id=0))
     adapted = with_new_adapter(model, TASKS["xnli"], NOT_QUANTISED, seed=0)
     examples = TASKS["xnli"].encode(PAIRS, tokenizer, PAIR_TASK, "en")
     with calls(model) as seen:
-        train(
-            adapted, "xnli", TASKS["xnli"], examples, PAIR_TASK, dev_score=lambda _: 0.0,
-            pad_token_id=tokenizer.pad_token_id, dtype=torch.float32, seed=0, scratch=tmp_path / "scratch",
-        )  # fmt: skip
+        training = Training(
+            name="xnli",
+            task=TASKS["xnli"],
+            settings=PAIR_TASK,
+            pad_token_id=tokenizer.pad_token_id,
+            dtype=torch.float32,
+            seed=0,
+            scratch=tmp_path / "scratch",
+        )
+        train(adapted, examples, training, lambda _: 0.0)
     [(trained, _)] = seen
     inputs, _ = predicted(adapted, tokenizer)
     for name, tensor in inputs.items():

@@ -192,7 +192,7 @@ class _Run:
 
         from polyprobe.checkpoints.loading import refuse_unknown_subwords
         from polyprobe.transfer import model as models
-        from polyprobe.transfer.training import train
+        from polyprobe.transfer.training import Training, train
 
         model = models.load_with_head(
             self.location, self.task, self.lora, self.pad_token_id, seed=seed, device=self.device
@@ -201,18 +201,16 @@ class _Run:
         refuse_unknown_subwords(model, max(max(example.input_ids, default=0) for example in examples))
         model = models.with_new_adapter(model, self.task, self.lora, seed=seed)
         untrained = self._test(model, "untrained")
-        best_step = train(
-            model,
-            self.name,
-            self.task,
-            self.train,
-            settings,
-            dev_score=self._dev_score,
+        training = Training(
+            name=self.name,
+            task=self.task,
+            settings=settings,
             pad_token_id=self.pad_token_id,
             dtype=getattr(torch, self.lora.compute_dtype),
             seed=seed,
             scratch=scratch,
         )
+        best_step = train(model, self.train, training, self._dev_score)
         return model, Predicted(self._test(model, "fine-tuned"), untrained, best_step)
 
     def scores(self, predicted: Predicted) -> list[dict[str, Any]]:

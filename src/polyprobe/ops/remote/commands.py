@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 10
 """Objects that are named one by one."""
 
-app: Final = typer.Typer(
-    help="Find and mend what a shared remote lacks.", no_args_is_help=True
-)
+app: Final = typer.Typer(help="Find and mend what a shared remote lacks.", no_args_is_help=True)
 _Name = Annotated[str | None, typer.Option(help="Of the remote; without it, the default one.")]
 _Deep = Annotated[bool, typer.Option("--deep", help="Read every object there, not only its size.")]
 
