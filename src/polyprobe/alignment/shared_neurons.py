@@ -36,12 +36,15 @@ def shared_neurons(sets: Mapping[str, Set[int]], k: int, dimensions: int) -> lis
             found[neuron].append(language)
     shared = [
         SharedNeuron(
-            int(neuron), tuple(languages), len(languages), len(sets),
-            expected_neurons(len(languages), len(sets), k, dimensions),
+            neuron=int(neuron),
+            languages=tuple(languages),
+            found_in=len(languages),
+            probed_in=len(sets),
+            expected=expected_neurons(len(languages), len(sets), k, dimensions),
         )
         for neuron, languages in found.items()
         if len(languages) >= LEAST
-    ]  # fmt: skip
+    ]
     return sorted(shared, key=lambda one: (-one.found_in, one.neuron))
 
 

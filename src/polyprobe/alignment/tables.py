@@ -15,9 +15,7 @@ from polyprobe.resampling import language_bootstrap, standard_error
 
 _MAP: Final = ["checkpoint", "layer", "category", "control", "k"]
 """One heat map."""
-_WHERE: Final = [
-    "checkpoint", "model", "step", "tokens_seen", "layer", "depth", "studied", "category", "control",
-]  # fmt: skip
+_WHERE: Final = "checkpoint model step tokens_seen layer depth studied category control".split()
 
 
 @dataclass(frozen=True)

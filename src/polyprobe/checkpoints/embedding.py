@@ -63,10 +63,16 @@ def word_embeddings(
     bar: Any = progress(description="words", total=len(sentences), unit="sentence")
     with bar:
         embedded = embed_words(
-            model, tokenizer, sentences, layers,
-            words=words, tokenisation=tokenisation, max_length=max_length, batch_tokens=batch_tokens,
+            model,
+            tokenizer,
+            sentences,
+            layers,
+            words=words,
+            tokenisation=tokenisation,
+            max_length=max_length,
+            batch_tokens=batch_tokens,
             advance=bar.update,
-        )  # fmt: skip
+        )
     return {layer: states.cpu().numpy() for layer, states in embedded.states.items()}
 
 
@@ -97,13 +103,19 @@ def embed_words(
     specials, limit = special_tokens(tokenizer), max_length or length_limit(model, tokenizer)
     return EmbeddedWords(
         states=pooled_states(
-            model, grouped, number, layers,
-            special_tokens=specials, max_length=limit, batch_tokens=batch_tokens, advance=advance,
+            model,
+            grouped,
+            number,
+            layers,
+            special_tokens=specials,
+            max_length=limit,
+            batch_tokens=batch_tokens,
+            advance=advance,
         ),
         subwords=sum(len(found.ids) for found in tokenised),
         shared_subwords=sum(found.shared for found in tokenised),
         split_sentences=count_split(grouped, specials, limit),
-    )  # fmt: skip
+    )
 
 
 def sentence_embeddings(
@@ -138,10 +150,15 @@ def sentence_embeddings(
     bar: Any = progress(description=description, total=len(texts), unit="sentence")
     with bar:
         states = pooled_states(
-            model, grouped, len(texts) * len(poolings), layers,
-            special_tokens=special_tokens(tokenizer), max_length=max_length or length_limit(model, tokenizer),
-            batch_tokens=batch_tokens, advance=bar.update,
-        )  # fmt: skip
+            model,
+            grouped,
+            len(texts) * len(poolings),
+            layers,
+            special_tokens=special_tokens(tokenizer),
+            max_length=max_length or length_limit(model, tokenizer),
+            batch_tokens=batch_tokens,
+            advance=bar.update,
+        )
     return {
         (layer, pooling): state.cpu().numpy()[place :: len(poolings)]
         for layer, state in states.items()

@@ -79,9 +79,15 @@ def embed_selected_words(
     with bar:
         for chunk in chunks(words, rows, most_words=most_words, most_sentences=CHUNK_SENTENCES):
             embedded = embed_words(
-                model, tokenizer, chunk.sentences, layers,
-                words=chunk.words, tokenisation=tokenisation, batch_tokens=batch_tokens, advance=bar.update,
-            )  # fmt: skip
+                model,
+                tokenizer,
+                chunk.sentences,
+                layers,
+                words=chunk.words,
+                tokenisation=tokenisation,
+                batch_tokens=batch_tokens,
+                advance=bar.update,
+            )
             where, forms = f"{manifest.checkpoint}: {language}: layer", words["form"]
             append(
                 {

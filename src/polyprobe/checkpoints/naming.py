@@ -21,16 +21,24 @@ _PREFIXES: Final = {
 
 _HEADS: Final = ("lm_head", "embed_out", "cls")
 _TIED: Final = (
-    "lm_head.weight", "embed_out.weight", "lm_head.decoder.weight", "lm_head.decoder.bias",
-    "cls.predictions.decoder.weight", "cls.predictions.decoder.bias",
-)  # fmt: skip
+    "lm_head.weight",
+    "embed_out.weight",
+    "lm_head.decoder.weight",
+    "lm_head.decoder.bias",
+    "cls.predictions.decoder.weight",
+    "cls.predictions.decoder.bias",
+)
 """Tensors of heads that may be tied to another one."""
 
 
 _BUFFERS: Final = (
-    ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq",
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".rotary_emb.inv_freq",
     "embeddings.position_ids",
-)  # fmt: skip
+)
 """Ends of names of what older versions of transformers saved beside the weights: masks and positions, which today's
 compute. One of them is -infinity in float16."""
 

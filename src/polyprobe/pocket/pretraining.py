@@ -120,9 +120,15 @@ def train_tokenizer(texts: Texts, vocabulary: int, model_max_length: int) -> Any
     tokenizer.train_from_iterator(_equal_shares(texts), trainer)
     unknown, begin, end, padding = SPECIAL_TOKENS
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token=unknown, bos_token=begin, eos_token=end, pad_token=padding,
-        padding_side="right", model_max_length=model_max_length, clean_up_tokenization_spaces=False,
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        unk_token=unknown,
+        bos_token=begin,
+        eos_token=end,
+        pad_token=padding,
+        padding_side="right",
+        model_max_length=model_max_length,
+        clean_up_tokenization_spaces=False,
+    )
 
 
 def encode(tokenizer: Any, documents: Sequence[Sequence[str]]) -> Int64[np.ndarray, " subword"]:
@@ -229,10 +235,19 @@ def _new_model(settings: Pretrain, vocabulary: int) -> Any:
     logging.disable_progress_bar()  # ours tells more
     torch.manual_seed(derive_seed(settings.seed, "weights"))
     config = BloomConfig(
-        vocab_size=vocabulary, hidden_size=settings.width, n_layer=settings.blocks, n_head=settings.heads,
-        seq_length=settings.sequence_length, hidden_dropout=0.0, attention_dropout=0.0, use_cache=False,
-        unk_token_id=0, bos_token_id=1, eos_token_id=END, pad_token_id=PADDING,
-    )  # fmt: skip
+        vocab_size=vocabulary,
+        hidden_size=settings.width,
+        n_layer=settings.blocks,
+        n_head=settings.heads,
+        seq_length=settings.sequence_length,
+        hidden_dropout=0.0,
+        attention_dropout=0.0,
+        use_cache=False,
+        unk_token_id=0,
+        bos_token_id=1,
+        eos_token_id=END,
+        pad_token_id=PADDING,
+    )
     model = BloomForCausalLM(config)
     for block in model.transformer.h:
         # The same function as transformers' own, in one fused kernel: a third less time per step.

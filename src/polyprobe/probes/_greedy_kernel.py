@@ -107,9 +107,12 @@ class Kernel:
         tile = max(_ROUND, min(4096, _TILE_BYTES // (4 * classes) // _ROUND * _ROUND))
         arrays = [tensor.contiguous() for tensor in (candidates, rows, grouped)]
         self.compiled.polyprobe_products(
-            *map(_pointer, (base, self.steps, inputs)), *map(ctypes.c_int64, (classes, words, tile)),
-            *map(_pointer, arrays), ctypes.c_int64(len(candidates)), *map(_pointer, (mantissas, exponents)),
-        )  # fmt: skip
+            *map(_pointer, (base, self.steps, inputs)),
+            *map(ctypes.c_int64, (classes, words, tile)),
+            *map(_pointer, arrays),
+            ctypes.c_int64(len(candidates)),
+            *map(_pointer, (mantissas, exponents)),
+        )
         return (mantissas.double().log2() + exponents).sum(1) * math.log(2)
 
 

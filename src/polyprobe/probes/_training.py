@@ -108,9 +108,7 @@ def train(
     return fits.best()
 
 
-_PER_PROBE: Final = (
-    "flat", "first_moment", "second_moment", "target", "words", "held_words", "fixed", "held_fixed", "held_draws",
-)  # fmt: skip
+_PER_PROBE: Final = "flat first_moment second_moment target words held_words fixed held_fixed held_draws".split()
 
 
 class Fits:

@@ -45,14 +45,26 @@ def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[l
         )
         with embeddings.writing(folder, layers, language, rows.astype("int32"), checkpoint.width, metadata) as writer:
             cut = checkpoints.embed_selected_words(
-                model, tokenizer, table, rows, layers, manifest=checkpoint, language=language,
-                tokenisation=study.extract.tokenisation, batch_tokens=machine.batch_tokens, append=writer.append,
-            )  # fmt: skip
+                model,
+                tokenizer,
+                table,
+                rows,
+                layers,
+                manifest=checkpoint,
+                language=language,
+                tokenisation=study.extract.tokenisation,
+                batch_tokens=machine.batch_tokens,
+                append=writer.append,
+            )
         counts.append({"language": language} | asdict(cut))
     embed = partial(
-        checkpoints.sentence_embeddings, model, tokenizer,
-        layers=layers, poolings=study.parallel.poolings, batch_tokens=machine.batch_tokens,
-    )  # fmt: skip
+        checkpoints.sentence_embeddings,
+        model,
+        tokenizer,
+        layers=layers,
+        poolings=study.parallel.poolings,
+        batch_tokens=machine.batch_tokens,
+    )
     return counts, similarity_table(parallel.read(), embed, study.source_language)
 
 

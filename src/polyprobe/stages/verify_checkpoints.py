@@ -12,9 +12,9 @@ from polyprobe.study import Study
 
 METRICS = Path("metrics/checkpoints.json")
 COLUMNS = (
-    "checkpoint", "model", "repository", "commit", "step", "tokens_seen", "weights_sha256", "config_sha256",
-    "tokenizer_sha256", "parameters", "layers", "width", "dtype", "zeros", "dropped",
-)  # fmt: skip
+    "checkpoint model repository commit step tokens_seen weights_sha256 config_sha256 tokenizer_sha256 parameters "
+    "layers width dtype zeros dropped"
+).split()
 
 
 def verify_checkpoints(study: Study) -> None:

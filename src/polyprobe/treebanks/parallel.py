@@ -38,8 +38,12 @@ def parallel_table(
     Raises:
         BadInputError: a treebank or a file is missing or malformed, or no sentence is there in every treebank.
     """
-    rows = _from_treebanks(folder, {code: name for code, name in parallel.folders.items() if code in languages},
-                           parallel.max_pairs, on_error)  # fmt: skip
+    rows = _from_treebanks(
+        folder,
+        {code: name for code, name in parallel.folders.items() if code in languages},
+        parallel.max_pairs,
+        on_error,
+    )
     pairs = 1 + max((pair for pair, *_ in rows), default=-1)
     for language, names in parallel.files.items():
         if language == source_language:

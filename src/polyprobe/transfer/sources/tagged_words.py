@@ -18,10 +18,7 @@ _RANKS: Final = {
     "fr": ("VERB", "AUX", "PRON", "NOUN", "ADJ", "ADV", "ADP", "DET", "PART", "SCONJ", "CONJ"),
     "it": ("VERB", "AUX", "ADV", "PRON", "ADP", "DET", "INTJ"),
 }
-_OTHER_RANKS: Final = (
-    "VERB", "NOUN", "PROPN", "PRON", "ADJ", "NUM", "ADV", "INTJ", "AUX", "ADP", "DET", "PART", "CCONJ", "SCONJ", "X",
-    "PUNCT",
-)  # fmt: skip
+_OTHER_RANKS: Final = tuple("VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT".split())
 """Which tag a multiword token gets of those of its parts that are equally high, the first ones first."""
 _ZERO_WIDTH_NON_JOINER: Final = "\u200c"
 

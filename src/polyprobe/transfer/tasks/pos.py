@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-LABELS: Final = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
-    "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X",
-)  # fmt: skip
+LABELS: Final = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
 METRICS: Final = ("f1", "f1_macro", "accuracy", "f1_xtreme")
 HEAD: Final = "AutoModelForTokenClassification"
 ADAPTER_KIND: Final = "TOKEN_CLS"
