@@ -59,7 +59,7 @@ def use(name: str) -> None:
 
 def _outputs() -> set[Path]:
     """Return the outputs of the study in force."""
-    from dvc.repo import Repo
+    from polyprobe.ops.dvc_internals import Repo
 
     with Repo() as repo:
         return {Path(out.fs_path) for out in repo.index.outs}
@@ -67,8 +67,7 @@ def _outputs() -> set[Path]:
 
 def _restorable_outputs() -> set[Path]:
     """Return those of the outputs of the study in force that are as dvc.lock and the cache have them."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
+    from polyprobe.ops.dvc_internals import DvcException, Repo
 
     try:
         with Repo() as repo:

@@ -6,14 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo, lock_repo
-from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
-from dvc.utils.serialize import dump_yaml, load_yaml
-
 from polyprobe.ops.cluster.assignments import Files, Outcome
 from polyprobe.ops.cluster.graph import Pipeline
 from polyprobe.ops.cluster.uncached_outputs import read_outputs, write_outputs
+from polyprobe.ops.dvc_internals import (
+    DvcException,
+    Repo,
+    collect_stages,
+    dump_yaml,
+    get_active_graph,
+    load_yaml,
+    lock_repo,
+    plan_repro,
+)
 from polyprobe.running.errors import BadInputError, one_line
 from polyprobe.running.files import new_file
 

@@ -55,7 +55,7 @@ def bring_up_to_date(stage: str, inputs: Sequence[str], remote: str | None) -> i
 
 
 def _dvc(*arguments: str) -> int:
-    from dvc.cli import main as dvc
+    from polyprobe.ops.dvc_internals import run_command as dvc
 
     print("$ dvc", *arguments, flush=True)
     code = int(dvc(list(arguments)) or 0)

@@ -8,9 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from dvc.config import Config
-
 from polyprobe.ops.cluster.assignments import CloneSource
+from polyprobe.ops.dvc_internals import Config
 from polyprobe.running.errors import BadInputError
 
 PREFIX: Final = "polyprobe-worker-"

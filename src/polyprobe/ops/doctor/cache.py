@@ -204,7 +204,7 @@ def _copy_in_workspace(file: OutputFile) -> tuple[str, Any] | None:
 
     A list of files is made anew from its folder. None where the workspace has others.
     """
-    from dvc_data.hashfile.build import build
+    from polyprobe.ops.dvc_internals import build
 
     if not file.is_listing:
         return (str(file.path), file.out.fs) if file.is_content_of(file.path) else None

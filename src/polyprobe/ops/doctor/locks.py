@@ -32,14 +32,15 @@ def check(deep: bool) -> Iterator[Finding]:
 
 def _output_locks(file: Path) -> Finding:
     """Check which process reads or writes which output: a plain file says so, which outlives a killed process."""
-    from dvc.rwlock import SCHEMA
     from voluptuous import Invalid
+
+    from polyprobe.ops.dvc_internals import RWLOCK_SCHEMA
 
     subject = "rwlock"
     if not file.exists():
         return ok(subject, "no output is locked")
     try:
-        holders = _holders(SCHEMA(json.loads(file.read_text(encoding="utf-8"))))
+        holders = _holders(RWLOCK_SCHEMA(json.loads(file.read_text(encoding="utf-8"))))
     except (ValueError, Invalid):
         if _is_held(file.with_name("rwlock.lock")):
             return warning(subject, f"a dvc is writing {file}", WAIT)

@@ -58,7 +58,7 @@ def _study() -> Finding:
 
 
 def _pipeline(locked: dict[str, Any]) -> Finding:
-    from dvc.exceptions import DvcException
+    from polyprobe.ops.dvc_internals import DvcException
 
     try:
         with open_repository() as repository:
@@ -77,9 +77,9 @@ def _parse_lock(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is damaged.
     """
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from dvc.utils.serialize import ParseError, parse_yaml
     from voluptuous import Invalid
+
+    from polyprobe.ops.dvc_internals import COMPILED_LOCKFILE_SCHEMA, ParseError, parse_yaml
 
     if conflict := _conflict(text):
         raise ValueError(conflict)

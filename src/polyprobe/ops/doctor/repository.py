@@ -36,7 +36,7 @@ def git(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def open_repository() -> Any:
     """Return DVC's view of the repository here; no file of it but the configuration is read yet."""
-    from dvc.repo import Repo
+    from polyprobe.ops.dvc_internals import Repo
 
     return Repo(".")
 

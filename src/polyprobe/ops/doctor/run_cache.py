@@ -43,8 +43,7 @@ def check(deep: bool) -> Iterator[Finding]:
 
 
 def _is_whole(file: Path) -> bool:
-    from dvc.stage.cache import _get_cache_hash
-    from dvc.utils.serialize import ParseError, parse_yaml
+    from polyprobe.ops.dvc_internals import ParseError, parse_yaml, run_cache_hash
 
     try:
         text = file.read_text(encoding="utf-8")
@@ -52,4 +51,4 @@ def _is_whole(file: Path) -> bool:
     except (ParseError, UnicodeDecodeError):
         return False
     # The hash leaves sizes out, with one of which a file may end.
-    return isinstance(entry, dict) and text.endswith("\n") and _get_cache_hash(entry) == file.name
+    return isinstance(entry, dict) and text.endswith("\n") and run_cache_hash(entry) == file.name

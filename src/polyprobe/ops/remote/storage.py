@@ -21,8 +21,7 @@ def open_repository() -> Any:
     Raises:
         BadInputError: there is none, or one of its files cannot be read.
     """
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
+    from polyprobe.ops.dvc_internals import DvcException, Repo
 
     try:
         repository = Repo()
@@ -105,7 +104,7 @@ class Storage:
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        from dvc_data.hashfile.hash import file_md5
+        from polyprobe.ops.dvc_internals import file_md5
 
         def md5(item: Item) -> str | None:
             try:
@@ -144,8 +143,7 @@ class Storage:
         Raises:
             RemoteError: the remote cannot be written to.
         """
-        from dvc.fs import localfs
-        from dvc.fs.callbacks import TqdmCallback
+        from polyprobe.ops.dvc_internals import TqdmCallback, localfs
 
         failed: dict[Item, str] = {}
         by_oid = {item.oid: item for item in items}
