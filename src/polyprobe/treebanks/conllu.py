@@ -84,7 +84,7 @@ class Sentence:
         )
 
     def surface_words(self) -> Iterator[tuple[Token, tuple[Token, ...]]]:
-        """Each word of the text with its syntactic words: a range with its parts, any other word with itself.
+        """Yield each word of the text with its syntactic words: a range with its parts, any other word with itself.
 
         Empty nodes are left out.
         """
@@ -118,12 +118,12 @@ class Problem(NamedTuple):
 
 
 def read_sentences(file: Path, on_error: OnError = "fail", skipped: list[Problem] | None = None) -> Iterator[Sentence]:
-    """The sentences of a file.
+    """Yield the sentences of a file in order.
 
     Args:
         file: a CoNLL-U file.
-        on_error: what a malformed sentence does.
-        skipped: where the problems of skipped sentences are put.
+        on_error: what happens at a malformed sentence.
+        skipped: a list to which the problems of skipped sentences are appended; None to forget them.
 
     Raises:
         BadInputError: a malformed sentence, where `on_error` is `fail`; a file that is missing or no UTF-8 always.
@@ -136,7 +136,16 @@ def read_sentences(file: Path, on_error: OnError = "fail", skipped: list[Problem
 
 
 def handle(problem: Problem, on_error: OnError, skipped: list[Problem] | None) -> None:
-    """Raises a problem as BadInputError, or keeps it in `skipped`, as `on_error` says."""
+    """Refuse a sentence that has a problem, or keep the problem in `skipped`, as `on_error` says.
+
+    Args:
+        problem: what is wrong with the sentence.
+        on_error: what happens at a malformed sentence.
+        skipped: a list to which the problem is appended; None to forget it.
+
+    Raises:
+        BadInputError: `on_error` is `fail`.
+    """
     if on_error == "fail":
         raise BadInputError(str(problem))
     if skipped is not None:
@@ -144,7 +153,7 @@ def handle(problem: Problem, on_error: OnError, skipped: list[Problem] | None) -
 
 
 def scan(file: Path) -> Iterator[Sentence | Problem]:
-    """Each sentence of a file, or what is wrong with it.
+    """Yield each sentence of a file, or what is wrong with it, in order.
 
     Raises:
         BadInputError: the file is missing or no UTF-8.
@@ -185,7 +194,7 @@ def _blocks(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 class _MalformedError(Exception):
-    """Args: the index of the line in its block, and what is wrong."""
+    """What is wrong with a block of lines; its arguments are the line's index in the block, and the message."""
 
 
 def _parse(file: Path, first_line: int, lines: list[str]) -> Sentence | Problem:
@@ -233,14 +242,22 @@ def _tokens(lines: list[str], start: int) -> Iterator[Token]:
 
 @lru_cache(maxsize=1 << 16)
 def _malformed_feature(feats: str) -> str | None:
-    """The first item of FEATS that is no Feature=Value; None where all are."""
+    """Return the first item of FEATS that is no Feature=Value; None where all are."""
     if feats == "_":
         return None
     return next((item for item in feats.split("|") if not all(item.partition("=")[::2])), None)
 
 
 def _check_ids(tokens: tuple[Token, ...], start: int) -> None:
-    """Ids count up from 1, an empty node follows its word, a range precedes its words; heads exist."""
+    """Check that ids count up from 1, empty nodes follow their word and ranges precede theirs, and that heads exist.
+
+    Args:
+        tokens: a sentence's token lines.
+        start: the first one's index in the sentence's block of lines.
+
+    Raises:
+        _MalformedError: a line breaks one of these rules.
+    """
     numbers = _NUMBERS if len(tokens) + 1 < len(_NUMBERS) else tuple(map(str, range(len(tokens) + 2)))
     word, empty, range_end = 0, 0, 0
     for index, token in enumerate(tokens, start):
