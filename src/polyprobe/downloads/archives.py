@@ -17,15 +17,18 @@ Member = tuple[str, Callable[[], IO[bytes]]]
 
 
 def extract(archive: Path, target: Path, wanted: Callable[[str], str | None]) -> list[Path]:
-    """Writes files of a tar or zip archive below a folder.
+    """Write the wanted files of a tar or zip archive below a folder.
 
     Args:
-        archive: a zip, or a tar of any compression.
-        target: the folder.
-        wanted: from a member's name in the archive to the path below `target` that it gets; None for one not wanted.
+        archive: a zip file, or a tar file of any compression.
+        target: the folder, which need not exist.
+        wanted: maps a member's name in the archive to the path that it gets below `target`; None for one not wanted.
+
+    Returns:
+        The files written, in the archive's order.
 
     Raises:
-        BadInputError: the archive is no archive, is cut off or damaged, or has a member that leads out of the folder.
+        BadInputError: the file is no archive, is cut off or damaged, or has a member that leads out of the folder.
     """
     written = []
     with _readable(archive):
@@ -41,7 +44,7 @@ def extract(archive: Path, target: Path, wanted: Callable[[str], str | None]) ->
 
 
 def check_archive(archive: Path) -> None:
-    """Reads an archive to its end.
+    """Check that every file of an archive can be read, and that no member leads out of its folder.
 
     Raises:
         BadInputError: as for `extract`.
@@ -55,7 +58,11 @@ def check_archive(archive: Path) -> None:
 
 @contextmanager
 def _readable(archive: Path) -> Iterator[None]:
-    """Makes what the libraries raise over a damaged archive, or one that they cannot read, one clear line."""
+    """Turn what the libraries raise over an archive that they cannot read, or that is damaged, into one clear line.
+
+    Raises:
+        BadInputError: in place of the library's error.
+    """
     try:
         yield
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
@@ -63,7 +70,11 @@ def _readable(archive: Path) -> Iterator[None]:
 
 
 def _members(archive: Path) -> Iterator[Member]:
-    """The plain files of an archive, in its order. Links are checked and left out."""
+    """Yield the plain files of an archive in its order; links are checked and left out.
+
+    Raises:
+        BadInputError: a member, or what a link points at, leads out of the archive's folder.
+    """
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             for entry in zipped.infolist():
@@ -87,10 +98,14 @@ def _members(archive: Path) -> Iterator[Member]:
 
 
 def _inside(archive: Path, name: str) -> str:
-    """The name itself, normalised.
+    """Return a member's name, normalised: parts joined by `/`, none of them `.` or `..`.
+
+    Args:
+        archive: the file that the error names.
+        name: the member's path as the archive gives it.
 
     Raises:
-        BadInputError: it is absolute or leads out of the folder.
+        BadInputError: the name is absolute or leads out of the archive's folder.
     """
     parts: list[str] = []
     for part in name.replace("\\", "/").split("/"):
