@@ -42,7 +42,7 @@ def word_embeddings(
     max_length: int | None = None,
     batch_tokens: int = 8192,
 ) -> dict[int, Float32[np.ndarray, "word neuron"]]:
-    """Hidden states of words at some layers: the mean over each word's sub-words (fidelity rows 16 to 19).
+    """Return hidden states of words at some layers: the mean over each word's sub-words (fidelity rows 16 to 19).
 
     Args:
         model: a base model of transformers, causal or encoder.
@@ -88,10 +88,21 @@ def embed_words(
     batch_tokens: int = 8192,
     advance: Callable[[int], object] = int,
 ) -> EmbeddedWords:
-    """`word_embeddings` left where the model is, with the counts beside them.
+    """Return what `word_embeddings` does, left where the model is, with the counts beside it.
 
     Args:
+        model: see `word_embeddings`.
+        tokenizer: see `word_embeddings`.
+        sentences: see `word_embeddings`.
+        layers: see `word_embeddings`.
+        words: see `word_embeddings`.
+        tokenisation: see `word_embeddings`.
+        max_length: see `word_embeddings`.
+        batch_tokens: see `word_embeddings`.
         advance: told how many more sentences have been begun.
+
+    Raises:
+        BadInputError: as for `word_embeddings`.
     """
     tokenised = tokenise(tokenizer, sentences, tokenisation)
     grouped, number = [], 0
@@ -129,13 +140,26 @@ def sentence_embeddings(
     batch_tokens: int = 8192,
     description: str = "sentences",
 ) -> dict[tuple[int, Pooling], Float32[np.ndarray, "sentence neuron"]]:
-    """Hidden states of sentences, in two poolings; special sub-words do not count.
+    """Return hidden states of sentences, in one or both poolings; special sub-words do not count.
 
     mean: over the sentence's sub-words. last: its last sub-word, where a causal model has seen the whole sentence (the
     authors' choice).
 
+    Args:
+        model: see `word_embeddings`.
+        tokenizer: see `word_embeddings`.
+        texts: the sentences as written.
+        layers: see `word_embeddings`.
+        poolings: those wanted.
+        max_length: see `word_embeddings`.
+        batch_tokens: see `word_embeddings`.
+        description: what the progress bar says.
+
     Returns:
         By layer and pooling, one row per text.
+
+    Raises:
+        BadInputError: the tokenizer finds no sub-word in a text, or as for `word_embeddings`.
     """
     grouped = []
     for number, ids in enumerate(encode(tokenizer, texts)["input_ids"] if texts else []):
@@ -167,7 +191,14 @@ def sentence_embeddings(
 
 
 def _wanted(found: TokenisedSentence, count: int, wanted: Sequence[int], first: int) -> Groups:
-    """The sub-words of the wanted ones of a sentence's `count` words, which are numbered from `first`."""
+    """Group the sub-words of a sentence's wanted words, which are numbered from `first`.
+
+    Args:
+        found: the sentence's sub-words.
+        count: how many words it has.
+        wanted: positions of the words wanted.
+        first: the number of the first of them.
+    """
     numbers = np.full(count, -1)
     numbers[list(wanted)] = np.arange(first, first + len(wanted))
     groups = numbers[found.words]

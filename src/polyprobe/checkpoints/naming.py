@@ -44,7 +44,12 @@ compute. One of them is -infinity in float16."""
 
 
 def full_names(folder: Path, tensors: Sequence[StoredTensor]) -> dict[str, StoredTensor]:
-    """The weights by their names in the model with a head, in the order of these names."""
+    """Return the weights by their names in the model with a head, in the order of these names.
+
+    Args:
+        folder: where `config.json` lies, if there is one.
+        tensors: what the folder's weights hold; masks and positions of older versions (`_BUFFERS`) are left out.
+    """
     config = read_json(folder / CONFIG, "transformers' config.json") if (folder / CONFIG).exists() else {}
     prefix = _PREFIXES.get(str(config.get("model_type")))
     tensors = [tensor for tensor in tensors if not tensor.name.endswith(_BUFFERS)]
@@ -59,7 +64,7 @@ def full_names(folder: Path, tensors: Sequence[StoredTensor]) -> dict[str, Store
 
 
 def without_tied(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
-    """The tensors without those of a head that equal another one bit for bit: some files hold them, others do not."""
+    """Return the tensors without those of a head that equal another one bit for bit: only some files hold them."""
     return {
         name: tensor
         for name, tensor in tensors.items()

@@ -85,9 +85,12 @@ def pooled_states(
         batch_tokens: sub-words of one forward pass, padding included.
         advance: told how many more sentences have been begun.
 
+    Returns:
+        By layer, one row per group.
+
     Raises:
         BadInputError: a batch does not fit into memory, nor does half of it; the model has no embedding for a sub-word,
-            or a layer of another width.
+            no room beside the special ones, or a layer of another width.
     """
     refuse_unknown_subwords(model, _greatest(sentences, special_tokens))
     before, behind = (np.array(ids, dtype=np.int64) for ids in special_tokens)
@@ -175,6 +178,11 @@ class _Sums:
 def _add_halves(sums: _Sums, windows: list[_Window], batch_tokens: int) -> None:
     """Add one half of a batch after the other.
 
+    Args:
+        sums: to which they are added.
+        windows: the batch.
+        batch_tokens: its budget, for errors.
+
     Raises:
         BadInputError: a half does not fit into memory either.
     """
@@ -194,7 +202,12 @@ def _add_halves(sums: _Sums, windows: list[_Window], batch_tokens: int) -> None:
 
 
 def length_limit(model: Any, tokenizer: Any) -> int | None:
-    """Return the most sub-words that a model takes at once, special ones counted; None where nothing says."""
+    """Return the most sub-words that a model takes at once, special ones counted; None where nothing says.
+
+    Args:
+        model: a base model of transformers.
+        tokenizer: its tokenizer.
+    """
     limits = [getattr(model.config, name, None) for name in ("max_position_embeddings", "n_positions", "seq_length")]
     limits.append(tokenizer.model_max_length)
     # RoBERTa's kin number positions from behind the padding index.
@@ -209,7 +222,13 @@ def length_limit(model: Any, tokenizer: Any) -> int | None:
 def count_split(
     sentences: Sequence[Groups], special_tokens: tuple[list[int], list[int]], max_length: int | None
 ) -> int:
-    """Return how many sentences are longer than the model's limit."""
+    """Return how many sentences are longer than the model's limit.
+
+    Args:
+        sentences: sub-words, special ones not counted.
+        special_tokens: put before and behind each window.
+        max_length: the model's limit, special sub-words counted; None for no limit.
+    """
     room = (max_length or NO_LIMIT) - sum(map(len, special_tokens))
     return sum(len(sentence.ids) > room for sentence in sentences)
 
@@ -237,6 +256,9 @@ def _batches(windows: list[_Window], specials: int, batch_tokens: int, padded: b
     """Yield windows in descending length, as many at once as the budget holds with padding below half (one at least).
 
     Args:
+        windows: all of them.
+        specials: special sub-words that each window gets.
+        batch_tokens: the budget: sub-words of a batch, padding included.
         padded: whether windows of several lengths may go together.
     """
     batch: list[_Window] = []

@@ -66,7 +66,15 @@ def _at(repository: str | None, revision: str | None) -> HubCommit | None:
 
 
 def _training(key: str, checkpoint: Checkpoint) -> dict[str, Any]:
-    """What the checkpoint's folder says of its training."""
+    """Return what the checkpoint's folder says of its training.
+
+    Args:
+        key: the checkpoint's.
+        checkpoint: its entry in params.yaml.
+
+    Raises:
+        BadInputError: it says another step.
+    """
     file: Path = checkpoint.weights / TRAINING
     training = read_json(file, "numbers of the training") if file.exists() else {}
     if training.get("step", checkpoint.step) != checkpoint.step:

@@ -36,6 +36,14 @@ def tokenise(tokenizer: Any, sentences: Sequence[Sentence], tokenisation: Tokeni
 
     A sub-word that overlaps two words belongs to both; the space that it may begin or end with is no part of a word. A
     word that no sub-word overlaps (nothing but characters that the tokenizer drops) takes the sub-word before it.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        sentences: whole sentences.
+        tokenisation: natural or isolated.
+
+    Raises:
+        BadInputError: the tokenizer finds no sub-word in a sentence.
     """
     if not sentences:
         return []
@@ -43,7 +51,16 @@ def tokenise(tokenizer: Any, sentences: Sequence[Sentence], tokenisation: Tokeni
 
 
 def encode(tokenizer: Any, texts: Sequence[str], *, offsets: bool = False) -> Any:
-    """Return texts as ids without special sub-words, whole however long they are."""
+    """Return texts as ids without special sub-words, whole however long they are.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        texts: the texts.
+        offsets: whether the characters of each sub-word are wanted too.
+
+    Returns:
+        What the tokenizer returns: `input_ids` and, if wanted, `offset_mapping`, with one list per text.
+    """
     return tokenizer(
         list(texts),
         add_special_tokens=False,
@@ -57,7 +74,11 @@ def encode(tokenizer: Any, texts: Sequence[str], *, offsets: bool = False) -> An
 
 
 def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Return the special sub-words that the tokenizer puts before and behind a sentence."""
+    """Return the special sub-words that the tokenizer puts before and behind a sentence.
+
+    Raises:
+        BadInputError: the tokenizer finds no sub-word in "a".
+    """
     encoding = tokenizer("a", add_special_tokens=True, return_special_tokens_mask=True)
     ids, mask = encoding["input_ids"], encoding["special_tokens_mask"]
     if 0 not in mask:
@@ -153,10 +174,13 @@ def _by_sentence(
 
     Args:
         ids: each sentence's sub-words.
-        counts: its words.
+        counts: how many words each sentence has.
         words: the word of each membership of a sub-word in a word.
         places: its sub-word.
         shared: whether more than one word has the sub-word.
+
+    Raises:
+        BadInputError: a sentence with words has no sub-word.
     """
     lengths = _flat(map(len, ids))
     if np.any((lengths == 0) & (counts > 0)):
