@@ -1,4 +1,4 @@
-"""How much languages share: overlap of neurons. (Similarity of sentences: `polyprobe.checkpoints.similarity`.)"""
+"""How much languages share: overlap of neurons; for similarity of sentences see `polyprobe.checkpoints.similarity`."""
 
 from polyprobe.alignment.hypergeometric import overlap_test
 from polyprobe.alignment.multiplicity import CORRECTIONS, adjusted

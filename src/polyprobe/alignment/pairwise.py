@@ -63,7 +63,7 @@ def pairwise_overlap(
         The languages' pairs in the order of `neurons`, each language's ceiling before its pairs.
 
     Raises:
-        ValueError: fewer than k neurons, or k is the number of all (nothing is chosen then).
+        ValueError: a language has fewer than k neurons, or k is not below `dimensions` (nothing is chosen then).
     """
     if k >= dimensions or any(found.shape[1] < k for found in neurons.values()):
         raise ValueError(f"expected at least {k} neurons of each language, out of more than {k}, got {dimensions}")

@@ -175,7 +175,12 @@ def _sets_by_category(probes: pd.DataFrame) -> dict[str, dict[str, set[int]]]:
 
 
 def join(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """Return the frames that are not empty, one below the other, with these columns of theirs."""
+    """Return the frames that are not empty, one below the other, with these columns of theirs.
+
+    Args:
+        frames: tables with these columns and maybe more.
+        columns: those kept, in their order.
+    """
     rows = [row for frame in frames if len(frame) for row in frame[columns].to_dict("records")]
     joined = pd.DataFrame(rows, columns=columns)
     return joined.astype({"tokens_seen": "Int64"}) if "tokens_seen" in columns else joined

@@ -20,7 +20,12 @@ class Pearson:
 
 
 def pearson(x: Float[np.ndarray, "checkpoint language"], y: Float[np.ndarray, "checkpoint language"]) -> Pearson:
-    """Return Pearson's r over all points that both have; at least three, and both vary."""
+    """Return Pearson's r over all points that both have; at least three, and both vary.
+
+    Args:
+        x: one variable, NaN where there is no such point.
+        y: the other variable, at the same places.
+    """
     from scipy.stats import pearsonr
 
     present = ~(np.isnan(x) | np.isnan(y))
@@ -32,6 +37,10 @@ def spearman(x: Float[np.ndarray, "checkpoint language"], y: Float[np.ndarray, "
     """Return Spearman's ρ over all points that both have; at least three, and both vary.
 
     It is the correlation of ranks, which a single drop point cannot carry.
+
+    Args:
+        x: one variable, NaN where there is no such point.
+        y: the other variable, at the same places.
     """
     from scipy.stats import spearmanr
 
@@ -42,14 +51,24 @@ def spearman(x: Float[np.ndarray, "checkpoint language"], y: Float[np.ndarray, "
 def within_languages(
     x: Float[np.ndarray, "checkpoint language"], y: Float[np.ndarray, "checkpoint language"]
 ) -> float | None:
-    """Return Pearson's r after each language's mean over checkpoints is taken out; None where nothing varies then."""
+    """Return Pearson's r after each language's mean over checkpoints is taken out; None where nothing varies then.
+
+    Args:
+        x: one variable, NaN where there is no such point.
+        y: the other variable, at the same places.
+    """
     return _within(x, y, axis=0)
 
 
 def within_checkpoints(
     x: Float[np.ndarray, "checkpoint language"], y: Float[np.ndarray, "checkpoint language"]
 ) -> float | None:
-    """Return Pearson's r after each checkpoint's mean over languages is taken out; None where nothing varies then."""
+    """Return Pearson's r after each checkpoint's mean over languages is taken out; None where nothing varies then.
+
+    Args:
+        x: one variable, NaN where there is no such point.
+        y: the other variable, at the same places.
+    """
     return _within(x, y, axis=1)
 
 
@@ -80,8 +99,8 @@ def correlations(
     """Return Pearson's r of each of many samples.
 
     Args:
-        x: NaN for a point that does not count.
-        y: the same points.
+        x: one variable, NaN for a point that does not count.
+        y: the other variable, at the same places.
 
     Returns:
         NaN where x or y does not vary.

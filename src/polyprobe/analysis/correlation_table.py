@@ -191,7 +191,12 @@ def _bounds(interval: tuple[float, float] | None) -> list[float | None] | None:
 
 
 def rounded(value: float | None, digits: int = SIGNIFICANT_DIGITS) -> float | None:
-    """Return the value to so many significant digits, None for None and NaN, so that files agree between machines."""
+    """Return the value to so many significant digits, None for None and NaN, so that files agree between machines.
+
+    Args:
+        value: the number, or None.
+        digits: how many.
+    """
     return None if value is None or np.isnan(value) else float(f"{value:.{digits}g}")
 
 

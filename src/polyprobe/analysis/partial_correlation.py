@@ -12,7 +12,7 @@ NOTHING_LEFT = 1e-9
 def partial_correlation(
     x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"], given: Sequence[Float[np.ndarray, " point"]]
 ) -> float | None:
-    """Pearson's r of what linear regressions on `given` leave of `x` and of `y`.
+    """Return Pearson's r of what linear regressions on `given` leave of `x` and of `y`.
 
     Args:
         x: one value per point, none missing.
@@ -34,7 +34,7 @@ def partial_correlations(
     given: Sequence[Float[np.ndarray, " point"]],
     counts: Int[np.ndarray, "sample point"],
 ) -> Float[np.ndarray, " sample"]:
-    """The partial correlation in each of many samples.
+    """Return the partial correlation in each of many samples.
 
     Args:
         x: one value per point, none missing.

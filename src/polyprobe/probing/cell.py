@@ -42,8 +42,8 @@ def probe_cell(study: Study, cell: Cell) -> list[dict[str, Any]]:
     """Train the probes of a cell, or take what was remembered of them.
 
     Args:
-        study: its settings.
-        cell: the layer, language and category.
+        study: says which probes, of which family and settings.
+        cell: the checkpoint, layer, language and category.
 
     Returns:
         The rows of `artefacts.probes`; none where too few words have an embedding.
