@@ -440,7 +440,10 @@ class IncludeConverged(_Section):
 
 
 class IncludeConvergedByTask(_Section):
-    """As recovered from the paper's r and p (fidelity, "Correlation")."""
+    """Whether the converged model is a point, per task and aggregation.
+
+    Recovered from the paper's r and p (fidelity, "Correlation").
+    """
 
     xnli: IncludeConverged
     pos: IncludeConverged
@@ -566,7 +569,7 @@ class Study(_Section):
 
 
 def load_study(path: Path = PARAMS) -> Study:
-    """Reads and checks a params file.
+    """Read and check a params file.
 
     Raises:
         BadInputError: the file is missing, is no YAML, or holds an unknown, missing or wrong key.

@@ -28,7 +28,7 @@ class Knobs:
     """The base URL under which a download from `https://HOST/PATH` is found as `HOST/PATH`; empty for none."""
 
     def torch_device(self) -> str:
-        """The device with `auto` resolved.
+        """Return the device with `auto` resolved.
 
         Raises:
             BadInputError: torch knows no such device, or this machine has no such GPU.
@@ -51,10 +51,10 @@ class Knobs:
 
 
 def knobs(path: Path = Path("config/local.yaml")) -> Knobs:
-    """The knobs of this machine.
+    """Return the knobs of this machine.
 
     Raises:
-        BadInputError: an unknown knob or one of the wrong type.
+        BadInputError: the file does not hold names and values, or a knob is unknown, of the wrong type or not positive.
     """
     import yaml
 

@@ -2,7 +2,7 @@
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that the memory of a GPU or of the machine did not suffice."""
+    """Return whether an error says that the memory of a GPU or of the machine did not suffice."""
     import torch
     from accelerate.utils.memory import should_reduce_batch_size
 

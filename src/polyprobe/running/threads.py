@@ -2,7 +2,7 @@
 
 
 def use_threads(count: int) -> None:
-    """Sets the threads of this process's tensor operations; to be called before the first of them.
+    """Set the number of threads of this process's tensor operations; to be called before the first of them.
 
     The vector maths under torch (MKL's) finds out what the processor can do in its first call. Two threads that make
     that call at once may take different paths and round differently, once in some ten runs; so one thread makes it.

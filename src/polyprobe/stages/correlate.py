@@ -57,7 +57,7 @@ def correlate(study: Study) -> None:
 
 
 def _scores(manifests: "Sequence[Manifest]") -> "Iterator[tuple[Manifest, str, pd.DataFrame]]":
-    """Yield the scores that are there, with their checkpoint and task."""
+    """Yield the checkpoint, the task and the scores of each table of scores that is there."""
     from polyprobe.artefacts import scores
     from polyprobe.running.files import existing
 
@@ -72,7 +72,7 @@ def _scores(manifests: "Sequence[Manifest]") -> "Iterator[tuple[Manifest, str, p
 
 
 def _probed(study: Study, manifests: "Sequence[Manifest]") -> dict[str, set[tuple[str, int]]]:
-    """Return the categories and layers that are probed at each checkpoint."""
+    """Return, by the checkpoints' keys, the categories and layers that are probed."""
     from polyprobe.choices.categories import categories_of
     from polyprobe.choices.layers import layers_of
 

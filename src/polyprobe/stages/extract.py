@@ -18,7 +18,12 @@ from polyprobe.study import Study
 
 
 def extract(study: Study, key: str) -> None:
-    """Writes `data/embeddings/KEY/` (a file per layer and language), similarities and counts of sub-words."""
+    """Write `data/embeddings/KEY/` (a file per layer and language), similarities and counts of sub-words.
+
+    Args:
+        study: the parameters.
+        key: the checkpoint's; one that was dropped from the study gets empty outputs.
+    """
     checkpoint = manifest.read(manifest.path(key))
     with new_folder(embeddings.FOLDER / key) as folder:
         counts, compared = ([], no_similarities()) if checkpoint.dropped else _embed(study, checkpoint, folder)
@@ -27,7 +32,16 @@ def extract(study: Study, key: str) -> None:
 
 
 def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[list[Entry], pd.DataFrame]:
-    """Writes the words' embeddings; returns how they were cut, and the similarities of parallel sentences."""
+    """Write the words' embeddings, and compare parallel sentences.
+
+    Args:
+        study: the parameters.
+        checkpoint: one that was not dropped.
+        folder: where the embeddings go.
+
+    Returns:
+        How the words of each language were cut into sub-words, and the similarities of parallel sentences.
+    """
     from polyprobe import checkpoints
 
     machine, layers = knobs(), layers_of(study, checkpoint.checkpoint, checkpoint.layers)

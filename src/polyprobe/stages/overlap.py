@@ -16,7 +16,7 @@ from polyprobe.study import Study
 
 
 def overlap(study: Study) -> None:
-    """Compare the languages of every checkpoint that was not dropped."""
+    """Compare the languages of every checkpoint that was not dropped, and write the tables that are plotted."""
     manifests = [manifest.read(manifest.path(key)) for key in study.checkpoints]
     found = tables.of_all_checkpoints([_of_checkpoint(study, about) for about in manifests if not about.dropped])
     means = tables.join([tables.means(found.pairs)], plots.MEANS_SCHEMA.names)

@@ -15,7 +15,15 @@ from polyprobe.study import PARAMS, Study
 
 
 def probe(study: Study, key: str) -> None:
-    """Train every probe of a checkpoint; one that was dropped from the study gets an empty table."""
+    """Train every probe of a checkpoint, and write which neurons they pick.
+
+    Args:
+        study: the parameters.
+        key: the checkpoint's; one that was dropped from the study gets an empty table.
+
+    Raises:
+        BadInputError: no language has enough words for one of the categories.
+    """
     offered = _categories_by_language(study, key)
     cells = [
         Cell(key, layer, language, category)
@@ -29,7 +37,15 @@ def probe(study: Study, key: str) -> None:
 
 
 def _categories_by_language(study: Study, key: str) -> dict[str, list[str]]:
-    """Return which categories each language has enough words for; every one has to be there in some language."""
+    """Return which categories each language has enough words for.
+
+    Args:
+        study: the parameters.
+        key: of the checkpoint whose categories they are.
+
+    Raises:
+        BadInputError: no language has enough words for one of the categories.
+    """
     wanted = categories_of(study, key)
     offered = {}
     for language in study.languages:

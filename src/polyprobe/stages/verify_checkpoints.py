@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 def verify_checkpoints(study: Study) -> None:
-    """Writes `data/verified/` and `metrics/checkpoints.json`."""
+    """Write `data/verified/` and `metrics/checkpoints.json`."""
     resolved = [manifest.read(manifest.path(key, manifest.FOLDER)) for key in study.checkpoints]
     verified = apply_duplicates_policy(resolved, study.duplicates)
     for line in described_duplicates(resolved, study.duplicates):

@@ -49,9 +49,9 @@ def train(model: Any, examples: list[Encoded], training: Training, dev_score: Ca
     AdamW with linear decay to 0 and no warm-up, gradients clipped (fidelity row 25).
 
     Args:
-        model: with a new adapter and head.
-        examples: of the training set.
-        training: how.
+        model: one with a new adapter and head.
+        examples: those of the training set.
+        training: how to train.
         dev_score: the model's score on the dev set, asked for every `settings.evaluate_every` steps, and at the last
             step at least once.
 
