@@ -65,7 +65,7 @@ def write_report(folder: Path, tables: Tables, records: Records, *, workers: int
     The page loads nothing: libraries, data, font and the figures for print are in it.
 
     Args:
-        folder: where; what is there is replaced.
+        folder: where they go; what is there is replaced.
         tables: the study's tables.
         records: what else the page says.
         workers: processes that draw the figures; no byte depends on their number.
@@ -103,7 +103,12 @@ def _page(tables: Tables, records: Records, figures: Mapping[str, dict[str, Any]
 
 
 def _texts_and_listings(tables: Tables, records: Records) -> dict[str, Any]:
-    """Return what the template shows, by its names for it."""
+    """Return what the template shows, by its names for it.
+
+    Args:
+        tables: the study's tables.
+        records: what else the page says.
+    """
     study, manifests, task_data = records.study, records.manifests, records.task_data
     paper = paper_comparison(tables.cells, [about.model for about in manifests])
     return {
@@ -136,7 +141,17 @@ def _texts_and_listings(tables: Tables, records: Records) -> dict[str, Any]:
 
 
 def _draw_all(tables: Tables, folder: Path, workers: int) -> dict[str, dict[str, Any]]:
-    """Draw each figure that the study has data for, and return its texts, and its files in base 64."""
+    """Draw each figure that the study has data for, and return what the page shows of it.
+
+    Args:
+        tables: the study's tables.
+        folder: where the files go; it has to exist.
+        workers: processes that draw; no byte depends on their number.
+
+    Returns:
+        By the figure's name: title, reading, interactive (whether it has a chart too), and svg and pdf (the files, in
+        base 64).
+    """
     drawn: dict[str, dict[str, Any]] = {}
     for figure in draw_all(FIGURES, tables, folder, workers=workers):
         files = {

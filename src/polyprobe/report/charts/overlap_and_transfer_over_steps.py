@@ -10,7 +10,7 @@ from polyprobe.report.charts import _parts as parts
 
 
 def chart(tables: Tables) -> parts.Chart:
-    """Overlap, then each task; one line per model."""
+    """Return a chart with a panel for overlap, then one per task, and one line per model."""
     data = overlap_and_transfer_over_steps.data(tables)
     kinds = marks([*dict.fromkeys(data["model"])])
 
