@@ -1,4 +1,4 @@
-"""Counts lines of code, without blanks, comments and docstrings: `python benchmarks/code_lines.py [FOLDER ...]`.
+"""Lines of code, without blanks, comments and docstrings: `python benchmarks/code_lines.py [FOLDER ...]`.
 
 A line each for the folders given (or `src/polyprobe` and every folder in it), its files and its lines.
 """

@@ -111,6 +111,9 @@ def compare(study: Study, request: Request) -> list[Finding]:
         study: the study in force.
         request: what is compared.
 
+    Returns:
+        A finding per language and variant, language by language.
+
     Raises:
         BadInputError: a language has no two values of the category, or extract has not been run.
     """
@@ -293,7 +296,8 @@ def request_of(study: Study, options: argparse.Namespace) -> Request:
         options: of the command line.
 
     Raises:
-        BadInputError: one of them names what the study does not have.
+        BadInputError: one of them names what the study does not have, no language has two values of the category, or
+            there is no seed.
     """
     checkpoint = options.checkpoint or max(study.checkpoints, key=lambda key: study.checkpoints[key].step)
     study.checkpoint(checkpoint)
@@ -336,7 +340,11 @@ def _languages_with(study: Study, category: str) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table, or put it into a page."""
+    """Print the table, or put it into a page.
+
+    Raises:
+        SystemExit: study, options or page are wrong, or extract has not been run.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", help="its key in params.yaml; the last one by default")

@@ -86,7 +86,11 @@ def print_differences(found: Mapping[Pair, str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table and the differences."""
+    """Print the table and the differences.
+
+    Raises:
+        SystemExit: `metrics/corpus.json` or the study in force cannot be read.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", nargs="?", type=Path, default=corpus.PATH, help=f"{corpus.PATH} by default")
     parser.add_argument("--min-label-count", type=int, help="that of the study in force by default")

@@ -166,7 +166,11 @@ def print_runs(treebanks: Sequence[Treebank], minimum: int) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the runs of the languages given."""
+    """Print the runs of the languages given.
+
+    Raises:
+        SystemExit: a language is unknown, its treebank cannot be read, or it has too few lemmas to split.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="a folder of UD_* folders")
     parser.add_argument("languages", nargs="+", metavar="LANGUAGE", help="a code (mr: UD_Marathi), or CODE=UD_NAME")

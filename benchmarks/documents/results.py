@@ -200,7 +200,11 @@ def _correlation() -> pd.DataFrame:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the page."""
+    """Write the page.
+
+    Raises:
+        SystemExit: the study has not been run to its end, or its parameters are wrong.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path, help="the Markdown file to write")
     try:

@@ -120,7 +120,9 @@ class Comparison:
 
 
 def read_treebank(folder: Path, language: str) -> Treebank:
-    """Return the words of a treebank folder. Sentences that come without their text are left out.
+    """Return the words of a treebank folder.
+
+    Sentences that come without their text are left out.
 
     Args:
         folder: in UD's layout.
@@ -208,7 +210,7 @@ def released_split(treebank: Treebank, file_order: Sequence[int]) -> pd.Series:
 
 
 def last_tag_choices(treebank: Treebank) -> Iterator[Choice]:
-    """Yield, for each of the arbitrary orders of all tags, the choice in which the last tag of a dimension wins.
+    """Yield the choice in which the last tag of a dimension wins, for each of the arbitrary orders of all tags.
 
     Args:
         treebank: whose tags are ordered.

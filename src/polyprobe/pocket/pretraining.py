@@ -45,7 +45,7 @@ _STATE: Final = "state.safetensors"
 
 
 def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, save_state_every: float = 60.0) -> None:
-    """Trains a tokenizer and a model and writes a folder in transformers' layout for each step of `save_at`.
+    """Train a tokenizer and a model, and write a folder in transformers' layout for each step of `save_at`.
 
     A run that was killed is gone on with from its last state and ends with the same bytes as an unbroken one.
 
@@ -58,7 +58,7 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
         save_state_every: seconds between the states that a killed run goes on from.
 
     Raises:
-        BadInputError: a language has no text, or the vocabulary is too small.
+        BadInputError: a language has no text, the vocabulary is too small, or the disk is full.
     """
     machine = knobs()
     device = torch.device(machine.torch_device())
@@ -87,9 +87,17 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
 
 
 def train_tokenizer(texts: Texts, vocabulary: int, model_max_length: int) -> Any:
-    """A fast tokenizer with byte-level sub-words (BPE), special sub-words and splitting as in BLOOM.
+    """Train a fast tokenizer with byte-level sub-words (BPE), special sub-words and splitting as in BLOOM.
 
     Every language has the same say: its text is cut or repeated to the same length.
+
+    Args:
+        texts: the training text.
+        vocabulary: sub-words at most, the 256 bytes and the special ones among them.
+        model_max_length: sub-words that the model takes at once.
+
+    Returns:
+        A `PreTrainedTokenizerFast`.
 
     Raises:
         BadInputError: a language has no text, or the vocabulary has no room for 256 bytes and the special sub-words.
@@ -132,7 +140,14 @@ def train_tokenizer(texts: Texts, vocabulary: int, model_max_length: int) -> Any
 
 
 def encode(tokenizer: Any, documents: Sequence[Sequence[str]]) -> Int64[np.ndarray, " subword"]:
-    """One language's text as one stream: sentences of a document joined by a space, `</s>` after each document."""
+    """Return one language's text as one stream of sub-words.
+
+    The sentences of a document are joined by a space, and `</s>` follows each document.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        documents: each a list of its sentences' texts; those without sentences are left out.
+    """
     joined = [" ".join(sentences) for sentences in documents if sentences]
     encodings = tokenizer.backend_tokenizer.encode_batch_fast(joined, add_special_tokens=False)
     return np.fromiter(chain.from_iterable([*encoding.ids, END] for encoding in encodings), dtype=np.int64)
@@ -154,7 +169,11 @@ class Streams:
         self._seed = settings.seed
 
     def batch(self, step: int) -> Int64[Tensor, "sequence subword"]:
-        """The sequences that the step after `step` steps trains on."""
+        """Return the sequences that the step after `step` steps trains on.
+
+        Returns:
+            Ids of sub-words, [batch_size, sequence_length].
+        """
         first = step * self._batch_size
         return torch.from_numpy(np.stack([self._sequence(number) for number in range(first, first + self._batch_size)]))
 
@@ -171,7 +190,7 @@ class Streams:
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 products are fast here: on a GPU, and on CPUs with instructions for them."""
+    """Return whether bfloat16 products are fast here: on a GPU, and on CPUs with instructions for them."""
     if device.type != "cpu":
         return True
     capabilities = torch.cpu.get_capabilities()
@@ -179,7 +198,14 @@ def has_native_bfloat16(device: torch.device) -> bool:
 
 
 def learning_rate(step: int, settings: Pretrain) -> float:
-    """Linear warm-up, then half a cosine down to a tenth, for the update after `step` updates."""
+    """Return the learning rate of the update after `step` updates.
+
+    It warms up linearly, then falls by half a cosine to a tenth of `settings.learning_rate`.
+
+    Args:
+        step: the updates before this one.
+        settings: the section of params.yaml.
+    """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     done = (step - settings.warmup_steps) / max(1, settings.save_at[-1] - settings.warmup_steps)
@@ -189,7 +215,16 @@ def learning_rate(step: int, settings: Pretrain) -> float:
 def _train(
     settings: Pretrain, tokenizer: Any, streams: Streams, device: torch.device, scratch: Path, save_state_every: float
 ) -> None:
-    """Trains to the last step of `save_at`; leaves the checkpoints and the training curve in `scratch`."""
+    """Train to the last step of `save_at`; leave the checkpoints and the training curve in `scratch`.
+
+    Args:
+        settings: the section of params.yaml.
+        tokenizer: saved with each checkpoint.
+        streams: the training sequences.
+        device: where the model is.
+        scratch: holds the last state too, from which the training goes on where there is one.
+        save_state_every: seconds between two states.
+    """
     from dvclive import Live
 
     model = _new_model(settings, len(tokenizer)).to(device)
@@ -256,7 +291,7 @@ def _new_model(settings: Pretrain, vocabulary: int) -> Any:
 
 
 def _optimiser(model: nn.Module, settings: Pretrain) -> torch.optim.AdamW:
-    """AdamW; biases and layer norms do not decay."""
+    """Return AdamW, under which biases and layer norms do not decay."""
     parameters = list(model.parameters())
     groups = [
         {"params": [weight for weight in parameters if weight.ndim > 1], "weight_decay": settings.weight_decay},
@@ -286,7 +321,16 @@ def _save_state(file: Path, model: nn.Module, optimiser: torch.optim.AdamW, loss
 
 
 def _load_state(file: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> list[float]:
-    """Brings model and optimiser to the state in `file`, where there is one, and returns the losses so far."""
+    """Bring model and optimiser to the state in `file`, where there is one, and return the losses so far.
+
+    Args:
+        file: as `_save_state` writes it.
+        model: takes the weights.
+        optimiser: takes the moments.
+
+    Returns:
+        The loss of each step so far in nats per sub-word; none where there is no file.
+    """
     from safetensors.torch import load_file
 
     if not file.exists():
@@ -303,7 +347,16 @@ def _load_state(file: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> l
 
 
 def _tokenizer(texts: Texts, settings: Pretrain, scratch: Path) -> Any:
-    """The tokenizer, trained once per scratch folder."""
+    """Return the tokenizer, trained once per scratch folder.
+
+    Args:
+        texts: the training text.
+        settings: the section of params.yaml.
+        scratch: the folder.
+
+    Raises:
+        BadInputError: a language has no text, or the vocabulary is too small.
+    """
     from transformers import PreTrainedTokenizerFast
 
     folder = scratch / "tokenizer"
@@ -338,7 +391,13 @@ def _digest(texts: Texts) -> str:
 
 
 def _log(live: Any, losses: list[float], first: int) -> None:
-    """Adds the losses after the first ones to dvclive's curve, in which step n is the n-th update."""
+    """Add the losses after the first ones to dvclive's curve, in which step n is the n-th update.
+
+    Args:
+        live: dvclive's `Live`.
+        losses: of all steps so far, in nats per sub-word.
+        first: how many of them the curve already has.
+    """
     for step, loss in enumerate(losses[first:], start=first + 1):
         live.step = step
         live.log_metric("loss", loss)
