@@ -33,10 +33,10 @@ def _known_language(code: object) -> str:
 
 
 def _known_category(name: object) -> str:
-    if name not in SHORT_NAMES and name not in dimensions():
+    if not isinstance(name, str) or (name not in SHORT_NAMES and name not in dimensions()):
         expected = ", ".join([*dimensions(), *SHORT_NAMES])
         raise ValueError(f"unknown category {name!r}, expected one of {expected}")
-    return str(name)
+    return name
 
 
 def _layer(value: object) -> object:
@@ -580,6 +580,8 @@ def load_study(path: Path = PARAMS) -> Study:
         values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(f"{path}: no such file, expected the study's parameters") from None
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{path}: no UTF-8 at byte {error.start}") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

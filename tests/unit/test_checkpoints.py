@@ -192,6 +192,30 @@ def test_memory_does_not_grow_with_the_model_and_chunks_leave_no_seam(
         weights_summary(_write(tmp_path / "bad", bad))
 
 
+def test_parts_of_a_tensor_that_are_constants_of_their_own_are_no_constant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polyprobe.checkpoints import tensors
+
+    steps = {"steps": torch.tensor([1] * 4 + [2] * 4, dtype=torch.int16)}
+    expected = weights_summary(_write(tmp_path, TENSORS | steps))
+    assert "steps" in expected.tensors
+    monkeypatch.setattr(tensors, "_CHUNK", 8)
+    assert weights_summary(tmp_path) == expected
+
+
+def test_weights_that_are_buffers_only_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no weights but buffers"):
+        weights_summary(_write(tmp_path, {"h.0.attn.masked_bias": torch.ones(1)}))
+
+
+def test_a_training_record_that_holds_no_number_is_one_clear_line(tmp_path: Path) -> None:
+    folder = _write(tmp_path)
+    (folder / "training.json").write_text(json.dumps({"tokens_seen": "many"}))
+    with pytest.raises(BadInputError, match=r"training\.json: tokens_seen: expected a number, got 'many'"):
+        _resolve(folder)
+
+
 def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
     folder = _write(tmp_path / "weights")
     (folder / "config.json").write_text('{"model_type": "t5", "num_layers": 2, "d_model": 3}')

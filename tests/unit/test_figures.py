@@ -504,6 +504,14 @@ def test_labels_of_close_steps_do_not_run_into_each_other() -> None:
 
 def test_short_numbers() -> None:
     assert [short_number(step) for step in (0, 400, 1_600, 600_000, 1_200_000)] == ["0", "400", "1.6k", "600k", "1.2M"]
+    assert [short_number(step) for step in (999, 999_499, 999_999)] == ["999", "999k", "1M"]
+
+
+def test_a_panel_without_steps_keeps_its_axis() -> None:
+    _, axes = panels(1, 1)
+    before = axes[0][0].get_xlim()
+    step_axis(axes[0][0], [])
+    assert axes[0][0].get_xlim() == before
 
 
 def test_figures_need_no_pyplot() -> None:

@@ -71,6 +71,8 @@ def weights_summary(folder: Path, *, trained: bool = True) -> WeightsSummary:
             zeros.append(name)
             if trained and not _zero_by_design(name):
                 raise BadInputError(f"{tensor.file}: tensor {tensor.name}: all zeros, expected trained weights")
+    if not numbers:
+        raise BadInputError(f"{folder}: no weights but buffers, expected those of a model")
     most = max(sorted(numbers), key=lambda dtype: numbers[dtype])
     return WeightsSummary(digest.hexdigest(), numbers.total(), _DTYPES[most], tuple(zeros), hashes)
 
@@ -107,7 +109,8 @@ def _content(tensor: StoredTensor) -> tuple[str, str, float | None]:
                     f"{tensor.file}: tensor {tensor.name}: expected finite numbers, found NaN or infinity"
                 )
             values = values + 0.0  # -0.0 becomes 0.0
-        first = values[0] if first is None else first
+        # A copy: the next chunk may be read into the same memory.
+        first = values[0].clone() if first is None else first
         one = one and bool((values == first).all())
         digest.update(values.view(torch.uint8).numpy().data)
     only = float(first) if one and first is not None else None

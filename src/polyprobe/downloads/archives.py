@@ -1,5 +1,7 @@
 """Archives: only what is asked for, and nothing outside its folder."""
 
+import gzip
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -7,10 +9,24 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Final
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file
+
+_DAMAGE: Final = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    # An encrypted zip; a link's target in no UTF-8.
+    RuntimeError,
+    UnicodeDecodeError,
+)
+"""What the libraries raise over an archive that they cannot read."""
 
 Member = tuple[str, Callable[[], IO[bytes]]]
 """A file's name in the archive, and what opens it."""
@@ -65,7 +81,7 @@ def _readable(archive: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise BadInputError(f"{archive}: no whole archive: {error}") from None
 
 
@@ -95,6 +111,9 @@ def _members(archive: Path) -> Iterator[Member]:
                 _inside(archive, member.linkname)
             elif member.isfile():
                 yield member.name, lambda member=member: tarred.extractfile(member)  # type: ignore[misc]
+        # tarfile stops at the archive's own end; the checksum of the compressed stream stands behind it.
+        while tarred.fileobj is not None and tarred.fileobj.read(1 << 20):
+            pass
 
 
 def _inside(archive: Path, name: str) -> str:

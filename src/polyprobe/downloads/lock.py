@@ -46,11 +46,14 @@ def record_all(digests: dict[str, str]) -> None:
     """Add the digests of several downloads, by name, to `downloads.lock`: all of them or none.
 
     Raises:
-        BadInputError: a line of the file is malformed.
+        BadInputError: a line of the file is malformed, or another digest is recorded for one of the names.
     """
     scratch_root().mkdir(parents=True, exist_ok=True)
     with FileLock(scratch_root() / f"{PATH.name}.guard"):
-        table = _read() | digests
+        table = _read()
+        for name, digest in digests.items():
+            if table.setdefault(name, digest) != digest:
+                raise BadInputError(f"{PATH}: {name}: {table[name]} is recorded, another process found {digest}")
         lines = [f"{table[key]}  {key}\n" for key in sorted(table)]
         with new_file(PATH) as temporary:
             temporary.write_text(_HEADER + "".join(lines), encoding="utf-8")

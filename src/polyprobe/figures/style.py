@@ -234,9 +234,11 @@ def step_axis(axes: Axes, steps: Sequence[int]) -> None:
 
     Args:
         axes: the panel.
-        steps: those that it shows, at least one, in any order.
+        steps: those that it shows, in any order; none leaves the axis as it is.
     """
     shown = sorted(set(steps))
+    if not shown:
+        return
     positive = [step for step in shown if step > 0]
     if positive and positive[-1] > 10 * positive[0]:
         if shown[0] > 0:
@@ -271,10 +273,12 @@ def _apart(placed: Sequence[tuple[int, float]], share: float = 0.13) -> list[int
 
 def short_number(number: int) -> str:
     """Return a whole number in few characters: 1500 as 1.5k, 300000 as 300k."""
-    for size, letter in ((1_000_000, "M"), (1_000, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}"
-    return str(number)
+    if number < 1_000:
+        return str(number)
+    shown, letter = f"{number / 1_000:.3g}", "k"
+    if float(shown) >= 1_000:
+        shown, letter = f"{number / 1_000_000:.3g}", "M"
+    return f"{shown}{letter}"
 
 
 def score_name(metric: str) -> str:
