@@ -1,9 +1,9 @@
 """CoNLL-U files, sentence by sentence: parsed by the `conllu` library, and checked.
 
 Blocks of lines are found here, so that an error names file, line and sentence, and a bad sentence can be left out.
-Checked is what the rest of the project leans on: ten columns, none of them empty, ids in order, heads that exist, ranges
-within the sentence, features with values, one `# sent_id` per sentence and each of them once per file. Characters are
-left as they are: no normalisation.
+Checked is what the rest of the project leans on: ten columns, none of them empty, ids in order, heads that exist,
+ranges within the sentence, features with values, one `# sent_id` per sentence and each of them once per file. Characters
+are left as they are: no normalisation.
 """
 
 import re
