@@ -22,7 +22,7 @@ import torch
 from _machine import machine
 from polyprobe.checkpoints import Sentence, word_embeddings
 from polyprobe.running.knobs import knobs
-from polyprobe.running.threads import use_threads
+from polyprobe.running.machine import use_threads
 from polyprobe.treebanks.conllu import read_sentences
 from polyprobe.treebanks.treebank import treebank_files
 

@@ -16,8 +16,6 @@ from polyprobe.running.errors import BadInputError
 
 app: Final = typer.Typer(
     name="polyprobe",
-    help="Reproducible experiments on how language models align languages. Stages are run by `dvc repro`; the commands "
-    "here do what is beside it.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -44,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @app.callback(invoke_without_command=True, epilog="Example: polyprobe study list")
 def polyprobe(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Reproducible experiments on how language models align languages.
+
+    Stages are run by `dvc repro`; the commands here do what is beside it.
+    """
     if version:
         from polyprobe import __version__
 

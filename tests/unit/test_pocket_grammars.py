@@ -1,6 +1,5 @@
 """The mini-languages' grammars, concepts and lexicons."""
 
-import re
 import subprocess
 import sys
 from collections import Counter
@@ -149,9 +148,3 @@ def test_events_obey_selectional_restrictions() -> None:
 def test_the_page_shows_what_the_command_prints() -> None:
     page = Path(__file__).parents[2] / "docs" / "pocket.md"
     assert describe() in page.read_text(encoding="utf-8")
-
-
-def test_the_command_names_its_usage() -> None:
-    done = subprocess.run([sys.executable, "-m", "polyprobe.pocket", "x"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert re.fullmatch(r"usage: .*\[SEED\]\n", done.stderr)

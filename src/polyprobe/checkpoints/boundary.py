@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from polyprobe.running.errors import BadInputError, one_line
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import out_of_memory
 
 _SHOWN: Final = 300
 """Characters of a library's message."""

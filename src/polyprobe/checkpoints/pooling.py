@@ -15,7 +15,7 @@ from polyprobe.checkpoints.layer_states import LayerStates
 from polyprobe.checkpoints.loading import refuse_unknown_subwords
 from polyprobe.checkpoints.tokenising import NO_LIMIT
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import out_of_memory
 
 CACHED_SUBWORDS: Final = 1024
 """Sub-words that a CPU takes at once: what a block computes of more of them does not stay in its cache."""

@@ -1,4 +1,4 @@
-"""The mini-languages described from their own records: what `python -m polyprobe.pocket` prints."""
+"""The mini-languages described from their own records: what `polyprobe pocket` prints."""
 
 from collections.abc import Iterator
 from dataclasses import fields

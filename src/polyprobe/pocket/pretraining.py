@@ -20,10 +20,10 @@ from polyprobe.running.code_version import code_version
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file, new_folder, space_for, write_json
 from polyprobe.running.knobs import knobs
+from polyprobe.running.machine import use_threads
 from polyprobe.running.progress import progress
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
-from polyprobe.running.threads import use_threads
 from polyprobe.study import Pretrain
 
 Texts = Mapping[str, Sequence[Sequence[str]]]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from polyprobe.running.machine import use_threads
 from polyprobe.running.progress import progress
-from polyprobe.running.threads import use_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -12,7 +12,7 @@ from polyprobe.checkpoints.similarity import no_similarities, similarity_table
 from polyprobe.choices.layers import layers_of
 from polyprobe.running.files import new_folder
 from polyprobe.running.knobs import knobs
-from polyprobe.running.threads import use_threads
+from polyprobe.running.machine import use_threads
 from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
 

@@ -16,10 +16,9 @@ from polyprobe.checkpoints.location import Location, location_of
 from polyprobe.running.code_version import code_version
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.knobs import knobs
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import out_of_memory, use_threads
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
-from polyprobe.running.threads import use_threads
 from polyprobe.study import Lora, Task
 from polyprobe.transfer.examples import Encoded, Example
 from polyprobe.transfer.layout import file_name

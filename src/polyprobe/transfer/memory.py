@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import out_of_memory
 from polyprobe.study import PARAMS, Task
 
 Result = TypeVar("Result")

@@ -2,8 +2,8 @@
 
 Blocks of lines are found here, so that an error names file, line and sentence, and a bad sentence can be left out.
 Checked is what the rest of the project leans on: ten columns, none of them empty, ids in order, heads that exist,
-ranges within the sentence, features with values, one `# sent_id` per sentence and each of them once per file. Characters
-are left as they are: no normalisation.
+ranges within the sentence, features with values, one `# sent_id` per sentence and each of them once per file.
+Characters are left as they are: no normalisation.
 """
 
 import re

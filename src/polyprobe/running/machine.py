@@ -1,4 +1,4 @@
-"""How many threads compute, and the same bits from the first operation on."""
+"""What a process may take of the machine: threads that compute, and memory that does not suffice."""
 
 
 def use_threads(count: int) -> None:
@@ -15,3 +15,11 @@ def use_threads(count: int) -> None:
         for function in (torch.sqrt, torch.exp, torch.log, torch.tanh, torch.erf, torch.sin, torch.cos):
             function(numbers)
     torch.set_num_threads(count)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that the memory of a GPU or of the machine did not suffice."""
+    import torch
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or bool(should_reduce_batch_size(error))
