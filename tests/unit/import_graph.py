@@ -15,9 +15,9 @@ SOURCE = ROOT / "src"
 
 EXCUSED: Final = {
     "polyprobe": "names `load_results` for notebooks, which no stage calls",
-    "polyprobe.stages": "has no statements but its docstring",
-    "polyprobe.artefacts": "has no statements but its docstring",
-    "polyprobe.choices": "has no statements but its docstring",
+    "polyprobe.stages": "has no statements",
+    "polyprobe.artefacts": "has no statements",
+    "polyprobe.choices": "has no statements",
     "polyprobe.study": "says which keys there are and refuses what is wrong; it has no defaults and derives nothing",
     "polyprobe.stage": "hands a stage the study and its key, logs the run, and prints one line for bad input",
     "polyprobe.running.errors": "the error that ends a stage without output, and its text",

@@ -56,7 +56,7 @@ def pairwise_overlap(
         neurons: per language and seed, neurons in the order in which they were found, at least k.
         k: the neurons of a set: the first k.
         dimensions: neurons of the layer.
-        correction: a key of `CORRECTIONS`, over all pairs of two languages.
+        correction: one of `CORRECTIONS`, over all pairs of two languages.
         alpha: level of `significant`.
 
     Returns:

@@ -54,7 +54,7 @@ def pairs_of_checkpoint(
         languages: the order of languages in pairs.
         sizes: every k, the neurons of a set.
         dimensions: neurons of a layer.
-        correction: a key of `CORRECTIONS`, per heat map.
+        correction: one of `CORRECTIONS`, per heat map.
         alpha: level of `significant`.
     """
     rows: list[dict[str, Any]] = []
