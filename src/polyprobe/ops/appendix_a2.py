@@ -6,7 +6,7 @@ from typing import Final
 
 from polyprobe.artefacts.dimensions import dimension_name
 
-_TABLE: Final = Path(__file__).with_suffix(".yaml")
+_TABLE: Final = Path(__file__).with_name("appendix_a2.yaml")
 
 
 @cache
