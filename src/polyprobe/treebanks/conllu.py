@@ -266,8 +266,10 @@ def _check_lines(lines: list[str], start: int) -> None:
         if "" in columns:
             name = Token._fields[columns.index("")].upper()
             raise _MalformedError(index, f"id {columns[0]}: empty {name}, expected `_` where there is nothing")
+        # Both as UD's own validation says; the library would strip the one and take the other for the end of a column.
+        if line != line.strip():
+            raise _MalformedError(index, f"id {columns[0]}: white space at an end of the line, expected none")
         if "  " in line:
-            # As UD's own validation says; the library takes them for the end of a column.
             raise _MalformedError(index, f"id {columns[0]}: two spaces in a row, expected no more than one")
         if (item := _malformed_feature(columns[5])) is not None:
             raise _MalformedError(index, f"id {columns[0]}: FEATS item {item!r}, expected Feature=Value")
