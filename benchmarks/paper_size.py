@@ -35,7 +35,7 @@ DUPLICATES = ("560m-10k", "560m-500k", "1b7-1k", "1b7-10k", "1b7-250k", "1b7-300
 
 
 def manifests(study: Study) -> list[Manifest]:
-    """One per published checkpoint; those that the paper found to be duplicates are dropped."""
+    """Return one manifest per published checkpoint; those that the paper found to be duplicates are dropped."""
     return [
         Manifest(
             checkpoint=key, model=str(one.model), repository="made up", commit="0" * 40, folder=None,
@@ -49,7 +49,16 @@ def manifests(study: Study) -> list[Manifest]:
 
 
 def made_up_probes(study: Study, found: Manifest, generator: np.random.Generator) -> pd.DataFrame:
-    """Random neurons, more of them from a common pool the further the training."""
+    """Return random neurons, more of them from a common pool the further the training.
+
+    Args:
+        study: the paper's.
+        found: the checkpoint's manifest.
+        generator: the source of randomness.
+
+    Returns:
+        A table as `artefacts.probes` has it.
+    """
     k = study.probe.k_max
     common = int(30 * min(found.step, 600_000) / 600_000)
     parts = []
@@ -72,7 +81,17 @@ def made_up_probes(study: Study, found: Manifest, generator: np.random.Generator
 
 
 def made_up_scores(study: Study, found: Manifest, task: str, generator: np.random.Generator) -> pd.DataFrame:
-    """Scores that rise with training."""
+    """Return scores that rise with training.
+
+    Args:
+        study: the paper's.
+        found: the checkpoint's manifest.
+        task: a key of `transfer`.
+        generator: the source of randomness.
+
+    Returns:
+        A table as `artefacts.scores` has it.
+    """
     section = getattr(study.transfer, task)
     rows = []
     for metric in {"xnli": ("accuracy",), "pos": ("f1", "f1_macro", "f1_xtreme")}[task]:
@@ -89,7 +108,7 @@ def made_up_scores(study: Study, found: Manifest, task: str, generator: np.rando
 
 
 def make(root: Path) -> None:
-    """Writes what the stages read."""
+    """Write what the stages read."""
     shutil.copy(ROOT / "studies/paper.yaml", root / "params.yaml")
     study = load_study(root / "params.yaml")
     generator = np.random.default_rng(0)
@@ -127,7 +146,18 @@ def make(root: Path) -> None:
 
 
 def run(stage: str, root: Path) -> tuple[float, float]:
-    """Seconds and peak MiB of one stage."""
+    """Run one stage as a process of its own.
+
+    Args:
+        stage: its name.
+        root: the study's folder.
+
+    Returns:
+        Seconds and peak MiB.
+
+    Raises:
+        SystemExit: the stage failed.
+    """
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", f"polyprobe.stages.{stage}"], cwd=root)
     _, status, used = os.wait4(process.pid, 0)
@@ -138,7 +168,11 @@ def run(stage: str, root: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table.
+
+    Raises:
+        SystemExit: a stage failed.
+    """
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

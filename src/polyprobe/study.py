@@ -33,10 +33,10 @@ def _known_language(code: object) -> str:
 
 
 def _known_category(name: object) -> str:
-    if name not in SHORT_NAMES and name not in dimensions():
+    if not isinstance(name, str) or (name not in SHORT_NAMES and name not in dimensions()):
         expected = ", ".join([*dimensions(), *SHORT_NAMES])
         raise ValueError(f"unknown category {name!r}, expected one of {expected}")
-    return str(name)
+    return name
 
 
 def _layer(value: object) -> object:
@@ -177,8 +177,6 @@ class Pretrain(_Section):
     learning_rate: Rate
     warmup_steps: Annotated[int, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0)]
-    compute_dtype: Literal["bfloat16", "float32"]
-    """Of matrix products; fast in bfloat16 on GPUs and on processors that have instructions for it, slow on others."""
     save_at: list[Annotated[int, Field(ge=0)]]
     """Optimiser steps after which a checkpoint is saved; training ends with the last one."""
     files: list[FileSplit]
@@ -442,7 +440,10 @@ class IncludeConverged(_Section):
 
 
 class IncludeConvergedByTask(_Section):
-    """As recovered from the paper's r and p (fidelity, "Correlation")."""
+    """Whether the converged model is a point, per task and aggregation.
+
+    Recovered from the paper's r and p (fidelity, "Correlation").
+    """
 
     xnli: IncludeConverged
     pos: IncludeConverged
@@ -568,7 +569,7 @@ class Study(_Section):
 
 
 def load_study(path: Path = PARAMS) -> Study:
-    """Reads and checks a params file.
+    """Read and check a params file.
 
     Raises:
         BadInputError: the file is missing, is no YAML, or holds an unknown, missing or wrong key.
@@ -579,6 +580,8 @@ def load_study(path: Path = PARAMS) -> Study:
         values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(f"{path}: no such file, expected the study's parameters") from None
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{path}: no UTF-8 at byte {error.start}") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -53,7 +53,7 @@ def mean_and_error(pairs: pd.DataFrame, checkpoint: str, control: str) -> tuple[
     null hypothesis the cells are uncorrelated, those that share a language too.
     """
     cells = pairs[(pairs["checkpoint"] == checkpoint) & (pairs["control"] == control)]["corrected"]
-    return float(cells.mean()), float(cells.sem())
+    return float(cells.mean()), float(cells.sem())  # type: ignore[arg-type]
 
 
 def test_shuffled_labels_bring_the_overlap_to_chance(study: Study, pairs: pd.DataFrame) -> None:

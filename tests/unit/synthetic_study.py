@@ -214,7 +214,8 @@ def heatmap(study: Synthetic, table: pd.DataFrame) -> pd.DataFrame:
     other = table[table["language_a"] != table["language_b"]].rename(
         columns={"language_b": "language_x", "language_a": "language_y"}
     )
-    return pd.concat([one, other], ignore_index=True)[overlap.HEATMAP_SCHEMA.names]
+    columns: list[str] = overlap.HEATMAP_SCHEMA.names
+    return pd.concat([one, other], ignore_index=True)[columns]
 
 
 def neurons(study: Synthetic) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import sections
@@ -23,6 +23,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForPreTraini
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import load_model, load_tokenizer, locate, resolve, word_embeddings
 from polyprobe.checkpoints.loading import refuse_unknown_subwords
+from polyprobe.checkpoints.tokenising import Tokenisation
 from polyprobe.running.errors import BadInputError
 from polyprobe.transfer import TASKS
 from polyprobe.transfer import model as transfer
@@ -370,7 +371,8 @@ def extract(draw: Draw, folder: Path, manifest: Manifest) -> None:
     """What the stage does that embeds words."""
     place = locate(folder, None)
     model, tokenizer = load_model(place), load_tokenizer(place)
-    layers, tokenisation = [1, manifest.layers], draw.choice(["natural", "isolated"])
+    layers = [1, manifest.layers]
+    tokenisation: Tokenisation = draw.choice(get_args(Tokenisation))
     states = word_embeddings(model, tokenizer, SENTENCES[:3], layers, tokenisation=tokenisation)
     words = sum(len(sentence.forms) for sentence in SENTENCES[:3])
     assert all(states[layer].shape == (words, manifest.width) for layer in layers)

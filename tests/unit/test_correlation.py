@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare, kstest, norm, pearsonr, spearmanr
 from statsmodels.formula.api import mixedlm
 from synthetic_study import PAPER, POCKET, Synthetic
+from table_rows import named_rows
 
 from polyprobe import analysis
 from polyprobe.analysis import coverage
@@ -85,8 +86,8 @@ def test_correlations_equal_the_slow_implementation() -> None:
     assert analysis.pearson(x, y).r == pytest.approx(slow_pearson(x, y))
     assert analysis.pearson(x, y).n == 18
     present = ~(np.isnan(x) | np.isnan(y))
-    ranks = [pd.Series(values[present]).rank().to_numpy() for values in (x, y)]
-    assert analysis.spearman(x, y) == pytest.approx(slow_pearson(*ranks))
+    ranks_of_x, ranks_of_y = (np.asarray(pd.Series(values[present]).rank(), dtype=np.float64) for values in (x, y))
+    assert analysis.spearman(x, y) == pytest.approx(slow_pearson(ranks_of_x, ranks_of_y))
 
 
 def test_within_parts_equal_the_slow_implementation() -> None:
@@ -206,11 +207,11 @@ def test_a_study_of_the_papers_size_has_the_papers_n(tmp_path: Path, monkeypatch
 @pytest.mark.usefixtures("in_finished")
 def test_points_equal_the_slow_implementation() -> None:
     pairs = overlap.read_pairs()
-    for point in correlation.read_points().itertuples():
-        scored = scores.read(scores.folder(point.task, point.checkpoint) / scores.NAME)
-        scored = scored[scored["metric"] == scores.MAIN_METRIC[point.task]].set_index("language")["score"]
+    for point in named_rows(correlation.read_points()):
+        table = scores.read(scores.folder(point.task, point.checkpoint) / scores.NAME)
+        scored = table[table["metric"] == scores.MAIN_METRIC[point.task]].set_index("language")["score"]
         rates = []
-        for row in pairs.itertuples():
+        for row in named_rows(pairs):
             if row.checkpoint != point.checkpoint or row.control != "none" or not row.studied:
                 continue
             codes = {row.language_a, row.language_b}
@@ -239,7 +240,7 @@ def test_averages_give_each_category_the_same_weight(tmp_path: Path, monkeypatch
     correlate(synthetic_study.params())
     kept = overlap.read_pairs().query("control == 'none' and studied and language_a != language_b")
     per_category = kept.groupby(["checkpoint", "category"])["overlap"].mean()
-    for point in correlation.read_points().query("aggregation == 'average'").itertuples():
+    for point in named_rows(correlation.read_points().query("aggregation == 'average'")):
         assert point.overlap == pytest.approx(per_category[point.checkpoint].mean(), rel=1e-6)
 
 

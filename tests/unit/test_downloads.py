@@ -197,6 +197,14 @@ def test_the_lock_is_sorted_and_its_lines_are_checked() -> None:
         lock.recorded("http://a")
 
 
+def test_a_recorded_digest_is_not_replaced() -> None:
+    lock.record("http://a", "0" * 64)
+    lock.record("http://a", "0" * 64)
+    with pytest.raises(BadInputError, match=r"lock: http://a: 0{64} is recorded, another process found 1{64}"):
+        lock.record("http://a", "1" * 64)
+    assert lock.recorded("http://a") == "0" * 64
+
+
 def test_two_processes_record_at_once() -> None:
     code = """
 import sys
@@ -310,6 +318,15 @@ def test_a_truncated_archive_is_refused(make: Callable[..., bytes], share: float
     assert lock.recorded(url) is None
     server.files["/cut.archive"] = whole
     check_archive(download(url, check=check_archive))
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz"])
+def test_a_compressed_tar_whose_bytes_differ_from_its_checksum_is_refused(mode: str, tmp_path: Path) -> None:
+    whole = bytearray(tar_of(("a.txt", random.Random(0).randbytes(100_000)), mode=mode))
+    whole[len(whole) // 2] ^= 1
+    (tmp_path / "archive").write_bytes(bytes(whole))
+    with pytest.raises(BadInputError, match="no whole archive"):
+        check_archive(tmp_path / "archive")
 
 
 def test_other_files_are_no_archives(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import hypot, sqrt
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -53,18 +54,21 @@ def scores(entry: Manifest, values: Mapping[str, float], standard_error: float, 
 
 
 def table(
-    overlap: Sequence[pd.DataFrame], transfer: Sequence[pd.DataFrame], of: Sequence[Manifest], **choice: str
+    overlap: Sequence[pd.DataFrame],
+    transfer: Sequence[pd.DataFrame],
+    of: Sequence[Manifest],
+    pairs: Literal["all", "with_source"] = "all",
 ) -> pd.DataFrame:
     columns = {
         "overlap": ["checkpoint", "category", "layer", "language_a", "language_b", "overlap"],
         "transfer": ["checkpoint", "task", "metric", "language", "score", "standard_error"],
     }
-    joined = [
+    overlaps, transfers = (
         pd.concat([pd.DataFrame(columns=columns[name]), *frames], ignore_index=True) if frames else
         pd.DataFrame(columns=columns[name])
         for name, frames in (("overlap", overlap), ("transfer", transfer))
-    ]  # fmt: skip
-    return analysis.drop_table(*joined, of, source_language=SOURCE, **({"pairs": "all"} | choice))  # type: ignore[arg-type]
+    )  # fmt: skip
+    return analysis.drop_table(overlaps, transfers, of, source_language=SOURCE, pairs=pairs)
 
 
 def test_by_hand() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 import sections
@@ -45,7 +45,12 @@ def treebank(name: str, *files: str) -> Path:
     return folder
 
 
-def study(languages: list[str], folders: dict[str, list[str]], sides: dict[str, str], on_error: str = "fail") -> Study:
+def study(
+    languages: list[str],
+    folders: dict[str, list[str]],
+    sides: dict[str, str],
+    on_error: Literal["fail", "skip_sentence"] = "fail",
+) -> Study:
     """The pocket study with other treebanks, from a folder."""
     treebanks = Treebanks(source="dir", release=None, archive=None, folders=folders, on_error=on_error)
     names = {name for code in languages for name in [*folders[code], *filter(None, [sides.get(code)])]}
@@ -229,7 +234,9 @@ def test_sentences_without_their_text_are_no_words_no_pairs_and_no_pretraining(
 
 
 @pytest.mark.parametrize("on_error", ["fail", "skip_sentence"])
-def test_a_treebank_with_nothing_but_withheld_sentences_is_refused(on_error: str) -> None:
+def test_a_treebank_with_nothing_but_withheld_sentences_is_refused(
+    on_error: Literal["fail", "skip_sentence"],
+) -> None:
     folder = treebank("UD_English-GUMReddit")
     (folder / "en-ud-train.conllu").write_text(withheld("h1", "h2", "h3"), encoding="utf-8")
     with pytest.raises(BadInputError) as caught:

@@ -21,9 +21,10 @@ import synthetic_study
 import vl_convert
 from dvc_render.vega import VegaRenderer
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from ruamel.yaml import YAML
 from synthetic_study import PAPER, PAPER_FULL, ROOT, Synthetic
+from table_rows import named_rows
 
 from polyprobe.artefacts import overlap
 from polyprobe.artefacts.dimensions import SHORT_NAMES, short_name
@@ -141,7 +142,7 @@ def test_figures_of_the_papers_size_are_drawn(figure: ModuleType, paper_tables: 
 def test_without_data_there_is_nothing_to_draw_and_no_crash(figure: ModuleType, tables: Tables) -> None:
     frames = [field.name for field in fields(Tables) if isinstance(getattr(tables, field.name), pd.DataFrame)]
     cut = replace(tables, cells=[], **{name: getattr(tables, name).iloc[:0] for name in frames})
-    unread = {name: pd.DataFrame(columns=getattr(tables, name).columns) for name in frames}
+    unread: dict[str, Any] = {name: pd.DataFrame(columns=getattr(tables, name).columns) for name in frames}
     columns = list(figure.data(tables).columns)
     for empty in (cut, replace(tables, cells=[], **unread)):
         found = figure.data(empty)
@@ -155,7 +156,7 @@ def test_rows_over_steps_know_their_checkpoint_and_its_tokens(figure: ModuleType
     found = {entry.checkpoint: (entry.model, entry.step, entry.tokens_seen)
              for entry in synthetic_study.manifests(PAPER_FULL)}  # fmt: skip
     assert set(data["checkpoint"]) == set(found)
-    for row in data.itertuples():
+    for row in named_rows(data):
         assert (row.model, row.step, row.tokens_seen) == found[row.checkpoint]
     frames = ("pairs", "means", "sizes", "transfer", "points")
     unknown = {name: getattr(full_tables, name).assign(tokens_seen=np.nan) for name in frames}
@@ -166,11 +167,11 @@ def test_rows_over_steps_know_their_checkpoint_and_its_tokens(figure: ModuleType
 
 def test_overlap_over_steps_averages_the_studys_layers(tables: Tables) -> None:
     data = overlap_over_steps.data(tables)
-    for row in data.itertuples():
+    for row in named_rows(data):
         control = "shuffled_labels" if row.series == "shuffled labels" else "none"
         rates = [
             entry.overlap
-            for entry in tables.means.itertuples()
+            for entry in named_rows(tables.means)
             if entry.studied and entry.step == row.step and entry.control == control
             and (control != "none" or short_name(entry.category) == row.series)
         ]  # fmt: skip
@@ -217,7 +218,9 @@ def test_the_intervals_of_one_layer_stand_side_by_side(full_tables: Tables) -> N
     assert np.allclose(across.mean(axis=0), layers), "around their layer"
     assert (np.diff(across, axis=0) > 0.1).all()
     assert (across[0, 1:] > across[-1, :-1]).all(), "no layer's points reach the next one's"
-    ends = [tuple(segment[0][:1]) for found in panel.collections for segment in found.get_segments()]
+    bars = [found for found in panel.collections if isinstance(found, LineCollection)]
+    assert len(bars) == len(panel.collections)
+    ends = [tuple(segment[0][:1]) for found in bars for segment in found.get_segments()]
     assert sorted(place for (place,) in ends) == sorted(across.ravel().tolist())
 
 
@@ -311,7 +314,7 @@ def test_the_heatmap_sets_the_languages_of_a_family_side_by_side(full_tables: Ta
         assert image is not None
         model, category, layer = re.fullmatch(r"(\w+), (\w+), layer (\d+)", title).groups()  # type: ignore[union-attr]
         cells = data[(data["model"] == model) & (data["category"] == category) & (data["layer"] == int(layer))]
-        for cell in cells[cells["language_x"].isin(there) & cells["language_y"].isin(there)].itertuples():
+        for cell in named_rows(cells[cells["language_x"].isin(there) & cells["language_y"].isin(there)]):
             assert image[there.index(cell.language_y), there.index(cell.language_x)] == cell.overlap
 
 
@@ -350,10 +353,10 @@ def test_overlap_with_the_source_averages_the_categories_that_both_have(uneven_t
     data = overlap_with_source_over_steps.data(found)
     assert list(dict.fromkeys(data["language"])) == ["qab", "qac", "qad", "qae", "qaf"]
     assert len(data) == 5 * 2 * 5
-    for row in data.itertuples():
+    for row in named_rows(data):
         rates = [
             (pair.overlap, pair.corrected)
-            for pair in found.pairs.itertuples()
+            for pair in named_rows(found.pairs)
             if {pair.language_a, pair.language_b} == {"qaa", row.language} and pair.control == "none"
             and pair.studied and (pair.checkpoint, pair.layer) == (row.checkpoint, row.layer)
         ]  # fmt: skip
@@ -381,10 +384,10 @@ def test_overlap_with_the_source_has_a_panel_per_model_and_layer(full_tables: Ta
 def test_overlap_by_size_compares_every_number_of_neurons(full_tables: Tables) -> None:
     data = overlap_by_size.data(full_tables)
     assert sorted(set(data["k"])) == [25, 50]
-    for row in data.itertuples():
+    for row in named_rows(data):
         rates = [
             entry.corrected
-            for entry in full_tables.sizes.itertuples()
+            for entry in named_rows(full_tables.sizes)
             if (entry.checkpoint, entry.k, entry.control) == (row.checkpoint, row.k, "none")
         ]
         assert row.corrected == pytest.approx(np.mean(rates))
@@ -436,7 +439,7 @@ def test_points_that_r_leaves_out_are_hollow(paper_tables: Tables) -> None:
     for panel in drawn.axes:
         for line in panel.lines:
             if line.get_linestyle() == "None":
-                counted[line.get_fillstyle()] += len(line.get_xdata())
+                counted[line.get_fillstyle()] += len(np.asarray(line.get_xdata()))
     assert counted == {"full": data["used"].sum(), "none": (~data["used"]).sum()}
 
 
@@ -456,7 +459,7 @@ def test_a_language_has_its_colour_in_every_figure(uneven_tables: Tables) -> Non
     drawn_in: dict[str, int] = {}
     for figure in (overlap_against_transfer, transfer_over_steps, overlap_with_source_over_steps):
         for panel in figure.draw(figure.data(uneven_tables), uneven_tables).axes:
-            containers = [(str(found.get_label()), found.lines[0]) for found in panel.containers]  # type: ignore[attr-defined]
+            containers = [(str(found.get_label()), found.lines[0]) for found in panel.containers]
             for label, line in [*containers, *((str(line.get_label()), line) for line in panel.lines)]:
                 if (code := label.split(" ")[0]) in expected:
                     assert (line.get_color(), line.get_marker()) == (expected[code].colour, expected[code].marker)
@@ -501,6 +504,14 @@ def test_labels_of_close_steps_do_not_run_into_each_other() -> None:
 
 def test_short_numbers() -> None:
     assert [short_number(step) for step in (0, 400, 1_600, 600_000, 1_200_000)] == ["0", "400", "1.6k", "600k", "1.2M"]
+    assert [short_number(step) for step in (999, 999_499, 999_999)] == ["999", "999k", "1M"]
+
+
+def test_a_panel_without_steps_keeps_its_axis() -> None:
+    _, axes = panels(1, 1)
+    before = axes[0][0].get_xlim()
+    step_axis(axes[0][0], [])
+    assert axes[0][0].get_xlim() == before
 
 
 def test_figures_need_no_pyplot() -> None:
@@ -528,7 +539,8 @@ def filled(
     folder = str(ROOT / ".dvc/plots")
     renderer = VegaRenderer(points, name, template=plot["template"], template_dir=folder, x=plot["x"], y=column,
                             title=plot["title"], **labels)  # fmt: skip
-    return renderer.get_filled_template()
+    template: dict[str, Any] = renderer.get_filled_template()
+    return template
 
 
 def points_drawn(

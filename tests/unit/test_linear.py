@@ -40,8 +40,8 @@ def test_loss_and_gradient_are_those_of_cross_entropy_with_penalties() -> None:
 
 def test_training_reaches_the_minimum_that_newtons_method_finds() -> None:
     inputs, labels = planted(300, 6, 2)
-    settings = {"l2": 0.05, "batch_size": 1000, "learning_rate": 0.003, "epochs": 3000, "patience": 3000}
-    fits = Fits(linear.CrossEntropy(), inputs.double(), [labels], [0], linear.Settings(**settings), held_out=30)
+    settings = linear.Settings(l2=0.05, batch_size=1000, learning_rate=0.003, epochs=3000, patience=3000)
+    fits = Fits(linear.CrossEntropy(), inputs.double(), [labels], [0], settings, held_out=30)
     for _ in range(3000):
         fits.train_epoch()
     words = fits.words[0]
@@ -54,7 +54,7 @@ def test_training_reaches_the_minimum_that_newtons_method_finds() -> None:
 
     for _ in range(30):
         (gradient,) = torch.autograd.grad(objective(flat), flat)
-        hessian = torch.autograd.functional.hessian(objective, flat)
+        hessian = torch.autograd.functional.hessian(objective, flat)  # type: ignore[no-untyped-call]
         # The bias's sum is free.
         flat = (flat - torch.linalg.pinv(hessian) @ gradient).detach().requires_grad_()
     least = float(objective(flat.detach()))

@@ -10,8 +10,9 @@ import pytest
 import synthetic_study
 from planted_embeddings import study_with, write_manifest
 from synthetic_study import Synthetic
+from table_rows import named_rows
 
-from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap, tables
+from polyprobe.alignment import CORRECTIONS, adjusted, overlap_test, pairwise_overlap, tables
 from polyprobe.alignment.shared_neurons import expected_neurons, shared_neurons
 from polyprobe.artefacts import overlap as plots
 from polyprobe.artefacts import probes
@@ -54,18 +55,38 @@ def test_p_of_impossible_overlaps(shared: int, k: int, dimensions: int) -> None:
         overlap_test(shared, k, dimensions)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("holm", "holm"), ("benjamini_yekutieli", "fdr_by")])
-def test_corrections_equal_statsmodels(ours: str, theirs: str) -> None:
-    from statsmodels.stats.multitest import multipletests
+def holm_one_by_one(p: list[float]) -> list[float]:
+    """Step down: the smallest p is tested at level alpha / n, the next at alpha / (n - 1), up to one that fails."""
+    order, n = sorted(range(len(p)), key=p.__getitem__), len(p)
+    return [
+        min(1.0, max((n - rank) * p[other] for rank, other in enumerate(order) if p[other] <= p[test]))
+        for test in range(n)
+    ]
 
+
+def benjamini_yekutieli_one_by_one(p: list[float]) -> list[float]:
+    """Step up: a test passes where some p at least as large is at most alpha * rank / (n * (1 + 1/2 + ... + 1/n))."""
+    ascending, n = sorted(p), len(p)
+    harmonic = sum(1 / rank for rank in range(1, n + 1))
+    return [
+        min(1.0, min(n * harmonic * value / rank for rank, value in enumerate(ascending, 1) if value >= p[test]))
+        for test in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("correction", "slowly"), [("holm", holm_one_by_one), ("benjamini_yekutieli", benjamini_yekutieli_one_by_one)]
+)
+def test_corrections_equal_their_definitions(correction: str, slowly: Callable[[list[float]], list[float]]) -> None:
     random = np.random.default_rng(1)
     for p in (random.random(40) ** 4, np.array([0.01, 0.01, 0.5, 1.0]), np.array([0.2]), np.zeros(3)):
-        np.testing.assert_allclose(CORRECTIONS[ours](p), multipletests(p, method=theirs)[1], rtol=1e-12)
+        np.testing.assert_allclose(adjusted(p, correction), slowly(p.tolist()), rtol=1e-12)
+        assert adjusted(p, "none").tolist() == p.tolist()
 
 
 def test_corrections_of_nothing() -> None:
-    for correct in CORRECTIONS.values():
-        assert len(correct(np.empty(0))) == 0
+    for correction in CORRECTIONS:
+        assert len(adjusted(np.empty(0), correction)) == 0
 
 
 def random_sets(seed: int, languages: int, seeds: int, k: int, dimensions: int) -> dict[str, np.ndarray]:
@@ -393,7 +414,7 @@ def test_the_shared_neurons_of_a_pair_are_those_of_both_first_probes(two_models:
         for where, part in found.groupby(["layer", "category", "language"], observed=True):
             sets[checkpoint, *where] = set(part["neuron"])
     empty = 0
-    for row in pairs.itertuples():
+    for row in named_rows(pairs):
         if row.control != "none" or row.language_a == row.language_b:
             assert pd.isna(row.neurons)
         else:
@@ -428,7 +449,7 @@ def test_each_model_has_a_last_checkpoint(two_models: Study) -> None:
     pairs = plots.read_pairs()
     pairs = pairs[pairs["checkpoint"].isin(["small-30", "large-50"]) & (pairs["control"] == "none")]
     pairs = pairs[pairs["layer"].isin([3, 4])]
-    assert len(cells) == sum(1 if row.language_a == row.language_b else 2 for row in pairs.itertuples())
+    assert len(cells) == sum(1 if row.language_a == row.language_b else 2 for row in named_rows(pairs))
 
 
 def test_the_last_checkpoint_is_that_with_most_layers_then_the_converged_then_the_latest() -> None:

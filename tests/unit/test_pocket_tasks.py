@@ -230,6 +230,7 @@ def test_labels_follow_from_the_meanings(triples: list[Triple]) -> None:
 
 def test_the_judge_is_right_about_simple_cases() -> None:
     event = Event("chase", Entity("dog"), Entity("cat"), "Past")
+    assert event.object is not None
     assert _judge(event, event) == "entailment"
     assert _judge(event, replace(event, subject=Entity("animal"))) == "entailment"
     assert _judge(replace(event, subject=Entity("animal")), event) == "neutral"

@@ -10,7 +10,7 @@ import pytest
 import synthetic_study
 
 from polyprobe import analysis
-from polyprobe.analysis.partial import partial_correlations
+from polyprobe.analysis.partial_correlation import partial_correlations
 from polyprobe.artefacts import manifest, predictors, scores, similarity
 from polyprobe.running.seeds import derive_seed
 from polyprobe.stages.correlate import correlate

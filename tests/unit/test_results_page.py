@@ -8,9 +8,9 @@ import synthetic_study
 from synthetic_study import Synthetic
 
 from polyprobe.artefacts import confusion, correlation, overlap, scores
-from polyprobe.ops.results import write_results
-from polyprobe.ops.scores import score_table, seen_subwords
+from polyprobe.ops.scores import say_scores, score_table, seen_subwords
 from polyprobe.running.errors import BadInputError
+from results import write_results
 
 
 def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,3 +119,15 @@ def test_a_checkpoints_scores_are_told_with_what_they_mean(tmp_path: Path) -> No
 
 def test_subwords_that_fine_tuning_has_seen_are_counted() -> None:
     assert seen_subwords([1, 2, 2], {"x": [1, 1, 2, 3], "y": [4]}) == {"x": 0.75, "y": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("task", "checkpoint", "message"),
+    [
+        ("ner", "step-400", "ner: no such task, expected one of xnli, pos"),
+        ("pos", "step-1", "checkpoints.step-1: no such key, expected step-0, "),
+    ],
+)
+def test_scores_of_what_is_not_there(task: str, checkpoint: str, message: str) -> None:
+    with pytest.raises(BadInputError, match=message):
+        say_scores(task, checkpoint)

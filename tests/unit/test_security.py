@@ -1,6 +1,6 @@
 """What comes from outside is data: no code of it runs, no name of it leads elsewhere, no text of it becomes markup.
 
-(Members of archives: test_downloads.py. Secrets of remotes: the tests of `polyprobe.ops.remote`.)
+(Members of archives: test_downloads.py. Secrets of remotes: the tests of remotes.)
 """
 
 import ast

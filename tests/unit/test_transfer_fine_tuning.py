@@ -29,6 +29,7 @@ from polyprobe.transfer.fine_tuning import Predicted, _Run, fine_tune, load_fine
 WORDS = {"NOUN": ["mola", "kito", "benu"], "VERB": ["sara", "tipe"], "ADJ": ["vone", "garu"], "PUNCT": ["."]}
 SIGNS = {"entailment": "yes", "neutral": "maybe", "contradiction": "never"}
 LANGUAGES = ["qaa", "qab"]
+KINDS: dict[str, type[Task]] = {"xnli": Task, "pos": POSTask}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,14 +40,13 @@ class Planted:
     data: Path
 
     def fine_tune(self, task: str, output: Path, **changes: Any) -> Path:
-        values = {
+        values: dict[str, Any] = {
             "languages": LANGUAGES, "epochs": 3, "learning_rate": 1e-2, "batch_size": 16,
             "max_length": 32, "evaluate_every": 10, "max_train": 120,
         } | changes  # fmt: skip
         seeds = values.pop("seeds", 1)
-        kind = {"xnli": Task, "pos": POSTask}[task]
         fine_tune(
-            task, self.manifest, sections.task(kind, **values), sections.lora(),
+            task, self.manifest, sections.task(KINDS[task], **values), sections.lora(),
             weights=Path(str(self.manifest.folder)), source="qaa", seed=0, seeds=seeds, data=self.data / task,
             output=output,
         )  # fmt: skip
@@ -231,8 +231,8 @@ def test_half_the_batch_where_memory_does_not_suffice(
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     whole = planted.fine_tune("xnli", tmp_path / "whole", **options)
-    losses = [np.loadtxt(folder / "seed-0/loss.tsv", skiprows=1) for folder in (output, whole)]
-    np.testing.assert_allclose(*losses, rtol=0.02)
+    losses, expected = (np.loadtxt(folder / "seed-0/loss.tsv", skiprows=1) for folder in (output, whole))
+    np.testing.assert_allclose(losses, expected, rtol=0.02)
 
 
 def test_the_training_curves_are_trainers(planted: Planted, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_the_saved_adapter_gives_the_reported_scores(planted: Planted, task: str
     weights = Path(str(planted.manifest.folder))
     model = load_fine_tuned(task, locate(weights, None), sections.lora(), output / "seed-0")
     settings = sections.task(
-        {"xnli": Task, "pos": POSTask}[task], languages=LANGUAGES, epochs=1, learning_rate=1e-3, batch_size=16,
+        KINDS[task], languages=LANGUAGES, epochs=1, learning_rate=1e-3, batch_size=16,
         max_length=32, evaluate_every=3, max_train=120,
     )  # fmt: skip
     run = _Run(task, planted.manifest, settings, sections.lora(), weights, "qaa", 0, planted.data / task)

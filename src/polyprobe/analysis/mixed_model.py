@@ -35,11 +35,18 @@ class MixedModel:
 
 
 def mixed_model(x: Float[np.ndarray, "checkpoint language"], y: Float[np.ndarray, "checkpoint language"]) -> MixedModel:
-    """Fits score `y` on overlap `x` (NaN: no such point); both vary.
+    """Fit the score on the overlap, with a random intercept per language; both vary.
 
     statsmodels' `MixedLM` gives the ratio of the variances, and generalised least squares at that ratio the slope and
     its error. By itself statsmodels' optimiser often ends elsewhere when points are few, so it starts from the best
     ratio of a search. A ratio of 0 makes it ordinary least squares.
+
+    Args:
+        x: overlap, NaN where there is no such point.
+        y: score, at the same places.
+
+    Returns:
+        The slope with its interval and p, or a note that says why the model cannot be fitted.
     """
     from scipy.stats import norm
 
@@ -80,7 +87,17 @@ def _least_squares(
     group: Int[np.ndarray, " point"],
     ratio: float,
 ) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, "2 2"], float]:
-    """Coefficients, their covariance and the variance within groups, at a ratio of the intercepts' variance to it."""
+    """Fit generalised least squares at a ratio of the intercepts' variance to the variance within groups.
+
+    Args:
+        score: one per point.
+        design: a column of ones and the overlap.
+        group: each point's language, numbered from 0.
+        ratio: of the variances.
+
+    Returns:
+        Coefficients, their covariance and the variance within groups.
+    """
     counts = np.bincount(group)
     shrinkage = ratio / (1 + ratio * counts)
     sums = np.stack([np.bincount(group, column) for column in (*design.T, score)], axis=1)
@@ -99,7 +116,14 @@ def _likelihood(
     group: Int[np.ndarray, " point"],
     ratio: float,
 ) -> float:
-    """The restricted log-likelihood at a ratio, up to a constant; infinite where no error is left."""
+    """Return the restricted log-likelihood at a ratio, up to a constant; infinite where no error is left.
+
+    Args:
+        score: one per point.
+        design: a column of ones and the overlap.
+        group: each point's language, numbered from 0.
+        ratio: of the intercepts' variance to the variance within groups.
+    """
     _, covariance, variance = _least_squares(score, design, group, ratio)
     if variance < _NOTHING_LEFT:
         return np.inf
@@ -110,7 +134,13 @@ def _likelihood(
 def _likeliest_ratio(
     score: Float[np.ndarray, " point"], design: Float[np.ndarray, "point 2"], group: Int[np.ndarray, " point"]
 ) -> float:
-    """The variance of languages' levels over that within a language at which the likelihood is largest."""
+    """Return the variance of languages' levels over that within a language at which the likelihood is largest.
+
+    Args:
+        score: one per point.
+        design: a column of ones and the overlap.
+        group: each point's language, numbered from 0.
+    """
     from scipy.optimize import minimize_scalar
 
     def loss(logarithm: float) -> float:
@@ -128,7 +158,14 @@ def _fitted_ratio(
     group: Int[np.ndarray, " point"],
     start: float,
 ) -> float | None:
-    """The same, by statsmodels; None where it does not converge."""
+    """Return the ratio that statsmodels finds; None where it does not converge.
+
+    Args:
+        score: one per point.
+        design: a column of ones and the overlap.
+        group: each point's language, numbered from 0.
+        start: the ratio that it starts from.
+    """
     from statsmodels.regression.mixed_linear_model import MixedLM
 
     with warnings.catch_warnings():

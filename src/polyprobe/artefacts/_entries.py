@@ -10,11 +10,11 @@ Entry = dict[str, Any]
 
 
 def read_entries(file: Path, stage: str) -> list[Entry]:
-    """The entries of a file.
+    """Read the entries of a file.
 
     Args:
         file: the file.
-        stage: which one writes it.
+        stage: the stage that writes it, for errors.
 
     Raises:
         BadInputError: there is no such file.

@@ -16,7 +16,12 @@ CATEGORY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
-    """Writes a frame whose columns are those of `schema`, whole or not at all.
+    """Write a frame whose columns are those of `schema`, whole or not at all.
+
+    Args:
+        path: the Parquet file.
+        frame: the table.
+        schema: its columns, their types, and whether they may hold missing values.
 
     Raises:
         BadInputError: a column is missing, unknown, of the wrong type, or null where the schema forbids it.
@@ -25,7 +30,12 @@ def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
 
 
 def write_tables(path: Path, frames: Iterable[pd.DataFrame], schema: pa.Schema) -> None:
-    """Writes frames one after the other into one table, each as a row group, as `write_table` does.
+    """Write frames one after the other into one table, each as a row group, as `write_table` does.
+
+    Args:
+        path: the Parquet file.
+        frames: the row groups, in their order.
+        schema: as for `write_table`.
 
     Raises:
         BadInputError: as for `write_table`.
@@ -39,7 +49,13 @@ def write_tables(path: Path, frames: Iterable[pd.DataFrame], schema: pa.Schema) 
 
 
 def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, **options: Any) -> pd.DataFrame:
-    """Reads a table, or some of its columns, and checks them against `schema`.
+    """Read a table, or some of its columns, and check them against `schema`.
+
+    Args:
+        path: the Parquet file.
+        schema: of the whole table.
+        columns: those wanted, in this order; None for all of them.
+        options: further ones of `pyarrow.parquet.read_table`.
 
     Raises:
         BadInputError: there is no such file, or its columns are not those of the schema.
@@ -56,7 +72,16 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
 
 
 def conform(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> pa.Table:
-    """The frame as an Arrow table of exactly this schema, without pandas' metadata."""
+    """Return a frame as an Arrow table of exactly this schema, without pandas' metadata.
+
+    Args:
+        frame: the table, its columns in any order.
+        schema: as for `write_table`.
+        path: the file that it is meant for, for errors.
+
+    Raises:
+        BadInputError: as for `write_table`.
+    """
     missing = [name for name in schema.names if name not in frame.columns]
     unknown = [name for name in frame.columns if name not in schema.names]
     if missing or unknown:
@@ -72,14 +97,27 @@ def conform(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> pa.Table:
 
 
 def write_csv(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
-    """Writes a plot table as CSV, columns checked as for Parquet, floats to nine significant digits."""
+    """Write a plot table as CSV, columns checked as for Parquet, floats to nine significant digits.
+
+    Args:
+        path: the CSV file.
+        frame: the table.
+        schema: as for `write_table`.
+
+    Raises:
+        BadInputError: as for `write_table`.
+    """
     conform(frame, schema, path)
     with new_file(path) as temporary:
         frame[schema.names].to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
 
 
 def read_csv(path: Path, schema: pa.Schema) -> pd.DataFrame:
-    """Reads a plot table and checks that it has the schema's columns.
+    """Read a plot table, and check that it has the schema's columns.
+
+    Args:
+        path: the CSV file.
+        schema: its columns, in their order.
 
     Raises:
         BadInputError: there is no such file, or its columns are not those of the schema.
@@ -97,5 +135,9 @@ def read_csv(path: Path, schema: pa.Schema) -> pd.DataFrame:
 
 
 def schema(**columns: pa.DataType) -> pa.Schema:
-    """A schema of columns that hold no missing values, except those whose name is given with a trailing underscore."""
+    """Return a schema of columns that hold no missing values, except those given with a trailing underscore.
+
+    Args:
+        columns: the type of each column by its name. The underscore is no part of the name in the schema.
+    """
     return pa.schema([pa.field(name.rstrip("_"), kind, nullable=name.endswith("_")) for name, kind in columns.items()])

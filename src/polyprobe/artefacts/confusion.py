@@ -16,20 +16,26 @@ for words that truncation cut off."""
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one checkpoint's confusion matrices."""
+    """Write one checkpoint's confusion matrices.
+
+    Args:
+        file: where they go.
+        frame: the matrices, with the columns of `SCHEMA`.
+    """
     write_table(file, frame, SCHEMA)
 
 
 def read(file: Path) -> pd.DataFrame:
-    """Reads one checkpoint's confusion matrices."""
+    """Read one checkpoint's confusion matrices."""
     return read_table(file, SCHEMA)
 
 
 def per_label_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Precision, recall and F1 of each label, per language and seed (and task and checkpoint, where they are columns).
+    """Return precision, recall and F1 of each label, per language and seed.
 
-    A cut-off item is a miss of its gold label and no label's false alarm. A precision or recall without any item is
-    null; F1 is 0 for a label that is only predicted or only gold.
+    Where task and checkpoint are columns too, the scores are per task and checkpoint as well. A cut-off item is a miss
+    of its gold label and no label's false alarm. A precision or recall without any item is null; F1 is 0 for a label
+    that is only predicted or only gold.
 
     Returns:
         The key columns, `label`, `precision`, `recall`, `f1`, `gold` and `predicted` (how many items).

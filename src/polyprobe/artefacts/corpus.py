@@ -15,10 +15,15 @@ PATH: Final = Path("metrics/corpus.json")
 
 
 def write(file: Path, entries: list[Entry]) -> None:
-    """Writes the entries in their order."""
+    """Write the entries in their order.
+
+    Args:
+        file: where they go.
+        entries: one per language and category.
+    """
     write_json(file, entries)
 
 
 def read(file: Path = PATH) -> list[Entry]:
-    """Reads the entries."""
+    """Read the entries."""
     return read_entries(file, "convert_unimorph")

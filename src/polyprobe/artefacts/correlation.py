@@ -48,32 +48,54 @@ Cell = Entry
 
 
 def write(file: Path, cells: list[Cell]) -> None:
-    """Writes the table's cells in their order."""
+    """Write the table's cells in their order.
+
+    Args:
+        file: where they go.
+        cells: the objects of `correlation.json`.
+    """
     write_json(file, cells)
 
 
 def read(file: Path = PATH) -> list[Cell]:
-    """Reads the table's cells."""
+    """Read the table's cells."""
     return read_entries(file, "correlate")
 
 
 def write_points(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the points."""
+    """Write the points.
+
+    Args:
+        file: where they go.
+        frame: the points, with the columns of `POINTS_SCHEMA`.
+    """
     write_csv(file, frame, POINTS_SCHEMA)
 
 
 def read_points(file: Path = POINTS) -> pd.DataFrame:
-    """Reads the points."""
+    """Read the points."""
     return read_csv(file, POINTS_SCHEMA)
 
 
 def write_summary(file: Path, numbers: dict[str, float | None]) -> None:
-    """Writes the study's few numbers."""
+    """Write the study's few numbers.
+
+    Args:
+        file: where they go.
+        numbers: by name; None for one that cannot be had.
+    """
     write_json(file, numbers)
 
 
 def read_summary(file: Path = SUMMARY) -> dict[str, float | None]:
-    """Reads the study's few numbers."""
+    """Read the study's few numbers.
+
+    Returns:
+        By name; None for one that cannot be had.
+
+    Raises:
+        BadInputError: there is no such file.
+    """
     if not file.exists():
         raise BadInputError(f"{file}: no such file; has correlate been run?")
     numbers: dict[str, float | None] = json.loads(file.read_text(encoding="utf-8"))

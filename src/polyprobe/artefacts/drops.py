@@ -30,10 +30,15 @@ across languages; drop: whether the value falls by more than twice the noise."""
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the changes."""
+    """Write the changes.
+
+    Args:
+        file: where they go.
+        frame: the changes, with the columns of `SCHEMA`.
+    """
     write_csv(file, frame, SCHEMA)
 
 
 def read(file: Path = PATH) -> pd.DataFrame:
-    """Reads the changes."""
+    """Read the changes."""
     return read_csv(file, SCHEMA)

@@ -47,7 +47,12 @@ def _is_read(file: Path) -> bool:
 
 
 def write_watched(name: str, files: Files) -> None:
-    """Write what an entry of `inputs` holds."""
+    """Write what an entry of `inputs` holds.
+
+    Args:
+        name: the entry's.
+        files: the SHA-256 of each of its files.
+    """
     write_json(WATCHED / f"{name}.json", files)
 
 
@@ -55,7 +60,7 @@ def write_read(reader: str, names: Collection[str]) -> None:
     """Write what a stage reads.
 
     Args:
-        reader: a name for it.
+        reader: a name for the stage.
         names: entries of `inputs`, all of them watched.
     """
     found = {name: json.loads((WATCHED / f"{name}.json").read_text(encoding="utf-8")) for name in sorted(set(names))}

@@ -17,10 +17,15 @@ PATH: Final = Path("metrics/mapping.json")
 
 
 def write(file: Path, entries: list[Entry]) -> None:
-    """Writes the entries in their order."""
+    """Write the entries in their order.
+
+    Args:
+        file: where they go.
+        entries: one per language.
+    """
     write_json(file, entries)
 
 
 def read(file: Path = PATH) -> list[Entry]:
-    """Reads the entries."""
+    """Read the entries."""
     return read_entries(file, "convert_unimorph")

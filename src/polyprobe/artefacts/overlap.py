@@ -125,60 +125,90 @@ attract any probe, whatever it looks for."""
 
 
 def write_categories(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the overlap of different categories."""
+    """Write the overlap of different categories.
+
+    Args:
+        file: where it goes.
+        frame: the overlap, with the columns of `CATEGORIES_SCHEMA`.
+    """
     write_csv(file, frame, CATEGORIES_SCHEMA)
 
 
 def read_categories(file: Path = CATEGORIES) -> pd.DataFrame:
-    """Reads the overlap of different categories."""
+    """Read the overlap of different categories."""
     return read_csv(file, CATEGORIES_SCHEMA)
 
 
 def write_neurons(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the neurons that languages share."""
+    """Write the neurons that languages share.
+
+    Args:
+        file: where they go.
+        frame: the neurons, with the columns of `NEURONS_SCHEMA`.
+    """
     write_csv(file, frame, NEURONS_SCHEMA)
 
 
 def read_neurons(file: Path = NEURONS) -> pd.DataFrame:
-    """Reads the neurons that languages share."""
+    """Read the neurons that languages share."""
     return read_csv(file, NEURONS_SCHEMA)
 
 
 def write_pairs(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the overlap per pair."""
+    """Write the overlap per pair.
+
+    Args:
+        file: where it goes.
+        frame: the overlap, with the columns of `PAIRS_SCHEMA`.
+    """
     write_csv(file, frame, PAIRS_SCHEMA)
 
 
 def read_pairs(file: Path = PAIRS) -> pd.DataFrame:
-    """Reads the overlap per pair."""
+    """Read the overlap per pair."""
     return read_csv(file, PAIRS_SCHEMA)
 
 
 def write_means(file: Path, frame: pd.DataFrame) -> None:
-    """Writes means over pairs."""
+    """Write means over pairs.
+
+    Args:
+        file: where they go.
+        frame: the means, with the columns of `MEANS_SCHEMA`.
+    """
     write_csv(file, frame, MEANS_SCHEMA)
 
 
 def read_means(file: Path = MEANS) -> pd.DataFrame:
-    """Reads means over pairs."""
+    """Read means over pairs."""
     return read_csv(file, MEANS_SCHEMA)
 
 
 def write_sizes(file: Path, frame: pd.DataFrame) -> None:
-    """Writes means over pairs for every k."""
+    """Write means over pairs for every k.
+
+    Args:
+        file: where they go.
+        frame: the means, with the columns of `SIZES_SCHEMA`.
+    """
     write_csv(file, frame, SIZES_SCHEMA)
 
 
 def read_sizes(file: Path = SIZES) -> pd.DataFrame:
-    """Reads means over pairs for every k."""
+    """Read means over pairs for every k."""
     return read_csv(file, SIZES_SCHEMA)
 
 
 def write_heatmap(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the heat map's cells."""
+    """Write the heat map's cells.
+
+    Args:
+        file: where they go.
+        frame: the cells, with the columns of `HEATMAP_SCHEMA`.
+    """
     write_csv(file, frame, HEATMAP_SCHEMA)
 
 
 def read_heatmap(file: Path = HEATMAP) -> pd.DataFrame:
-    """Reads the heat map's cells."""
+    """Read the heat map's cells."""
     return read_csv(file, HEATMAP_SCHEMA)

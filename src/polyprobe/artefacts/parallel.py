@@ -15,10 +15,15 @@ SCHEMA: Final = schema(pair=pa.int32(), sent_id=pa.string(), language=CATEGORY, 
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the parallel sentences (an empty table where the study has none)."""
+    """Write the parallel sentences (an empty table where the study has none).
+
+    Args:
+        file: where they go.
+        frame: the sentences, with the columns of `SCHEMA`.
+    """
     write_table(file, frame, SCHEMA)
 
 
 def read(file: Path = PATH) -> pd.DataFrame:
-    """Reads the parallel sentences."""
+    """Read the parallel sentences."""
     return read_table(file, SCHEMA)

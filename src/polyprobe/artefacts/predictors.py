@@ -37,10 +37,15 @@ has no rows."""
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the predictors."""
+    """Write the predictors.
+
+    Args:
+        file: where they go.
+        frame: the predictors, with the columns of `SCHEMA`.
+    """
     write_csv(file, frame, SCHEMA)
 
 
 def read(file: Path = PATH) -> pd.DataFrame:
-    """Reads the predictors."""
+    """Read the predictors."""
     return read_csv(file, SCHEMA)

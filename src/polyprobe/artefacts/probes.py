@@ -58,25 +58,40 @@ PLOT_SCHEMA: Final = schema(
 
 
 def path(checkpoint: str, root: Path = Path()) -> Path:
-    """Where a checkpoint's probes lie."""
+    """Return where a checkpoint's probes lie.
+
+    Args:
+        checkpoint: its key in params.yaml.
+        root: the study's folder.
+    """
     return root / FOLDER / f"{checkpoint}.parquet"
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one checkpoint's probes."""
+    """Write one checkpoint's probes.
+
+    Args:
+        file: where they go.
+        frame: the probes, with the columns of `SCHEMA`.
+    """
     write_table(file, frame, SCHEMA)
 
 
 def read(file: Path) -> pd.DataFrame:
-    """Reads one checkpoint's probes."""
+    """Read one checkpoint's probes."""
     return read_table(file, SCHEMA)
 
 
 def write_plot(file: Path, frame: pd.DataFrame) -> None:
-    """Writes what the probes tell at every checkpoint."""
+    """Write what the probes tell at every checkpoint.
+
+    Args:
+        file: where it goes.
+        frame: the table, with the columns of `PLOT_SCHEMA`.
+    """
     write_csv(file, frame, PLOT_SCHEMA)
 
 
 def read_plot(file: Path = PLOT) -> pd.DataFrame:
-    """Reads what the probes tell at every checkpoint."""
+    """Read what the probes tell at every checkpoint."""
     return read_csv(file, PLOT_SCHEMA)

@@ -20,10 +20,12 @@ from polyprobe.artefacts import (
 
 
 def load(root: Path) -> dict[str, pd.DataFrame]:
-    """The tables that are there: words, corpus, probes, similarity, scores, confusion, label_scores, overlap,
-    overlap_means, overlap_sizes, shared_neurons, category_overlap, informativeness, transfer, drops, correlation,
-    predictors, points. Tables that lie in one file per language, checkpoint or task come joined, with that column in
-    front."""
+    """Return those of a study's tables that are there, by name.
+
+    The names are words, corpus, probes, similarity, scores, confusion, label_scores, overlap, overlap_means,
+    overlap_sizes, shared_neurons, category_overlap, informativeness, transfer, drops, correlation, predictors, points.
+    Tables that lie in one file per language, checkpoint or task come joined, with that column in front.
+    """
     found: dict[str, pd.DataFrame] = {}
 
     def joined(

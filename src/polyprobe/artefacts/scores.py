@@ -56,25 +56,41 @@ seed."""
 
 
 def folder(task: str, checkpoint: str, root: Path = Path()) -> Path:
-    """Where one checkpoint's adapter and scores for a task lie."""
+    """Return where one checkpoint's adapter and scores for a task lie.
+
+    Args:
+        task: one of `TASKS`.
+        checkpoint: its key in params.yaml.
+        root: the study's folder.
+    """
     return root / FOLDER / task / checkpoint
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one checkpoint's scores."""
+    """Write one checkpoint's scores.
+
+    Args:
+        file: where they go.
+        frame: the scores, with the columns of `SCHEMA`.
+    """
     write_table(file, frame, SCHEMA)
 
 
 def read(file: Path) -> pd.DataFrame:
-    """Reads one checkpoint's scores."""
+    """Read one checkpoint's scores."""
     return read_table(file, SCHEMA)
 
 
 def write_plot(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the scores of all checkpoints."""
+    """Write the scores of all checkpoints.
+
+    Args:
+        file: where they go.
+        frame: the scores, with the columns of `PLOT_SCHEMA`.
+    """
     write_csv(file, frame, PLOT_SCHEMA)
 
 
 def read_plot(file: Path = PLOT) -> pd.DataFrame:
-    """Reads the scores of all checkpoints."""
+    """Read the scores of all checkpoints."""
     return read_csv(file, PLOT_SCHEMA)

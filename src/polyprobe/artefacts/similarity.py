@@ -24,15 +24,20 @@ precision_at_1: share of the source language's sentences whose nearest neighbour
 
 
 def path(checkpoint: str) -> Path:
-    """Where one checkpoint's similarities lie."""
+    """Return where one checkpoint's similarities lie."""
     return FOLDER / f"{checkpoint}.parquet"
 
 
 def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one checkpoint's similarities (an empty table where the study has no parallel text)."""
+    """Write one checkpoint's similarities (an empty table where the study has no parallel text).
+
+    Args:
+        file: where they go.
+        frame: the similarities, with the columns of `SCHEMA`.
+    """
     write_table(file, frame, SCHEMA)
 
 
 def read(file: Path) -> pd.DataFrame:
-    """Reads one checkpoint's similarities."""
+    """Read one checkpoint's similarities."""
     return read_table(file, SCHEMA)

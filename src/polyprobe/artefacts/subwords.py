@@ -16,15 +16,25 @@ FOLDER: Final = Path("metrics/subwords")
 
 
 def path(checkpoint: str, root: Path = Path()) -> Path:
-    """Where one checkpoint's counts lie."""
+    """Return where one checkpoint's counts lie.
+
+    Args:
+        checkpoint: its key in params.yaml.
+        root: the study's folder.
+    """
     return root / FOLDER / f"{checkpoint}.json"
 
 
 def write(file: Path, entries: list[Entry]) -> None:
-    """Writes the entries in their order."""
+    """Write the entries in their order.
+
+    Args:
+        file: where they go.
+        entries: one per language.
+    """
     write_json(file, entries)
 
 
 def read(file: Path) -> list[Entry]:
-    """Reads the entries."""
+    """Read the entries."""
     return read_entries(file, "extract")

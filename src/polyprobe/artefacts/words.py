@@ -36,26 +36,44 @@ canonical order joined by `;`, `_` where there are none; then one nullable colum
 
 
 def path(language: str, root: Path = Path()) -> Path:
-    """Where a language's words lie."""
+    """Return where a language's words lie.
+
+    Args:
+        language: the language.
+        root: the study's folder.
+    """
     return root / FOLDER / f"{language}.parquet"
 
 
 def write(file: Path, frames: Iterable[pd.DataFrame]) -> None:
-    """Writes one language's words, given in frames one after the other; each becomes a row group."""
+    """Write one language's words, given in frames one after the other; each becomes a row group.
+
+    Args:
+        file: where they go.
+        frames: the words, with the columns of `SCHEMA`.
+    """
     write_tables(file, frames, SCHEMA)
 
 
 def read(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Reads one language's words, or some columns of them."""
+    """Read one language's words, or some columns of them.
+
+    Args:
+        file: where they lie.
+        columns: those wanted; None for all of them.
+    """
     return read_table(file, SCHEMA, columns)
 
 
 def label_counts(labels: pd.Series, splits: pd.Series) -> pd.DataFrame:
-    """How many words have each value: one row per value that occurs, sorted, one column per split.
+    """Return how many words have each value.
 
     Args:
         labels: each word's value, missing where it has none.
         splits: each word's split.
+
+    Returns:
+        One row per value that occurs, sorted; one column per split.
     """
     labelled = pd.DataFrame({"label": labels.reset_index(drop=True), "split": splits.reset_index(drop=True)}).dropna()
     counts = labelled.groupby(["label", "split"], observed=True).size().unstack("split", fill_value=0)
@@ -64,7 +82,7 @@ def label_counts(labels: pd.Series, splits: pd.Series) -> pd.DataFrame:
 
 
 def surviving_values(labels: pd.Series, splits: pd.Series, min_count: int) -> list[str]:
-    """The values, sorted, that have at least `min_count` words in each of train, dev and test (fidelity row 12).
+    """Return the values, sorted, that have at least `min_count` words in each of train, dev and test (fidelity row 12).
 
     A category is probed where two values survive.
 

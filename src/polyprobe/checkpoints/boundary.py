@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from polyprobe.running.errors import BadInputError, one_line
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import out_of_memory
 
 _SHOWN: Final = 300
 """Characters of a library's message."""
@@ -13,15 +13,15 @@ _SHOWN: Final = 300
 
 @contextmanager
 def library_errors(what: str) -> Iterator[None]:
-    """Makes what a library raises one line: `what`, and in brackets what the library says.
+    """Turn whatever a library raises into one line: `what`, and in brackets what the library says.
 
-    That memory does not suffice is no fault of what was read, and passes.
+    An error that says that memory does not suffice passes: it is no fault of what was read.
 
     Args:
         what: what was met and what was expected.
 
     Raises:
-        BadInputError: the library raised anything.
+        BadInputError: the library raised anything else.
     """
     try:
         yield
@@ -38,10 +38,10 @@ def library_errors(what: str) -> Iterator[None]:
 
 @contextmanager
 def memory_errors(what: str) -> Iterator[None]:
-    """Makes it one line, `what`, that memory does not suffice.
+    """Turn an error that says that memory does not suffice into one line, `what`.
 
     Raises:
-        BadInputError: it does not.
+        BadInputError: memory does not suffice.
     """
     try:
         yield

@@ -24,13 +24,13 @@ class Chunk:
 def chunks(
     words: pd.DataFrame, rows: Int64[np.ndarray, " word"], *, most_words: int, most_sentences: int
 ) -> Iterator[Chunk]:
-    """The sentences that hold a wanted word, in the table's order, so many at a time.
+    """Yield the sentences that hold a wanted word, in the table's order, so many at a time.
 
     Args:
         words: whole sentences with the columns sentence, form and space_after, rows numbered from 0.
         rows: the words wanted, ascending.
-        most_words: wanted words of a chunk, unless its one sentence has more.
-        most_sentences: sentences of a chunk.
+        most_words: wanted words of a chunk at most, unless its one sentence has more.
+        most_sentences: sentences of a chunk at most.
     """
     numbers = words["sentence"].to_numpy()
     starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))

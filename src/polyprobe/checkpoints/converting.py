@@ -36,7 +36,7 @@ _SHARD: Final = 2 << 30
 
 
 def in_safetensors(folder: Path, commit: str | None) -> Path:
-    """The folder itself, or, where its weights are pickled, one with the same tensors in safetensors.
+    """Return the folder itself or, where its weights are pickled, one with the same tensors in safetensors.
 
     That one lies below the scratch root; it is written whole or not at all, and again if it was removed.
 
@@ -90,7 +90,7 @@ def _write_shards(folder: Path, target: Path) -> None:
 
 
 def _shards(tensors: "Iterable[tuple[str, Tensor]]") -> "Iterator[dict[str, Tensor]]":
-    """The tensors by name, in portions of at most `_SHARD` bytes or one tensor."""
+    """Yield the tensors by name, in portions of at most `_SHARD` bytes or one tensor."""
     shard: dict[str, Tensor] = {}
     for name, tensor in tensors:
         if shard and tensor.nbytes + sum(other.nbytes for other in shard.values()) > _SHARD:
@@ -114,7 +114,11 @@ def _tensors(folder: Path) -> "Iterator[tuple[str, Tensor]]":
 
 
 def _load(file: Path) -> "dict[str, Tensor]":
-    """The tensors of a pickled file, mapped into memory rather than read where the format allows it."""
+    """Return the tensors of a pickled file, mapped into memory rather than read where the format allows it.
+
+    Raises:
+        BadInputError: the file is damaged, or holds anything but names and tensors.
+    """
     from pickle import UnpicklingError  # what torch raises at anything but tensors
 
     import torch

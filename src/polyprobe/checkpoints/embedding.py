@@ -42,7 +42,7 @@ def word_embeddings(
     max_length: int | None = None,
     batch_tokens: int = 8192,
 ) -> dict[int, Float32[np.ndarray, "word neuron"]]:
-    """Hidden states of words at some layers: the mean over each word's sub-words (fidelity rows 16 to 19).
+    """Return hidden states of words at some layers: the mean over each word's sub-words (fidelity rows 16 to 19).
 
     Args:
         model: a base model of transformers, causal or encoder.
@@ -63,10 +63,16 @@ def word_embeddings(
     bar: Any = progress(description="words", total=len(sentences), unit="sentence")
     with bar:
         embedded = embed_words(
-            model, tokenizer, sentences, layers,
-            words=words, tokenisation=tokenisation, max_length=max_length, batch_tokens=batch_tokens,
+            model,
+            tokenizer,
+            sentences,
+            layers,
+            words=words,
+            tokenisation=tokenisation,
+            max_length=max_length,
+            batch_tokens=batch_tokens,
             advance=bar.update,
-        )  # fmt: skip
+        )
     return {layer: states.cpu().numpy() for layer, states in embedded.states.items()}
 
 
@@ -82,10 +88,21 @@ def embed_words(
     batch_tokens: int = 8192,
     advance: Callable[[int], object] = int,
 ) -> EmbeddedWords:
-    """`word_embeddings` left where the model is, with the counts beside them.
+    """Return what `word_embeddings` does, left where the model is, with the counts beside it.
 
     Args:
+        model: see `word_embeddings`.
+        tokenizer: see `word_embeddings`.
+        sentences: see `word_embeddings`.
+        layers: see `word_embeddings`.
+        words: see `word_embeddings`.
+        tokenisation: see `word_embeddings`.
+        max_length: see `word_embeddings`.
+        batch_tokens: see `word_embeddings`.
         advance: told how many more sentences have been begun.
+
+    Raises:
+        BadInputError: as for `word_embeddings`.
     """
     tokenised = tokenise(tokenizer, sentences, tokenisation)
     grouped, number = [], 0
@@ -97,13 +114,19 @@ def embed_words(
     specials, limit = special_tokens(tokenizer), max_length or length_limit(model, tokenizer)
     return EmbeddedWords(
         states=pooled_states(
-            model, grouped, number, layers,
-            special_tokens=specials, max_length=limit, batch_tokens=batch_tokens, advance=advance,
+            model,
+            grouped,
+            number,
+            layers,
+            special_tokens=specials,
+            max_length=limit,
+            batch_tokens=batch_tokens,
+            advance=advance,
         ),
         subwords=sum(len(found.ids) for found in tokenised),
         shared_subwords=sum(found.shared for found in tokenised),
         split_sentences=count_split(grouped, specials, limit),
-    )  # fmt: skip
+    )
 
 
 def sentence_embeddings(
@@ -117,13 +140,26 @@ def sentence_embeddings(
     batch_tokens: int = 8192,
     description: str = "sentences",
 ) -> dict[tuple[int, Pooling], Float32[np.ndarray, "sentence neuron"]]:
-    """Hidden states of sentences, in two poolings; special sub-words do not count.
+    """Return hidden states of sentences, in one or both poolings; special sub-words do not count.
 
     mean: over the sentence's sub-words. last: its last sub-word, where a causal model has seen the whole sentence (the
     authors' choice).
 
+    Args:
+        model: see `word_embeddings`.
+        tokenizer: see `word_embeddings`.
+        texts: the sentences as written.
+        layers: see `word_embeddings`.
+        poolings: those wanted.
+        max_length: see `word_embeddings`.
+        batch_tokens: see `word_embeddings`.
+        description: what the progress bar says.
+
     Returns:
         By layer and pooling, one row per text.
+
+    Raises:
+        BadInputError: the tokenizer finds no sub-word in a text, or as for `word_embeddings`.
     """
     grouped = []
     for number, ids in enumerate(encode(tokenizer, texts)["input_ids"] if texts else []):
@@ -138,10 +174,15 @@ def sentence_embeddings(
     bar: Any = progress(description=description, total=len(texts), unit="sentence")
     with bar:
         states = pooled_states(
-            model, grouped, len(texts) * len(poolings), layers,
-            special_tokens=special_tokens(tokenizer), max_length=max_length or length_limit(model, tokenizer),
-            batch_tokens=batch_tokens, advance=bar.update,
-        )  # fmt: skip
+            model,
+            grouped,
+            len(texts) * len(poolings),
+            layers,
+            special_tokens=special_tokens(tokenizer),
+            max_length=max_length or length_limit(model, tokenizer),
+            batch_tokens=batch_tokens,
+            advance=bar.update,
+        )
     return {
         (layer, pooling): state.cpu().numpy()[place :: len(poolings)]
         for layer, state in states.items()
@@ -150,7 +191,14 @@ def sentence_embeddings(
 
 
 def _wanted(found: TokenisedSentence, count: int, wanted: Sequence[int], first: int) -> Groups:
-    """The sub-words of the wanted ones of a sentence's `count` words, which are numbered from `first`."""
+    """Group the sub-words of a sentence's wanted words, which are numbered from `first`.
+
+    Args:
+        found: the sentence's sub-words.
+        count: how many words it has.
+        wanted: positions of the words wanted.
+        first: the number of the first of them.
+    """
     numbers = np.full(count, -1)
     numbers[list(wanted)] = np.arange(first, first + len(wanted))
     groups = numbers[found.words]

@@ -51,10 +51,10 @@ def embed_selected_words(
     append: Callable[[dict[int, Float16[np.ndarray, "word neuron"]]], object],
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Subwords:
-    """Embeds some of a language's words and hands them on as they come; only sentences that hold one of them are run.
+    """Embed some of a language's words, and hand them on as they come.
 
-    A chunk's sentences are sorted by length among themselves. Where the chunks end has no influence on the result
-    beyond rounding.
+    Only sentences that hold one of the words are run. A chunk's sentences are sorted by length among themselves. Where
+    the chunks end has no influence on the result beyond rounding.
 
     Args:
         model: the checkpoint's base model.
@@ -70,7 +70,7 @@ def embed_selected_words(
         chunk_bytes: so much of hidden states is held at once.
 
     Raises:
-        BadInputError: a state that float16 cannot hold, or a batch that does not fit into memory.
+        BadInputError: float16 cannot hold a state, or a batch does not fit into memory.
     """
     most_words = chunk_bytes // (4 * manifest.width * len(layers))
     sentences = words["sentence"].iloc[rows].nunique()
@@ -79,9 +79,15 @@ def embed_selected_words(
     with bar:
         for chunk in chunks(words, rows, most_words=most_words, most_sentences=CHUNK_SENTENCES):
             embedded = embed_words(
-                model, tokenizer, chunk.sentences, layers,
-                words=chunk.words, tokenisation=tokenisation, batch_tokens=batch_tokens, advance=bar.update,
-            )  # fmt: skip
+                model,
+                tokenizer,
+                chunk.sentences,
+                layers,
+                words=chunk.words,
+                tokenisation=tokenisation,
+                batch_tokens=batch_tokens,
+                advance=bar.update,
+            )
             where, forms = f"{manifest.checkpoint}: {language}: layer", words["form"]
             append(
                 {

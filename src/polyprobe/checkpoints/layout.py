@@ -26,7 +26,7 @@ _POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
 def weights_entry(names: Iterable[str], where: str) -> str:
-    """Of a folder's files, the one that its weights begin with: the weights themselves, or the index of their shards.
+    """Return the file that a folder's weights begin with: the weights themselves, or the index of their shards.
 
     Args:
         names: the folder's files.
@@ -50,7 +50,7 @@ def weights_entry(names: Iterable[str], where: str) -> str:
 
 
 def weights_files(folder: Path) -> list[str]:
-    """The files that hold a folder's tensors; the names of shards are those that their index says.
+    """Return the files that hold a folder's tensors; the names of shards are those that their index says.
 
     Raises:
         BadInputError: there is no such folder, or as for `weights_entry`; the index is malformed, or lacks a shard.
@@ -66,7 +66,7 @@ def weights_files(folder: Path) -> list[str]:
 
 
 def weights_and_index(folder: Path) -> list[str]:
-    """`weights_files`, and their index where there is one: all that a library has to be given to load them.
+    """Return `weights_files`, and their index where there is one: all that a library has to be given to load them.
 
     Raises:
         BadInputError: as for `weights_files`.
@@ -75,7 +75,7 @@ def weights_and_index(folder: Path) -> list[str]:
 
 
 def entry_of(folder: Path) -> str:
-    """`weights_entry` of a folder.
+    """Return the `weights_entry` of a folder.
 
     Raises:
         BadInputError: there is no such folder, or as for `weights_entry`.
@@ -86,7 +86,7 @@ def entry_of(folder: Path) -> str:
 
 
 def places(folder: Path) -> dict[str, str]:
-    """The file of each tensor as the index of the shards says; empty where the weights are one file.
+    """Return the file of each tensor as the index of the shards says; empty where the weights are one file.
 
     Raises:
         BadInputError: as for `entry_of`, or the index is malformed.
@@ -96,12 +96,12 @@ def places(folder: Path) -> dict[str, str]:
 
 
 def is_index(entry: str) -> bool:
-    """Whether what the weights begin with names their shards."""
+    """Return whether what the weights begin with names their shards."""
     return entry in _INDEXES
 
 
 def index(file: Path) -> dict[str, str]:
-    """The shard of each tensor that an index names.
+    """Return the shard of each tensor that an index names.
 
     Raises:
         BadInputError: it is malformed, or names a file outside its own folder.
@@ -114,18 +114,29 @@ def index(file: Path) -> dict[str, str]:
 
 
 def check_names(file: Path, tensors: Iterable[Any]) -> None:
-    """Raises BadInputError where a file has tensors whose names are no text of one line."""
+    """Check that the names of a file's tensors are text of one line.
+
+    Args:
+        file: the file, for errors.
+        tensors: their names.
+
+    Raises:
+        BadInputError: one is not.
+    """
     for name in tensors:
         if not isinstance(name, str) or not name.isprintable():
             raise BadInputError(f"{file}: a tensor {name!r}, expected a name without control characters")
 
 
 def check_places(folder: Path, found: dict[str, str]) -> None:
-    """Raises BadInputError where the index of the shards is not of these shards.
+    """Check that the index of the shards is of these shards.
 
     Args:
         folder: the weights.
         found: the file in which each tensor was found.
+
+    Raises:
+        BadInputError: a tensor is not where the index says, or as for `places`.
     """
     for name, file in places(folder).items():
         if found.get(name) != file:
@@ -133,21 +144,39 @@ def check_places(folder: Path, found: dict[str, str]) -> None:
 
 
 def check_new(folder: Path, name: str, file: str, found: dict[str, str]) -> None:
-    """Raises BadInputError where a tensor lies in one more shard: which of the two is loaded, nothing says."""
+    """Check that a tensor lies in one shard only: which of two is loaded, nothing says.
+
+    Args:
+        folder: the weights.
+        name: the tensor.
+        file: the shard in which it was found.
+        found: the file in which each tensor was found before.
+
+    Raises:
+        BadInputError: it was found before.
+    """
     if name in found:
         raise BadInputError(f"{folder}: tensor {name} is in {found[name]} and in {file}, expected it once")
 
 
 def is_pickled(folder: Path) -> bool:
-    """Whether a folder's weights are in PyTorch's pickled format only."""
+    """Return whether a folder's weights are in PyTorch's pickled format only.
+
+    Raises:
+        BadInputError: as for `entry_of`.
+    """
     return entry_of(folder) in (PICKLED, PICKLED_INDEX)
 
 
 @contextmanager
 def alone(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """A folder with some of a folder's files (those that are there), for a library that looks for more by itself.
+    """Yield a folder with some of a folder's files, for a library that looks for more by itself.
 
     It holds links only and lies where the system keeps what may go: a killed process leaves nothing in the project.
+
+    Args:
+        folder: the files'.
+        names: the files wanted; those that are not there are left out.
     """
     with tempfile.TemporaryDirectory(prefix="polyprobe-") as view:
         for name in names:
@@ -157,17 +186,25 @@ def alone(folder: Path, names: Iterable[str]) -> Iterator[Path]:
 
 
 def check_content(file: Path) -> None:
-    """Raises BadInputError where a file is Git LFS's pointer to what should be there."""
+    """Check that a file is not Git LFS's pointer to what should be there.
+
+    Raises:
+        BadInputError: it is one.
+    """
     with file.open("rb") as opened:
         if opened.read(len(_POINTER)) == _POINTER:
             raise BadInputError(f"{file}: Git LFS's pointer, not the file itself; `git lfs pull` fetches it")
 
 
 def read_json(file: Path, expected: str) -> dict[str, Any]:
-    """A JSON object from a file of a checkpoint.
+    """Read a JSON object from a file of a checkpoint.
+
+    Args:
+        file: the file.
+        expected: what it should be, for errors.
 
     Raises:
-        BadInputError: there is no such file, or it holds no JSON object.
+        BadInputError: there is no such file, it is Git LFS's pointer, or it holds no JSON object.
     """
     try:
         check_content(file)

@@ -16,7 +16,7 @@ from polyprobe.running.errors import BadInputError
 
 
 def load_model(location: Location, dtype: str = "float32", device: str = "cpu") -> Any:
-    """The text model without a head, in evaluation mode.
+    """Load a checkpoint's text model without a head, in evaluation mode.
 
     Args:
         location: where the checkpoint lies.
@@ -53,15 +53,17 @@ def load_model(location: Location, dtype: str = "float32", device: str = "cpu") 
 
 @contextmanager
 def loadable(folder: Path, device: str, refused: str) -> Iterator[Path]:
-    """A folder's weights and nothing else, for transformers to load quietly; what goes wrong is one line.
+    """Yield a folder's weights and nothing else, for transformers to load quietly.
+
+    What goes wrong within the block becomes one line.
 
     Args:
         folder: the checkpoint's.
-        device: where they go.
+        device: where the weights go, for errors.
         refused: what to say where transformers does not take them.
 
     Raises:
-        BadInputError: it does not, or memory does not suffice.
+        BadInputError: transformers does not take them, or memory does not suffice.
     """
     with (
         alone(folder, weights_and_index(folder)) as weights,
@@ -73,11 +75,14 @@ def loadable(folder: Path, device: str, refused: str) -> Iterator[Path]:
 
 
 def refuse_unknown_subwords(model: Any, greatest: int) -> None:
-    """Raises BadInputError if the tokenizer gives a sub-word that the model has no embedding for.
+    """Refuse a tokenizer that gives a sub-word for which the model has no embedding.
 
     Args:
         model: any of transformers.
         greatest: the tokenizer's greatest sub-word in the texts at hand.
+
+    Raises:
+        BadInputError: the model has no embedding for it.
     """
     rows = len(model.get_input_embeddings().weight)
     if greatest >= rows:
@@ -88,7 +93,15 @@ def refuse_unknown_subwords(model: Any, greatest: int) -> None:
 
 
 def refuse_missing(folder: Path, missing: Collection[str]) -> None:
-    """Raises BadInputError if there are tensors that the weights lack and that transformers would make up."""
+    """Refuse weights that lack tensors, which transformers would make up.
+
+    Args:
+        folder: the weights, for errors.
+        missing: names of the tensors that they lack.
+
+    Raises:
+        BadInputError: there are any.
+    """
     if missing:
         raise BadInputError(
             f"{folder}: the weights lack {len(missing)} tensors that config.json asks for, such as {min(missing)}; "

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """transformers without progress bars of loading, and without warnings of what is wanted: that the head is new, or
+    """Keep transformers from talking about what is as it should be.
+
+    Within the block it shows no progress bars of loading, and no warnings of what is wanted: that the head is new, or
     its weights are not used; that the tokenizer's class is not the one saved; that saves are sorted by their numbers.
     """
     from transformers.utils import logging

@@ -30,7 +30,7 @@ class Sentence:
 
 
 def sentences_of(words: pd.DataFrame) -> Iterator[Sentence]:
-    """The sentences of a table of words (`artefacts.words`).
+    """Yield the sentences of a table of words (`artefacts.words`).
 
     Args:
         words: whole sentences in the table's order, with the columns sentence, form and space_after.

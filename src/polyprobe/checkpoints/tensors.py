@@ -28,7 +28,7 @@ class StoredTensor:
     """In bytes."""
 
     def chunks(self) -> Iterator[memoryview]:
-        """Its bytes in order. A chunk is good until the next one is asked for.
+        """Yield the tensor's bytes in order; a chunk is good until the next one is asked for.
 
         Raises:
             BadInputError: the file ends before the tensor does.
@@ -49,7 +49,7 @@ class StoredTensor:
 
 
 def stored_tensors(folder: Path) -> list[StoredTensor]:
-    """The tensors of a folder's safetensors files, in the order of their names.
+    """Return the tensors of a folder's safetensors files, in the order of their names.
 
     Raises:
         BadInputError: the folder has no such weights, they are damaged, or their index is that of other shards.
@@ -68,7 +68,10 @@ def stored_tensors(folder: Path) -> list[StoredTensor]:
 
 
 def _tensors_of(file: Path) -> Iterator[StoredTensor]:
-    """The tensors that a safetensors file's header lists (8 bytes of length, then JSON, then the tensors' bytes)."""
+    """Yield the tensors that a safetensors file's header lists.
+
+    The file is 8 bytes of the header's length, then the header as JSON, then the tensors' bytes.
+    """
     from safetensors import safe_open
 
     check_content(file)

@@ -26,8 +26,12 @@ _PLACES: Final = 60
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """The pairwise points: model, task, checkpoint, step, tokens_seen (may be missing), language, overlap, score,
-    used."""
+    """Return the pairwise points: one row per checkpoint, task and target language.
+
+    Returns:
+        Columns model, task, checkpoint, step, tokens_seen (may be missing), language, overlap, score, and used (whether
+        the point is among the n that r is taken over).
+    """
     points = tables.points[tables.points["aggregation"] == "pairwise"]
     columns = ["model", "task", "checkpoint", "step", "tokens_seen", "language", "overlap", "score", "used"]
     points = points[columns].reset_index(drop=True)
@@ -35,13 +39,16 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def regression(points: pd.DataFrame) -> pd.DataFrame:
-    """The least-squares line through points and the 95 % interval of its mean, points taken for independent.
+    """Return the least-squares line through points and the 95 % interval of its mean.
+
+    The interval takes the points for independent.
 
     Args:
-        points: overlap and score, at least two different overlaps.
+        points: columns overlap, with at least two different values, and score.
 
     Returns:
-        overlap (evenly from the least to the largest), score, low, high; the last two missing below three points.
+        Columns overlap (evenly spaced from the smallest to the largest), score (the line), and low and high (ends of
+        the interval; missing below three points).
     """
     from scipy.stats import t
 
@@ -59,7 +66,12 @@ def regression(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One row per model, one column per task."""
+    """Draw one row of panels per model and one column per task.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for its languages and for r.
+    """
     with styled():
         models, tasks = (list(dict.fromkeys(data[name])) for name in ("model", "task"))
         figure, axes = panels(len(models), len(tasks), legend_width=0.8)

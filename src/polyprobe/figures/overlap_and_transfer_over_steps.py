@@ -23,8 +23,13 @@ _OVERLAP: Final = "overlap rate"
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, tokens_seen (may be missing), panel (`overlap rate` or a task and its score), value,
-    falls (whether by more than the noise since the checkpoint before)."""
+    """Return the mean overlap and the mean zero-shot scores of each checkpoint.
+
+    Returns:
+        One row per panel and checkpoint: columns model, checkpoint, step, tokens_seen (may be missing), panel (`overlap
+        rate`, or a task and its score), value, and falls (whether the value falls by more than the noise since the
+        checkpoint before).
+    """
     points = tables.points[tables.points["aggregation"] == "average"]
     points = points.assign(tokens_seen=points["tokens_seen"].astype("Int64"))
     overlap = points.drop_duplicates(["model", "checkpoint"])
@@ -41,7 +46,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """Overlap at the left, then one panel per task; one line per model."""
+    """Draw overlap at the left, then one panel per task, with one line per model.
+
+    Args:
+        data: what `data` returns.
+        tables: not used; every figure takes them.
+    """
     with styled():
         names = list(dict.fromkeys(data["panel"]))
         models = list(dict.fromkeys(data["model"]))

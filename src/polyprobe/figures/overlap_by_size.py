@@ -18,8 +18,12 @@ READING: Final = (
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, tokens_seen (may be missing), k, corrected, overlap, expected; none where the study has
-    one k only."""
+    """Return the overlap for every k, averaged over the study's categories and layers.
+
+    Returns:
+        One row per model, checkpoint and k, in ascending order of k: columns model, checkpoint, step, tokens_seen (may
+        be missing), k, corrected (for chance), overlap, and expected (by chance). None where the study has one k only.
+    """
     rows = tables.sizes[tables.sizes["studied"].astype(bool) & (tables.sizes["control"] == "none")]
     if rows["k"].nunique() < 2:
         rows = rows.iloc[:0]
@@ -33,7 +37,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One panel per model, on one scale of overlap."""
+    """Draw one panel per model, on one scale of overlap, with one line per k.
+
+    Args:
+        data: what `data` returns.
+        tables: not used; every figure takes them.
+    """
     with styled():
         models = list(dict.fromkeys(data["model"]))
         sizes = sorted(set(data["k"]))

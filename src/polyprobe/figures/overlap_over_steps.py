@@ -31,8 +31,13 @@ READING: Final = (
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, tokens_seen (may be missing), series (a category's short name, or shuffled labels),
-    overlap, low and high (may be missing), expected."""
+    """Return the overlap per category and of shuffled labels at each checkpoint, averaged over the study's layers.
+
+    Returns:
+        One row per model, series and checkpoint: columns model, checkpoint, step, tokens_seen (may be missing), series
+        (a category's short name, or `shuffled labels`), overlap, low and high (ends of its 95 % interval, may be
+        missing), and expected (by chance).
+    """
     studied = tables.means[tables.means["studied"].astype(bool)]
     studied = studied[studied["control"].isin(["none", "shuffled_labels"])]
     series = studied["category"].map(short_name).where(studied["control"] == "none", SHUFFLED)
@@ -45,7 +50,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One panel per model, on one scale of overlap."""
+    """Draw one panel per model, on one scale of overlap, with one line per category.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for the marks of categories.
+    """
     with styled():
         models = list(dict.fromkeys(data["model"]))
         found = category_marks(tables.means)

@@ -24,9 +24,13 @@ _SHARE: Final = 0.6
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, category (short name), layer, overlap, low and high (may be missing), expected.
+    """Return the overlap per category and layer at each model's last checkpoint.
 
-    Of the models that have layers beside the study's own; where none has, of those with more than one layer.
+    The models are those that have layers beside the study's own; where none has, those with more than one layer.
+
+    Returns:
+        One row per model, category and layer, in ascending order of layers: columns model, checkpoint, category (short
+        name), layer, overlap, low and high (ends of its 95 % interval, may be missing), and expected (by chance).
     """
     proper = tables.layers[tables.layers["control"] == "none"]
     layers = {model: set(rows["layer"]) for model, rows in proper.groupby("model", sort=False)}
@@ -41,7 +45,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One panel per model."""
+    """Draw one panel per model, on one scale of overlap, with one line per category.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for the marks of categories.
+    """
     with styled():
         models = list(dict.fromkeys(data["model"]))
         found = {name: mark for name, mark in category_marks(tables.means).items() if name in set(data["category"])}

@@ -27,8 +27,13 @@ READING: Final = (
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, tokens_seen (may be missing), layer, language, categories (how many are averaged),
-    overlap, corrected, expected; in the study's order of target languages."""
+    """Return the overlap of each target language with the source language, averaged over the study's categories.
+
+    Returns:
+        One row per model, checkpoint, layer and language, in the study's order of languages: columns model, checkpoint,
+        step, tokens_seen (may be missing), layer, language (the target), categories (how many are averaged), overlap,
+        corrected (for chance), and expected (by chance).
+    """
     source = tables.source_language
     rows = tables.pairs[tables.pairs["studied"].astype(bool) & (tables.pairs["control"] == "none")]
     rows = rows[((rows["language_a"] == source) | (rows["language_b"] == source))]
@@ -49,7 +54,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One row per model, one column per layer, on one scale of overlap."""
+    """Draw one row of panels per model and one column per layer, on one scale of overlap.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for its languages.
+    """
     with styled():
         models = list(dict.fromkeys(data["model"]))
         layers = {model: sorted(set(data.loc[data["model"] == model, "layer"])) for model in models}

@@ -35,8 +35,12 @@ _MISSING: Final = "#dddddd"
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, category (short name), layer, language_x, language_y, overlap, corrected,
-    significant; no map of a category that one language only has."""
+    """Return the cells of every map, but for those of a category that only one language has.
+
+    Returns:
+        One row per map and ordered pair of languages: columns model, checkpoint, step, category (short name), layer,
+        language_x, language_y, overlap, corrected (for chance), and significant.
+    """
     columns = ["model", "checkpoint", "step", "category", "layer", "language_x", "language_y"]
     rows = tables.heatmap[[*columns, "overlap", "corrected", "significant"]]
     languages = rows.groupby(["model", "category", "layer"], sort=False)["language_x"].transform("nunique")
@@ -46,7 +50,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """A grid of maps: each model begins a row; the layers of one category stand side by side."""
+    """Draw a grid of maps, in which each model begins a row and the layers of one category stand side by side.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for its languages.
+    """
     with styled():
         maps = [
             (model, category, layer)
@@ -92,7 +101,7 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
 
 
 def _maps(rows: pd.DataFrame) -> list[tuple[str, int]]:
-    """Category and layer of one model's maps, the layers of a category together."""
+    """Return the category and layer of each of one model's maps, the layers of a category together."""
     places = {
         category: sorted(set(rows.loc[rows["category"] == category, "layer"]))
         for category in dict.fromkeys(rows["category"])
@@ -101,7 +110,10 @@ def _maps(rows: pd.DataFrame) -> list[tuple[str, int]]:
 
 
 def _columns(data: pd.DataFrame) -> int:
-    """At most four, or six where there are many maps; a multiple of the layers, so that these stay in one row."""
+    """Return the number of columns in the grid: at most four, or six where there are many maps.
+
+    It is a multiple of the number of layers where that fits, so that the layers of a category stay in one row.
+    """
     models = [data[data["model"] == model] for model in dict.fromkeys(data["model"])]
     layers = max((rows["layer"].nunique() for rows in models), default=1)
     maps = [len(_maps(rows)) for rows in models]

@@ -43,7 +43,12 @@ class Tables:
 
 
 def read_tables(languages: Sequence[str], source_language: str, root: Path = Path()) -> Tables:
-    """Reads the tables of the study in `root`.
+    """Read the tables of the study in `root`.
+
+    Args:
+        languages: all languages of the study, in its order.
+        source_language: one of them.
+        root: the study's folder.
 
     Raises:
         BadInputError: a table is missing or is not what its schema says.

@@ -22,8 +22,13 @@ READING: Final = (
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, tokens_seen (may be missing), task, metric, language, score, standard_error,
-    baseline."""
+    """Return each language's test score in the main metric of each task, at each checkpoint.
+
+    Returns:
+        One row per model, checkpoint, task and language: columns model, checkpoint, step, tokens_seen (may be missing),
+        task, metric, language, score, standard_error, and baseline (the better of the majority class and the untrained
+        head).
+    """
     rows = tables.transfer[tables.transfer["metric"] == tables.transfer["task"].map(MAIN_METRIC)]
     baseline = rows[["majority", "untrained"]].max(axis=1)
     rows = rows.assign(baseline=baseline, tokens_seen=rows["tokens_seen"].astype("Int64"))
@@ -32,7 +37,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One row per model, one column per task."""
+    """Draw one row of panels per model and one column per task, with one line per language.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for its languages.
+    """
     with styled():
         models, tasks = (list(dict.fromkeys(data[name])) for name in ("model", "task"))
         figure, axes = panels(len(models), len(tasks), legend_width=0.9, share_y="col")

@@ -56,10 +56,11 @@ class Deck:
 
     @classmethod
     def of(cls, weights: Mapping[str, float]) -> "Deck":
+        """Return the deck of these names, given their weights."""
         return cls(tuple(weights), tuple(accumulate(weights.values())))
 
     def draw(self, random: Random) -> str:
-        """One name."""
+        """Draw one name."""
         return self.names[bisect(self.cumulative, random.random() * self.cumulative[-1])]
 
 
@@ -87,13 +88,19 @@ class Inventory:
     _decks: dict[tuple[str, object], Deck] = field(default_factory=dict)
 
     def deck(self, kind: str, key: object, names: Callable[[], Iterable[str]]) -> Deck:
-        """The deck of these names, made once per (kind, key)."""
+        """Return the deck of these names, made once per (kind, key).
+
+        Args:
+            kind: what the names are, such as `noun`.
+            key: what tells this deck from others of its kind.
+            names: gives the names when the deck is made.
+        """
         if (kind, key) not in self._decks:
             self._decks[kind, key] = Deck.of({name: self.weights[name] for name in names()})
         return self._decks[kind, key]
 
     def nouns_in(self, classes: frozenset[str]) -> Deck:
-        """Nouns of these classes that have no hyponym."""
+        """Return the deck of the nouns of these classes that have no hyponym."""
         return self.deck(
             "noun",
             classes,
@@ -101,11 +108,16 @@ class Inventory:
         )
 
     def adjectives_for(self, top: str) -> Deck:
-        """Adjectives that go with nouns of this class."""
+        """Return the deck of the adjectives that go with nouns of this class."""
         return self.deck("adjective", top, lambda: (a.name for a in self.adjectives.values() if top in a.classes))
 
     def verbs_for(self, subject: str, obj: str | None) -> Deck:
-        """Verbs that take a subject of this class and an object of that class (None: no object); it may be empty."""
+        """Return the deck of the verbs that take such a subject and object; it may be empty.
+
+        Args:
+            subject: the class of the subject.
+            obj: the class of the object; None: intransitive verbs.
+        """
         return self.deck(
             "verb",
             (subject, obj),
@@ -117,7 +129,12 @@ class Inventory:
         )
 
     def is_a(self, noun: str, hypernym: str) -> bool:
-        """Whether `noun` is `hypernym` or lies below it."""
+        """Return whether `noun` is `hypernym` or lies below it.
+
+        Args:
+            noun: its name.
+            hypernym: the name of a noun.
+        """
         above: str | None = noun
         while above is not None and above != hypernym:
             above = self.nouns[above].hypernym
@@ -126,7 +143,7 @@ class Inventory:
 
 @cache
 def inventory() -> Inventory:
-    """The inventory, read once from concepts.yaml."""
+    """Return the inventory, read once from concepts.yaml."""
     import yaml
 
     table = yaml.safe_load(Path(__file__).with_name("concepts.yaml").read_text(encoding="utf-8"))

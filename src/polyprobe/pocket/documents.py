@@ -30,7 +30,7 @@ ANSWERS: Final[dict[Label, Literal["yes", "no", "perhaps"]]] = {
 
 
 def draw_document(random: Random) -> list[Utterance]:
-    """Four to eight sentences about one cast."""
+    """Draw four to eight sentences about one cast."""
     cast, length = draw_cast(random), random.randint(4, 8)
     utterances: list[Utterance] = []
     while len(utterances) < length:
@@ -41,7 +41,12 @@ def draw_document(random: Random) -> list[Utterance]:
 
 
 def documents(random: Random, sentences: int) -> Iterator[list[Utterance]]:
-    """Documents of this many sentences together; the last one is cut."""
+    """Yield documents of this many sentences together; the last one is cut.
+
+    Args:
+        random: the source of randomness.
+        sentences: their number over all documents.
+    """
     while sentences > 0:
         document = draw_document(random)[:sentences]
         sentences -= len(document)
@@ -49,7 +54,13 @@ def documents(random: Random, sentences: int) -> Iterator[list[Utterance]]:
 
 
 def _exchange(random: Random, cast: Cast, *, first: bool) -> list[Utterance]:
-    """A statement, and something that follows from it, contradicts it, or is left open by it."""
+    """Draw a statement, and something that follows from it, contradicts it, or is left open by it.
+
+    Args:
+        random: the source of randomness.
+        cast: whom it is about.
+        first: whether it opens the document, so that it may bring in its participants as new ones.
+    """
     triple, label = draw_triple(random, cast), random.choice(LABELS)
     premise, hypothesis, answer = triple.premises[label], triple.hypothesis, ANSWERS[label]
     opening = _introduced(premise) if first and random.random() < 0.6 else premise
@@ -61,7 +72,10 @@ def _exchange(random: Random, cast: Cast, *, first: bool) -> list[Utterance]:
 
 
 def _introduced(event: Event) -> Event:
-    """The event with indefinite participants, as new ones are brought in; not where negation would change its sense."""
+    """Return the event with indefinite participants, as new ones are brought in.
+
+    A negated event stays as it is: in the scope of negation they would change its sense.
+    """
     if event.negated:
         return event
     for role in ("subject", "object"):
@@ -72,7 +86,7 @@ def _introduced(event: Event) -> Event:
 
 
 def _remark(random: Random, cast: Cast) -> Utterance:
-    """Something more about the cast."""
+    """Draw something more to say about the cast."""
     kind = random.random()
     if kind < 0.3:
         return Utterance(_state(random, cast), mark="!" if random.random() < 0.2 else ".")
@@ -101,7 +115,7 @@ def _state(random: Random, cast: Cast) -> State:
 
 
 def _elaborated(event: Event, random: Random) -> Event:
-    """The event with some further details, of kinds that inference does without."""
+    """Return the event with some further details, of kinds that inference does without."""
     kind = random.random()
     if kind < 0.25:
         event = replace(event, adverb=draw_manner_adverb(random))
@@ -113,7 +127,7 @@ def _elaborated(event: Event, random: Random) -> Event:
 
 
 def _described(who: Participant, random: Random) -> Participant:
-    """Someone counted, owned or pointed at, now and then."""
+    """Return the participant, counted, owned or pointed at now and then."""
     if not isinstance(who, Entity):
         return who
     kind = random.random()
@@ -131,7 +145,7 @@ def _described(who: Participant, random: Random) -> Participant:
 
 
 def _with_pronoun(event: Event, random: Random) -> Event:
-    """The event with a pronoun for its subject: mostly the third person."""
+    """Return the event with a pronoun for its subject, half of the time of the third person."""
     subject = event.subject
     if random.random() < 0.5:
         plural = isinstance(subject, Entity) and subject.plural

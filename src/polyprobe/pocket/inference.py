@@ -54,12 +54,17 @@ class _Draft:
     """That participant's noun in specific premises, where the hypothesis has the hypernym."""
 
     def specific(self, event: Event) -> Event:
-        """The event with the hyponym in place of the hypernym, if there is one."""
+        """Return the event with the hyponym in place of the hypernym, if there is one."""
         return event if self.role is None or self.hyponym is None else _renamed(event, self.role, self.hyponym)
 
 
 def draw_triple(random: Random, cast: Cast | None = None) -> Triple:
-    """One hypothesis with its premises; about `cast` where one is given."""
+    """Draw one hypothesis with its premises.
+
+    Args:
+        random: the source of randomness.
+        cast: whom it is about; None: a cast of its own.
+    """
     draft, opposing = _opposed_draft(random, cast)
     if draft.role is not None and draft.hyponym is None and random.random() < 0.5:
         hypernym = inventory().nouns[_noun(draft.event, draft.role) or ""].hypernym
@@ -79,7 +84,10 @@ def draw_triple(random: Random, cast: Cast | None = None) -> Triple:
 
 
 def _opposed_draft(random: Random, cast: Cast | None) -> tuple[_Draft, Event]:
-    """A hypothesis and what contradicts it. The way is chosen first, so that it is independent of polarity."""
+    """Draw a hypothesis and what contradicts it.
+
+    The way of contradicting is chosen first, so that it is independent of polarity.
+    """
     chance = random.random()
     if chance < 0.07 and (event := draw_one_way_event(random, cast)) is not None:
         draft = _detailed_draft(event, None, None, random)
@@ -136,7 +144,7 @@ def _described(event: Event, role: str, adjective: str | None) -> Event:
 
 
 def _free_slots(event: Event) -> list[str]:
-    """The details that could still be added."""
+    """Return the details that could still be added."""
     slots = [
         role
         for role in ("subject", "object")
@@ -156,7 +164,7 @@ def _fill(event: Event, slot: str, random: Random) -> Event:
 
 
 def _detailed(event: Event, random: Random) -> Event:
-    """The event with one more detail."""
+    """Return the event with one more detail."""
     return _fill(event, random.choice(_free_slots(event)), random)
 
 
@@ -187,7 +195,7 @@ def _swapped(event: Event) -> Event:
 
 
 def _other(draft: _Draft, random: Random) -> Event:
-    """A premise, one detail larger, that neither says nor excludes what the hypothesis says."""
+    """Return a premise, one detail larger, that neither says nor excludes what the hypothesis says."""
     ways: list[Callable[[_Draft, Random], Event | None]] = [_other_verb]
     if draft.hyponym is None:
         ways += [_other_subject, _other_object]
@@ -198,7 +206,11 @@ def _other(draft: _Draft, random: Random) -> Event:
 
 
 def _without_detail(draft: _Draft, random: Random) -> Event | None:
-    """Two details elsewhere instead of the hypothesis' one; None where there is no room for them."""
+    """Return a premise with two details elsewhere instead of the hypothesis' one.
+
+    Returns:
+        The premise; None where there is no room for two.
+    """
     slots = _free_slots(draft.event)
     if len(slots) < 2:
         return None
@@ -236,7 +248,16 @@ def _other_object(draft: _Draft, random: Random) -> Event | None:
 
 
 def _other_noun(draft: _Draft, role: str, random: Random) -> Event | None:
-    """Someone or something else of the same class does it, or undergoes it."""
+    """Return a premise in which someone or something else of the same class does it, or undergoes it.
+
+    Args:
+        draft: the hypothesis.
+        role: `subject` (who does it) or `object` (who undergoes it).
+        random: the source of randomness.
+
+    Returns:
+        The premise, one detail larger; None where no noun has the role.
+    """
     event, known = draft.event, inventory()
     entity = _entity(event, role)
     if entity is None:

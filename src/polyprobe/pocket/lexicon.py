@@ -50,7 +50,13 @@ class Lexicon:
     _words: dict[tuple[object, ...], Word] = field(default_factory=dict)
 
     def noun(self, concept: str, number: str, case: str | None) -> Word:
-        """A form of a noun."""
+        """Return a form of a noun.
+
+        Args:
+            concept: its concept.
+            number: a value of UD's Number.
+            case: a value of UD's Case; None where the language has none.
+        """
         key = ("NOUN", concept, number, case)
         if key not in self._words:
             stem, gender = self.stems["NOUN", concept], self.genders.get(concept)
@@ -63,7 +69,14 @@ class Lexicon:
         return self._words[key]
 
     def adjective(self, concept: str, gender: str | None, number: str, case: str | None) -> Word:
-        """A form of an adjective that stands with such a noun."""
+        """Return a form of an adjective that stands with such a noun.
+
+        Args:
+            concept: its concept.
+            gender: the noun's; None where the language has none.
+            number: the noun's.
+            case: the noun's; None where the language has none.
+        """
         key = ("ADJ", concept, gender, number, case)
         if key not in self._words:
             stem, agrees = self.stems["ADJ", concept], self.typology.adjective_agreement
@@ -76,7 +89,14 @@ class Lexicon:
         return self._words[key]
 
     def determiner(self, concept: str, gender: str | None, number: str, case: str | None) -> Word | None:
-        """A form of a determiner; None for an article that the language does without."""
+        """Return a form of a determiner; None for an article that the language does without.
+
+        Args:
+            concept: a key of `DETERMINERS`.
+            gender: the noun's; None where the language has none.
+            number: the noun's.
+            case: the noun's; None where the language has none.
+        """
         key = ("DET", concept, gender, number, case)
         if key not in self._words:
             stem, agrees = self.stems["DET", concept], self.typology.adjective_agreement
@@ -93,7 +113,14 @@ class Lexicon:
         return None if concept in missing[self.typology.articles] else self._words[key]
 
     def pronoun(self, person: str, gender: str | None, number: str, case: str | None) -> Word:
-        """A form of a personal pronoun; only the third person has gender."""
+        """Return a form of a personal pronoun; only the third person has gender.
+
+        Args:
+            person: one of `PERSONS`.
+            gender: of what it stands for; None where the language has none.
+            number: a value of UD's Number.
+            case: a value of UD's Case; None where the language has none.
+        """
         shown = gender if person == "3" else None
         key = ("PRON", person, shown, number, case)
         if key not in self._words:
@@ -107,7 +134,16 @@ class Lexicon:
         return self._words[key]
 
     def finite(self, concept: str, tense: str, person: str, number: str, *, negative: bool, upos: str = "VERB") -> Word:
-        """A finite verb form; `negative` counts only where negation is an affix."""
+        """Return a finite verb form.
+
+        Args:
+            concept: the verb's concept.
+            tense: a value of UD's Tense; the present stands for one that the language does without.
+            person: the subject's.
+            number: the subject's.
+            negative: whether it is negated; it counts only where negation is an affix.
+            upos: its part of speech, `VERB` or `AUX`.
+        """
         negative = negative and self.typology.negation == "affix"
         tense = tense if tense in self.typology.tenses else "Pres"
         key = (upos, concept, tense, person, number, negative)
@@ -129,22 +165,32 @@ class Lexicon:
         return self._words[key]
 
     def infinitive(self, concept: str) -> Word:
-        """The infinitive."""
+        """Return the infinitive."""
         form = self.morphology.infinitive(self.stems["VERB", concept])
         return Word(form, form, "VERB", _feats(VerbForm="Inf"))
 
     def name(self, name: str) -> Word:
-        """A proper name: the same form in every language and case."""
+        """Return a proper name: the same form in every language and case."""
         return Word(name, name, "PROPN", _feats(Gender=self.genders.get(name), Number="Sing"))
 
     def particle(self, concept: str, upos: str) -> Word:
-        """A word without inflection."""
+        """Return a word without inflection.
+
+        Args:
+            concept: its concept.
+            upos: its part of speech.
+        """
         stem = self.stems[upos, concept]
         polarity = {"not": "Neg"}.get(concept)
         return Word(stem, stem, upos, _feats(NumType="Card" if upos == "NUM" else None, Polarity=polarity))
 
     def citation(self, upos: str, concept: str) -> str:
-        """The lemma of a word of the language's own."""
+        """Return the lemma of a word of the language's own.
+
+        Args:
+            upos: its part of speech.
+            concept: its concept; of a pronoun, person and number.
+        """
         stem = self.stems[upos, concept]
         if upos == "NOUN":
             return self.noun(concept, "Sing", self.typology.subject_case).lemma
@@ -162,11 +208,17 @@ class Lexicon:
         return self.morphology.nominal_form(stem, self._first_gender, "Sing", self.typology.subject_case)
 
     def forms(self) -> set[str]:
-        """Every form of every word of the language's own, so without proper names."""
+        """Return every form of every word of the language's own, so without proper names."""
         return {form for (upos, concept), stem in self.stems.items() for form in self.forms_of(upos, concept, stem)}
 
     def forms_of(self, upos: str, concept: str, stem: str) -> set[str]:
-        """Every form that this word would have with this stem."""
+        """Return every form that this word would have with this stem.
+
+        Args:
+            upos: its part of speech.
+            concept: its concept.
+            stem: the stem.
+        """
         if upos in ("VERB", "AUX"):
             return set(_verb_forms(self.typology, self.morphology, stem))
         if upos == "NOUN":
@@ -200,10 +252,15 @@ def _verb_forms(typology: Typology, morphology: Morphology, stem: str) -> Iterat
 
 @cache
 def lexicon(code: str, seed: int) -> Lexicon:
-    """The lexicon of one language. It depends on the code and the seed only.
+    """Return the lexicon of one language, which depends on the code and the seed only.
+
+    Args:
+        code: a key of `TYPOLOGIES`.
+        seed: `pocket.seed`.
 
     Raises:
         BadInputError: no mini-language has this code.
+        RuntimeError: every stem that was tried for some word is taken.
     """
     if code not in TYPOLOGIES:
         raise BadInputError(f"pocket: no mini-language has the code {code!r}, expected {', '.join(TYPOLOGIES)}")
@@ -260,7 +317,10 @@ def _entries() -> Iterator[tuple[str, str]]:
 
 
 def _genders(code: str, typology: Typology, seed: int) -> dict[str, str]:
-    """Natural gender where there is one; else a gender that most languages agree on, redrawn here for some nouns."""
+    """Return the gender of each noun and name; none where the language has no gender.
+
+    It is the natural one where there is one; else one that most languages agree on, redrawn here for some nouns.
+    """
     if not typology.genders:
         return {}
     shared, own = Random(derive_seed(seed, "pocket gender")), Random(derive_seed(seed, "pocket gender", code))

@@ -19,7 +19,7 @@ class Cast:
 
 
 def draw_cast(random: Random) -> Cast:
-    """Two or three that act, and one or two things."""
+    """Draw two that act, and two more: food, things, places or further persons."""
     known = inventory()
     members: list[Entity | Name] = []
     while len(members) < 4:
@@ -34,7 +34,7 @@ def draw_cast(random: Random) -> Cast:
 
 
 def draw_actor(random: Random) -> Entity | Name:
-    """A person, an animal or someone with a name."""
+    """Draw a person, an animal or someone with a name."""
     known = inventory()
     if random.random() < 0.25:
         return Name(known.deck("name", None, lambda: known.names).draw(random))
@@ -42,7 +42,17 @@ def draw_actor(random: Random) -> Entity | Name:
 
 
 def draw_event(random: Random, cast: Cast | None = None) -> Event:
-    """A bare event: verb and participants, no details; the cast's members take part where the verb lets them."""
+    """Draw a bare event: verb and participants, no details.
+
+    The cast's members take part where the verb lets them.
+
+    Args:
+        random: the source of randomness.
+        cast: whom it is about; None: a cast of its own.
+
+    Raises:
+        AssertionError: no verb fits the participants in any of many tries.
+    """
     cast = cast or draw_cast(random)
     for _ in range(100):
         subject, others = _shuffled_actor(cast, random)
@@ -58,7 +68,15 @@ def draw_event(random: Random, cast: Cast | None = None) -> Event:
 
 
 def draw_one_way_event(random: Random, cast: Cast | None = None) -> Event | None:
-    """A bare event that is not the same with its roles swapped, though that could happen too; None if no verb fits."""
+    """Draw a bare event that is not the same with its roles swapped, though that could happen too.
+
+    Args:
+        random: the source of randomness.
+        cast: whose first two members take part; None: a cast of its own.
+
+    Returns:
+        The event; None if no verb fits, or both are of the same noun.
+    """
     cast = cast or draw_cast(random)
     subject, obj = random.sample(cast.members[:2], 2)
     known = inventory()
@@ -73,25 +91,35 @@ def draw_one_way_event(random: Random, cast: Cast | None = None) -> Event | None
 
 
 def draw_scene_adverb(random: Random) -> str:
-    """An adverb that places a scene."""
+    """Draw an adverb that places a scene."""
     known = inventory()
     return known.deck("scene adverb", None, lambda: known.scene_adverbs).draw(random)
 
 
 def draw_manner_adverb(random: Random) -> str:
-    """An adverb of manner."""
+    """Draw an adverb of manner."""
     known = inventory()
     return known.deck("manner adverb", None, lambda: known.manner_adverbs).draw(random)
 
 
 def draw_adjective(random: Random, noun: str) -> str:
-    """An adjective that goes with this noun."""
+    """Draw an adjective that goes with this noun.
+
+    Args:
+        random: the source of randomness.
+        noun: its name.
+    """
     known = inventory()
     return known.adjectives_for(known.nouns[noun].top).draw(random)
 
 
 def draw_place(random: Random, event: Event) -> tuple[str, Entity]:
-    """An adposition and a place that the event does not speak of yet."""
+    """Draw an adposition and a place that the event does not speak of yet.
+
+    Args:
+        random: the source of randomness.
+        event: what takes place there.
+    """
     known = inventory()
     used = {_noun(event.subject), _noun(event.object)}
     adposition = known.deck("adposition", None, lambda: known.adpositions).draw(random)
@@ -103,7 +131,7 @@ def draw_place(random: Random, event: Event) -> tuple[str, Entity]:
 
 
 def top(participant: Participant) -> str:
-    """The class that selectional restrictions see; names and pronouns are persons."""
+    """Return the class that selectional restrictions see; names and pronouns are persons."""
     return inventory().nouns[participant.noun].top if isinstance(participant, Entity) else "person"
 
 

@@ -19,10 +19,17 @@ Pair = tuple[Event, Event, Label]
 
 
 def write_tasks(folder: Path, languages: list[str], source: str, settings: Pocket) -> None:
-    """Writes `xnli/` (premise, hypothesis, label; tab-separated) and `udpos/` (word, tag; blank line after a sentence).
+    """Write `xnli/` (premise, hypothesis, label) and `udpos/` (word, tag).
 
-    No test item is in train or dev. A test file depends on its language, the source language (in which repeated items
-    are told), `settings.seed` and its own size only.
+    Columns are separated by tabs; in `udpos/` a blank line follows each sentence. No test item is in train or dev. A
+    test file depends on its language, the source language (in which repeated items are told), `settings.seed` and its
+    own size only.
+
+    Args:
+        folder: takes the two folders.
+        languages: codes of mini-languages, a test file each.
+        source: the code of the language of train and dev.
+        settings: the section of params.yaml, with the numbers of items.
 
     Raises:
         BadInputError: a code that no mini-language has; nothing is written then.
@@ -44,7 +51,15 @@ def write_tasks(folder: Path, languages: list[str], source: str, settings: Pocke
 
 
 def draw_pairs(settings: Pocket, source: Lexicon) -> dict[str, list[Pair]]:
-    """Pairs of each split, labels balanced to within one; no hypothesis (as `source` puts it) is in two splits."""
+    """Draw the pairs of each split; no hypothesis (as `source` puts it) is in two splits.
+
+    Args:
+        settings: the section of params.yaml.
+        source: the words of the source language.
+
+    Returns:
+        By split (test, dev, train), its pairs, labels balanced to within one.
+    """
     sizes = {"test": settings.nli.test, "dev": settings.nli.dev, "train": settings.nli.train}
     seen: set[str] = set()
     splits = {}
@@ -70,7 +85,15 @@ def draw_pairs(settings: Pocket, source: Lexicon) -> dict[str, list[Pair]]:
 
 
 def draw_sentences(settings: Pocket, source: Lexicon) -> dict[str, list[Utterance]]:
-    """Sentences of each split of the tagging task; none (as `source` puts it) is there twice."""
+    """Draw the sentences of each split of the tagging task; none (as `source` puts it) is there twice.
+
+    Args:
+        settings: the section of params.yaml.
+        source: the words of the source language.
+
+    Returns:
+        By split (test, dev, train), what its sentences say.
+    """
     sizes = {"test": settings.pos.test, "dev": settings.pos.dev, "train": settings.pos.train}
     seen: set[str] = set()
     splits = {}

@@ -21,9 +21,14 @@ https://creativecommons.org/publicdomain/zero/1.0/
 
 
 def write_treebanks(folder: Path, languages: list[str], settings: Pocket) -> None:
-    """Writes `UD_<Name>-Pocket` (train, dev, test) and `UD_<Name>-PUD` (the aligned parallel test) of each language.
+    """Write `UD_<Name>-Pocket` (train, dev, test) and `UD_<Name>-PUD` (the aligned parallel test) of each language.
 
     A file depends on its language, `settings.seed` and its own size only.
+
+    Args:
+        folder: takes the treebanks' folders.
+        languages: codes of mini-languages.
+        settings: the section of params.yaml, with the numbers of sentences.
 
     Raises:
         BadInputError: a code that no mini-language has; nothing is written then.
@@ -54,7 +59,12 @@ def write_treebanks(folder: Path, languages: list[str], settings: Pocket) -> Non
 
 
 def parallel_utterances(seed: int, count: int) -> list[Utterance]:
-    """What the parallel sentences say, whatever the language: whole clauses, no meaning twice."""
+    """Return what the parallel sentences say, whatever the language: whole clauses, no meaning twice.
+
+    Args:
+        seed: `pocket.seed`.
+        count: how many sentences.
+    """
     random = Random(derive_seed(seed, "pocket parallel"))
     chosen: dict[Utterance, None] = {}
     while len(chosen) < count:

@@ -171,7 +171,12 @@ TYPOLOGIES: Final[dict[str, Typology]] = {
 
 
 def typology_distance(a: str, b: str) -> float:
-    """The share of typological features in which two mini-languages, given by their codes, differ."""
+    """Return the share of typological features in which two mini-languages differ.
+
+    Args:
+        a: the code of one.
+        b: the code of the other.
+    """
     names = [feature.name for feature in fields(Typology)]
     differing = [name for name in names if getattr(TYPOLOGIES[a], name) != getattr(TYPOLOGIES[b], name)]
     return len(differing) / len(names)

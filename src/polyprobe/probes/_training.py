@@ -41,10 +41,24 @@ class Objective(Protocol):
     """Whether neurons are masked, by a distribution with a parameter for each."""
 
     def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
-        """The random numbers of each place of a batch that are drawn once per fit."""
+        """Draw, once per fit, the random numbers of each place of a batch.
+
+        Args:
+            generator: the probe's own.
+            words: places of a batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
 
     def draw(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
-        """The random numbers of one step of one probe."""
+        """Draw the random numbers of one step of one probe.
+
+        Args:
+            generator: the probe's own.
+            words: of the batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
 
     def loss(
         self,
@@ -54,7 +68,15 @@ class Objective(Protocol):
         fixed: Float[Tensor, "probe word any"],
         draws: Float[Tensor, "probe ..."],
     ) -> Float[Tensor, " probe"]:
-        """The objective in nats, averaged over words."""
+        """Return the objective in nats, averaged over words.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: from `fixed`, for each probe.
+            draws: from `draw`, for each probe.
+        """
 
     def gradient(
         self,
@@ -64,7 +86,15 @@ class Objective(Protocol):
         fixed: Float[Tensor, "probe word any"],
         draws: Float[Tensor, "probe ..."],
     ) -> Parameters:
-        """An estimate of the gradient of the objective."""
+        """Return an estimate of the gradient of the objective.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: from `fixed`, for each probe.
+            draws: from `draw`, for each probe.
+        """
 
 
 @dataclass(frozen=True)
@@ -87,14 +117,25 @@ def train(
     seeds: Sequence[int],
     settings: TrainingSettings,
 ) -> list[Trained]:
-    """Trains one probe per seed, each on its own labels of the same words.
+    """Train one probe per seed, each on its own labels of the same words.
 
     Minimised is the objective + l1 |W|_1 + l2 |W|_2^2. The probes share tensor operations. Each has random numbers of
     its own and independent arithmetic: those beside it move a probe by rounding at most, since vectors' ends round
     differently on some processors. The same probes side by side give the same bits.
 
+    Args:
+        objective: what is minimised, penalties left out.
+        inputs: hidden states of the train words.
+        labels: one labelling per seed, classes 0, 1, ...
+        seeds: one per probe.
+        settings: how the probes are trained.
+
+    Returns:
+        Each probe at its best epoch, in the order of the seeds.
+
     Raises:
-        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
+        ValueError: there are too few words to hold some out, fewer than two classes, or fewer than two words of
+            a class.
     """
     words = len(inputs)
     held_out = max(1, round(settings.held_out * words))
@@ -108,9 +149,7 @@ def train(
     return fits.best()
 
 
-_PER_PROBE: Final = (
-    "flat", "first_moment", "second_moment", "target", "words", "held_words", "fixed", "held_fixed", "held_draws",
-)  # fmt: skip
+_PER_PROBE: Final = "flat first_moment second_moment target words held_words fixed held_fixed held_draws".split()
 
 
 class Fits:
@@ -155,7 +194,7 @@ class Fits:
         return self._for_each(lambda generator: self.objective.draw(generator, words, self.neurons, self.inputs.dtype))
 
     def _initial(self) -> Parameters:
-        """torch's default for a linear layer, uniform within 1 / sqrt(neurons), and phi uniform on (0, 1)."""
+        """Draw torch's default for a linear layer, uniform within 1 / sqrt(neurons), and phi uniform on (0, 1)."""
         linear = self.classes * self.neurons + self.classes
         size = linear + self.neurons * self.objective.masks
         rows = self._for_each(lambda generator: torch.rand(size, generator=generator, dtype=self.inputs.dtype))
@@ -175,7 +214,7 @@ class Fits:
         return self.target.gather(2, words[:, None].expand(-1, self.classes, -1))
 
     def train_epoch(self) -> None:
-        """One pass over the train words in a new random order."""
+        """Make one pass over the train words in a new random order."""
         count = self.words.shape[1]
         words = self.words.gather(1, self._for_each(lambda generator: torch.randperm(count, generator=generator)))
         target = self._target(words)
@@ -195,7 +234,10 @@ class Fits:
         self._adam(gradient.padded())
 
     def _adam(self, gradient: Float[Tensor, "probe padded_parameter"]) -> None:
-        """Kingma and Ba (2015) with torch's defaults, equal to torch.optim.Adam; by hand so that probes can leave."""
+        """Take one step of Adam (Kingma and Ba 2015) with torch's defaults.
+
+        It equals torch.optim.Adam, and is done by hand so that probes can leave.
+        """
         self.steps += 1
         self.first_moment.lerp_(gradient, 0.1)
         self.second_moment.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
@@ -204,7 +246,11 @@ class Fits:
         self.flat.addcdiv_(self.first_moment, self.second_moment.sqrt().div_(correction).add_(1e-8), value=-rate)
 
     def stop(self, epoch: int) -> bool:
-        """Keeps what is better, takes out what is finished, and says whether anything is left to train."""
+        """Keep what is better and take out what is finished, after an epoch.
+
+        Returns:
+            Whether anything is left to train.
+        """
         inputs, target = self._inputs(self.held_words), self._target(self.held_words)
         losses = self.objective.loss(self._parameters(), inputs, target, self.held_fixed, self.held_draws)
         keep = []
@@ -226,7 +272,7 @@ class Fits:
             setattr(self, name, getattr(self, name)[positions])
 
     def best(self) -> list[Trained]:
-        """The best epoch of each probe."""
+        """Return the best epoch of each probe."""
         best = self._views(self.best_flat)
         return [
             Trained(epochs, loss, weight.clone(), bias.clone(), log_odds.clone())

@@ -55,13 +55,21 @@ def fit(
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[ConditionalPoissonProbe]:
-    """Fits one probe per seed, each to its own labels of the same words; others beside it move a probe by rounding.
+    """Fit one probe per seed, each to its own labels of the same words.
 
-    `dev` is not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
-    neurons.
+    Those fitted beside it move a probe by rounding only.
+
+    Args:
+        inputs: hidden states of the train words.
+        labels: one labelling per seed, classes 0, 1, ...
+        dev: not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
+            neurons.
+        seeds: one per probe.
+        settings: how the probes are trained.
 
     Raises:
-        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
+        ValueError: there are too few words to hold some out, fewer than two classes, or fewer than two words of
+            a class.
     """
     return [
         ConditionalPoissonProbe(
@@ -81,13 +89,31 @@ class Eq2:
     def fixed(
         self, generator: Generator, words: int, neurons: int, dtype: torch.dtype
     ) -> Float[Tensor, "word nothing"]:
-        """Nothing: all random numbers are drawn anew at each step."""
+        """Return no numbers: all random numbers are drawn anew at each step.
+
+        Args:
+            generator: not read.
+            words: places of a batch.
+            neurons: not read.
+            dtype: of the empty tensor.
+        """
         return torch.empty(words, 0, dtype=dtype)
 
     def draw(
         self, generator: Generator, words: int, neurons: int, dtype: torch.dtype
     ) -> Float[Tensor, "size_and_neuron sample_word"]:
-        """A row of quantiles for the sizes, the same for all samples of a word, and a row for each neuron."""
+        """Draw a row of quantiles for the sizes, the same for all samples of a word, and a row for each neuron.
+
+        Args:
+            generator: the probe's own.
+            words: of the batch.
+            neurons: of a mask.
+            dtype: of the numbers.
+
+        Returns:
+            Numbers between 0 and 1: the quantiles in row 0, stratified over the words, and a uniform number per neuron
+            below them. Columns go through the words once per sample.
+        """
         samples = self.settings.monte_carlo_samples
         part = torch.randperm(words, generator=generator)
         quantile = (part + torch.rand(words, generator=generator, dtype=dtype)) / words
@@ -102,7 +128,15 @@ class Eq2:
         fixed: Float[Tensor, "probe word nothing"],
         draws: Float[Tensor, "probe size_and_neuron sample_word"],
     ) -> Float[Tensor, " probe"]:
-        """The expected loss less the entropy."""
+        """Return the expected loss less the scaled entropy, in nats per word.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: not read.
+            draws: from `draw`, for each probe.
+        """
         distribution = Masks.of(parameters.log_odds)
         masks = _sampled(distribution, draws)
         _, _, losses = _evaluate(parameters, inputs, target, masks)
@@ -116,7 +150,15 @@ class Eq2:
         fixed: Float[Tensor, "probe word nothing"],
         draws: Float[Tensor, "probe size_and_neuron sample_word"],
     ) -> Parameters:
-        """The gradient of the objective, the expected loss's estimated without bias."""
+        """Return the gradient of the objective, that of the expected loss estimated without bias.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: not read.
+            draws: from `draw`, for each probe.
+        """
         distribution = Masks.of(parameters.log_odds)
         masks = _sampled(distribution, draws)
         masked, error, losses = _evaluate(parameters, inputs, target, masks)
@@ -151,7 +193,14 @@ def _evaluate(
     Float[Tensor, "probe class sample_word"],
     Float[Tensor, "probe sample word"],
 ]:
-    """Masked inputs, the gradient of each sample's loss in the logits, and the losses in nats."""
+    """Return masked inputs, the gradient of each sample's loss in the logits, and the losses in nats.
+
+    Args:
+        parameters: of the probes.
+        inputs: hidden states of each probe's words.
+        target: 1 where a word is of the class, else 0.
+        masks: 1 where a neuron is kept, else 0; columns go through the words once per sample.
+    """
     samples = masks.shape[2] // inputs.shape[1]
     masked = inputs.transpose(1, 2).repeat(1, 1, samples) * masks
     logits = torch.baddbmm(parameters.bias[:, :, None], parameters.weight, masked)

@@ -44,7 +44,11 @@ FAMILIES: Final = {
 
 
 def settings_of(family: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `values` that the family has a setting for.
+    """Return those of `values` that the family has a setting for.
+
+    Args:
+        family: a key of `FAMILIES`.
+        values: by the setting's name.
 
     Raises:
         ValueError: there is no such family.
@@ -61,11 +65,11 @@ def fit_side_by_side(
     seeds: Sequence[int],
     **settings: Any,
 ) -> Sequence[Probe]:
-    """Fits several probes to the same words, one per seed and labelling: but for rounding one `fit` each.
+    """Fit several probes to the same words, one per seed and labelling: but for rounding one `fit` each.
 
     Args:
         family: a key of `FAMILIES`.
-        inputs: float32 or float64.
+        inputs: hidden states, float32 or float64.
         labels: one labelling per seed, classes 0, 1, ...; all of the same number of classes.
         dev: a second set for families that read one.
         seeds: one per probe.
@@ -85,7 +89,7 @@ def fit_side_by_side(
 
 
 def fit(family: str, train: Data, dev: Data | None, seed: int, **settings: Any) -> Probe:
-    """Fits one probe.
+    """Fit one probe.
 
     Args:
         family: a key of `FAMILIES`.

@@ -28,13 +28,21 @@ def fit(
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[LinearProbe]:
-    """Fits one probe per seed, each to its own labels of the same words; others beside it move a probe by rounding.
+    """Fit one probe per seed, each to its own labels of the same words.
 
-    `dev` is not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
-    neurons.
+    Those fitted beside it move a probe by rounding only.
+
+    Args:
+        inputs: hidden states of the train words.
+        labels: one labelling per seed, classes 0, 1, ...
+        dev: not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
+            neurons.
+        seeds: one per probe.
+        settings: how the probes are trained.
 
     Raises:
-        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
+        ValueError: there are too few words to hold some out, fewer than two classes, or fewer than two words of
+            a class.
     """
     return [
         LinearProbe(epochs=one.epochs, weight=one.weight, bias=one.bias)
@@ -50,11 +58,25 @@ class CrossEntropy:
     def fixed(
         self, generator: Generator, words: int, neurons: int, dtype: torch.dtype
     ) -> Float[Tensor, "word nothing"]:
-        """Nothing."""
+        """Return no numbers: nothing is random.
+
+        Args:
+            generator: not read.
+            words: places of a batch.
+            neurons: not read.
+            dtype: of the empty tensor.
+        """
         return torch.empty(words, 0, dtype=dtype)
 
     def draw(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, " nothing"]:
-        """Nothing."""
+        """Return no numbers: nothing is random.
+
+        Args:
+            generator: not read.
+            words: not read.
+            neurons: not read.
+            dtype: of the empty tensor.
+        """
         return torch.empty(0, dtype=dtype)
 
     def loss(
@@ -65,7 +87,15 @@ class CrossEntropy:
         fixed: Float[Tensor, "probe word nothing"],
         draws: Float[Tensor, "probe nothing"],
     ) -> Float[Tensor, " probe"]:
-        """In nats, averaged over words."""
+        """Return -log p(y | h) in nats, averaged over words.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: not read.
+            draws: not read.
+        """
         logits = _logits(parameters, inputs)
         return (logits.logsumexp(1) - (logits * target).sum(1)).mean(1)
 
@@ -77,7 +107,15 @@ class CrossEntropy:
         fixed: Float[Tensor, "probe word nothing"],
         draws: Float[Tensor, "probe nothing"],
     ) -> Parameters:
-        """The gradient of `loss`."""
+        """Return the gradient of `loss`.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: not read.
+            draws: not read.
+        """
         error = _logits(parameters, inputs).softmax(1).sub_(target).div_(inputs.shape[1])
         return Parameters(weight=error @ inputs, bias=error.sum(2), log_odds=torch.zeros_like(parameters.log_odds))
 

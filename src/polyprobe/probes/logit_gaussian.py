@@ -18,14 +18,35 @@ from polyprobe.probes._parameters import Parameters
 
 
 def fixed(generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word neuron"]:
-    """The signs of each place of a batch."""
+    """Draw the signs of each place of a batch.
+
+    Args:
+        generator: the probe's own.
+        words: places of a batch.
+        neurons: of the probe.
+        dtype: of the signs.
+
+    Returns:
+        1 or -1, each with probability 1/2.
+    """
     return torch.randint(0, 2, (words, neurons), generator=generator, dtype=torch.int8).to(dtype).mul_(2).sub_(1)
 
 
 def draw(
     generator: Generator, samples: int, words: int, neurons: int, dtype: torch.dtype
 ) -> Float[Tensor, "sample neuron"]:
-    """The random numbers of one step of one probe."""
+    """Draw the random numbers of one step of one probe.
+
+    Args:
+        generator: the probe's own.
+        samples: of the expectation over masks.
+        words: not read: one sample serves all words of a batch.
+        neurons: of the probe.
+        dtype: of the numbers.
+
+    Returns:
+        Standard normal numbers.
+    """
     return torch.randn(samples, neurons, generator=generator, dtype=dtype)
 
 
@@ -36,7 +57,15 @@ def loss(
     signs: Float[Tensor, "probe word neuron"],
     draws: Float[Tensor, "probe sample neuron"],
 ) -> Float[Tensor, " probe"]:
-    """-E_q[log p(y | h * m)] in nats, averaged over words and samples."""
+    """Return -E_q[log p(y | h * m)] in nats, averaged over words and samples.
+
+    Args:
+        parameters: of the probes.
+        inputs: hidden states of each probe's words.
+        target: 1 where a word is of the class, else 0.
+        signs: from `fixed`, for each probe.
+        draws: from `draw`, for each probe.
+    """
     logits, _, _ = _logits(parameters, inputs, inputs * signs, draws)
     return (logits.logsumexp(2) - (logits * target[:, None]).sum(2)).mean((1, 2))
 
@@ -48,7 +77,15 @@ def gradient(
     signs: Float[Tensor, "probe word neuron"],
     draws: Float[Tensor, "probe sample neuron"],
 ) -> Parameters:
-    """The gradient of `loss`."""
+    """Return the gradient of `loss`.
+
+    Args:
+        parameters: of the probes.
+        inputs: hidden states of each probe's words.
+        target: 1 where a word is of the class, else 0.
+        signs: from `fixed`, for each probe.
+        draws: from `draw`, for each probe.
+    """
     weight, inclusion = parameters.weight, parameters.log_odds.sigmoid()
     signed = inputs * signs
     logits, deviation, scale = _logits(parameters, inputs, signed, draws)
@@ -86,11 +123,16 @@ def _logits(
 def bias_bound(
     weight: Float[Tensor, "class neuron"], inclusion: Float[Tensor, " neuron"], inputs: Float[Tensor, "word neuron"]
 ) -> Float[Tensor, " word"]:
-    """A bound on |E over masks - E over Gaussian logits| of log p(y | h * m), in nats.
+    """Return a bound on |E over masks - E over Gaussian logits| of log p(y | h * m), in nats.
 
     Masks are exchanged for normal variables one neuron at a time (Lindeberg); the first two terms of Taylor's series
     agree. The third derivative of log-sum-exp along r = h_j W_j is the third cumulant of r under a softmax, at most
     (max r - min r)^3 / (6 sqrt 3).
+
+    Args:
+        weight: the probe's weights.
+        inclusion: each neuron's probability of being kept.
+        inputs: hidden states.
     """
     reach = inputs.abs() * (weight.amax(0) - weight.amin(0))
     variance = inclusion * (1 - inclusion)

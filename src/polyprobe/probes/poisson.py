@@ -24,10 +24,25 @@ class Estimator(Protocol):
     """How the expectation over masks in Eq. 2 is estimated: a module with these functions."""
 
     def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
-        """The random numbers of each place of a batch that are drawn once per fit."""
+        """Draw, once per fit, the random numbers of each place of a batch.
+
+        Args:
+            generator: the probe's own.
+            words: places of a batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
 
     def draw(self, generator: Generator, samples: int, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
-        """The random numbers of one step of one probe."""
+        """Draw the random numbers of one step of one probe.
+
+        Args:
+            generator: the probe's own.
+            samples: of the expectation over masks.
+            words: of the batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
 
     def loss(
         self,
@@ -37,7 +52,15 @@ class Estimator(Protocol):
         fixed: Float[Tensor, "probe word any"],
         draws: Float[Tensor, "probe ..."],
     ) -> Float[Tensor, " probe"]:
-        """-E_q[log p(y | h * m)] in nats, averaged over words and samples."""
+        """Return -E_q[log p(y | h * m)] in nats, averaged over words and samples.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: from `fixed`, for each probe.
+            draws: from `draw`, for each probe.
+        """
 
     def gradient(
         self,
@@ -47,7 +70,15 @@ class Estimator(Protocol):
         fixed: Float[Tensor, "probe word any"],
         draws: Float[Tensor, "probe ..."],
     ) -> Parameters:
-        """The gradient of the expected loss."""
+        """Return the gradient of the expected loss.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: from `fixed`, for each probe.
+            draws: from `draw`, for each probe.
+        """
 
 
 ESTIMATORS: Final[dict[str, Estimator]] = {"logit_gaussian": logit_gaussian, "reinforce": reinforce}
@@ -84,13 +115,21 @@ def fit(
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[PoissonProbe]:
-    """Fits one probe per seed, each to its own labels of the same words; others beside it move a probe by rounding.
+    """Fit one probe per seed, each to its own labels of the same words.
 
-    `dev` is not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
-    neurons.
+    Those fitted beside it move a probe by rounding only.
+
+    Args:
+        inputs: hidden states of the train words.
+        labels: one labelling per seed, classes 0, 1, ...
+        dev: not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
+            neurons.
+        seeds: one per probe.
+        settings: how the probes are trained.
 
     Raises:
-        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
+        ValueError: there are too few words to hold some out, fewer than two classes, or fewer than two words of
+            a class.
     """
     return [
         PoissonProbe(epochs=one.epochs, weight=one.weight, bias=one.bias, log_odds=one.log_odds, loss=one.loss)
@@ -110,11 +149,25 @@ class Eq2:
         return ESTIMATORS[self.settings.estimator]
 
     def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
-        """The estimator's."""
+        """Draw the estimator's random numbers of each place of a batch.
+
+        Args:
+            generator: the probe's own.
+            words: places of a batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
         return self._estimator.fixed(generator, words, neurons, dtype)
 
     def draw(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
-        """The estimator's."""
+        """Draw the estimator's random numbers of one step of one probe.
+
+        Args:
+            generator: the probe's own.
+            words: of the batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
         return self._estimator.draw(generator, self.settings.monte_carlo_samples, words, neurons, dtype)
 
     def loss(
@@ -125,7 +178,15 @@ class Eq2:
         fixed: Float[Tensor, "probe word any"],
         draws: Float[Tensor, "probe ..."],
     ) -> Float[Tensor, " probe"]:
-        """The expected loss less the entropy."""
+        """Return the expected loss less the scaled entropy, in nats per word.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: from `fixed`, for each probe.
+            draws: from `draw`, for each probe.
+        """
         expected = self._estimator.loss(parameters, inputs, target, fixed, draws)
         return expected - self.settings.entropy_scale * entropy(parameters.log_odds)
 
@@ -137,18 +198,26 @@ class Eq2:
         fixed: Float[Tensor, "probe word any"],
         draws: Float[Tensor, "probe ..."],
     ) -> Parameters:
-        """The estimator's gradient less the entropy's."""
+        """Return the estimator's gradient less that of the scaled entropy.
+
+        Args:
+            parameters: of the probes.
+            inputs: hidden states of each probe's words.
+            target: 1 where a word is of the class, else 0.
+            fixed: from `fixed`, for each probe.
+            draws: from `draw`, for each probe.
+        """
         gradient = self._estimator.gradient(parameters, inputs, target, fixed, draws)
         gradient.log_odds.sub_(entropy_gradient(parameters.log_odds), alpha=self.settings.entropy_scale)
         return gradient
 
 
 def entropy(log_odds: Float[Tensor, "*probe neuron"]) -> Float[Tensor, "*probe"]:
-    """H(q) in nats over all neurons, of independent Bernoulli(sigmoid(log_odds)) masks."""
+    """Return H(q) in nats over all neurons, of independent Bernoulli(sigmoid(log_odds)) masks."""
     return (torch.nn.functional.softplus(log_odds) - log_odds * log_odds.sigmoid()).sum(-1)
 
 
 def entropy_gradient(log_odds: Float[Tensor, "*probe neuron"]) -> Float[Tensor, "*probe neuron"]:
-    """The gradient of `entropy`."""
+    """Return the gradient of `entropy`."""
     inclusion = log_odds.sigmoid()
     return -log_odds * inclusion * (1 - inclusion)

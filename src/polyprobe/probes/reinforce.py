@@ -12,14 +12,32 @@ from polyprobe.probes._parameters import Parameters
 
 
 def fixed(generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word nothing"]:
-    """Nothing: all its random numbers are drawn anew at each step."""
+    """Return no numbers: all random numbers are drawn anew at each step.
+
+    Args:
+        generator: not read.
+        words: places of a batch.
+        neurons: not read.
+        dtype: of the empty tensor.
+    """
     return torch.empty(words, 0, dtype=dtype)
 
 
 def draw(
     generator: Generator, samples: int, words: int, neurons: int, dtype: torch.dtype
 ) -> Float[Tensor, "purpose sample_word neuron"]:
-    """The random numbers of one step of one probe, for the likelihood and for the score function."""
+    """Draw the random numbers of one step of one probe, for the likelihood and for the score function.
+
+    Args:
+        generator: the probe's own.
+        samples: masks per word and purpose.
+        words: of the batch.
+        neurons: of a mask.
+        dtype: of the numbers.
+
+    Returns:
+        Uniform numbers between 0 and 1. The axis `sample_word` goes through the words once per sample.
+    """
     return torch.rand(2, samples * words, neurons, generator=generator, dtype=dtype)
 
 
@@ -30,7 +48,15 @@ def loss(
     fixed: Float[Tensor, "probe word nothing"],
     draws: Float[Tensor, "probe purpose sample_word neuron"],
 ) -> Float[Tensor, " probe"]:
-    """-E_q[log p(y | h * m)] in nats, averaged over words and samples."""
+    """Return -E_q[log p(y | h * m)] in nats, averaged over words and samples.
+
+    Args:
+        parameters: of the probes.
+        inputs: hidden states of each probe's words.
+        target: 1 where a word is of the class, else 0.
+        fixed: not read.
+        draws: from `draw`, for each probe.
+    """
     _, log_likelihood, _, _ = _evaluate(parameters, inputs, target, draws[:, 0])
     return -log_likelihood.mean(1)
 
@@ -42,7 +68,15 @@ def gradient(
     fixed: Float[Tensor, "probe word nothing"],
     draws: Float[Tensor, "probe purpose sample_word neuron"],
 ) -> Parameters:
-    """Unbiased estimate of the gradient of the expected loss."""
+    """Return an unbiased estimate of the gradient of the expected loss.
+
+    Args:
+        parameters: of the probes.
+        inputs: hidden states of each probe's words.
+        target: 1 where a word is of the class, else 0.
+        fixed: not read.
+        draws: from `draw`, for each probe.
+    """
     masked, _, logits, targets = _evaluate(parameters, inputs, target, draws[:, 0])
     error = logits.softmax(1).sub_(targets).div_(logits.shape[2])
     _, log_likelihood, _, _ = _evaluate(parameters, inputs, target, draws[:, 1])

@@ -10,11 +10,15 @@ from polyprobe.report.charts import pairwise_heatmap
 
 
 def explorer(pairs: pd.DataFrame, languages: Sequence[str]) -> dict[str, Any] | None:
-    """What the page's script needs: languages, maps, the one to begin with, and the chart; None without any pair.
+    """Return what the page's script needs for the map of pairs; None without any pair.
 
     Args:
         pairs: `plots/overlap/pairs.csv`.
         languages: in the order of rows and columns.
+
+    Returns:
+        languages, maps (as `maps` returns them), start (checkpoint, layer and category of the map to begin with), and
+        specification (the chart).
     """
     found = maps(pairs, languages)
     if not found:
@@ -31,12 +35,15 @@ def explorer(pairs: pd.DataFrame, languages: Sequence[str]) -> dict[str, Any] | 
 
 
 def maps(pairs: pd.DataFrame, languages: Sequence[str]) -> list[dict[str, Any]]:
-    """One object per checkpoint × layer × category of probes on true labels: model, checkpoint, layer, category, k,
-    expected, studied, and cells [place of one language, place of the other, overlap, adjusted p, significant, neurons].
+    """Return one object per checkpoint × layer × category of probes on true labels.
 
     Args:
         pairs: `plots/overlap/pairs.csv`.
         languages: in the order that places count.
+
+    Returns:
+        Objects of model, checkpoint, layer, category (short name), k, expected (overlap by chance), studied, and cells:
+        [place of one language, place of the other, overlap, adjusted p, significant (0 or 1), neurons].
     """
     place = {code: number for number, code in enumerate(languages)}
     proper = pairs[pairs["control"] == "none"]

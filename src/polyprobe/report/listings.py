@@ -31,7 +31,7 @@ class Listing:
 
 
 def checkpoint_listing(manifests: Sequence[Manifest]) -> Listing:
-    """The checkpoints and their place in training."""
+    """List the checkpoints and their place in training."""
     return Listing(
         "Checkpoints",
         ["checkpoint", "model", "step", "sub-words seen", "layers", "width", ""],
@@ -51,7 +51,7 @@ def checkpoint_listing(manifests: Sequence[Manifest]) -> Listing:
 
 
 def overlap_listings(tables: Tables) -> list[Listing]:
-    """Per model, the overlap of each category at each checkpoint, averaged over the study's layers."""
+    """List, per model, the overlap of each category at each checkpoint, averaged over the study's layers."""
     studied = tables.means[tables.means["studied"]]
     listings = []
     for model, of_model in studied.groupby("model", sort=False):
@@ -83,7 +83,11 @@ def overlap_listings(tables: Tables) -> list[Listing]:
 
 
 def selection_listings(tables: Tables) -> list[Listing]:
-    """What the layer scan says of layers and of categories (section 3.1), per model; nothing where there was none."""
+    """List what the layer scan says of layers and of categories (section 3.1), per model.
+
+    Returns:
+        Two listings per model, one of layers and one of categories; none of a model without a scan.
+    """
     proper = tables.layers[tables.layers["control"] == "none"]
     listings = []
     for model, scan in proper.groupby("model", sort=False):
@@ -143,7 +147,11 @@ def selection_listings(tables: Tables) -> list[Listing]:
 
 
 def neuron_listing(table: pd.DataFrame) -> Listing:
-    """The neurons that most languages share at each model's last checkpoint."""
+    """List the neurons that most languages share at each model's last checkpoint.
+
+    Args:
+        table: `plots/overlap/neurons.csv`.
+    """
     last = table.groupby("model", sort=False)["checkpoint"].transform("last")
     of_last = table[table["checkpoint"] == last].sort_values(
         ["found_in", "expected"], ascending=[False, True], kind="stable"
@@ -173,7 +181,7 @@ def neuron_listing(table: pd.DataFrame) -> Listing:
 
 
 def transfer_listings(tables: Tables) -> list[Listing]:
-    """Per model and task, the score of each language at each checkpoint, beside the baseline."""
+    """List, per model and task, the score of each language at each checkpoint, beside the baseline."""
     rows = tables.transfer[tables.transfer["metric"] == tables.transfer["task"].map(MAIN_METRIC)]
     rows = rows.assign(baseline=rows[["majority", "untrained"]].max(axis=1))
     listings = []
@@ -211,7 +219,12 @@ def transfer_listings(tables: Tables) -> list[Listing]:
 
 
 def correlation_listing(cells: Sequence[Cell], *, total: bool) -> Listing:
-    """Table 1: the totals, or the rows per category and layer beside them."""
+    """List the rows of Table 1: the totals, or those per category and layer beside them.
+
+    Args:
+        cells: `metrics/correlation.json`.
+        total: whether to list the totals rather than the rows beside them.
+    """
     shown = [cell for cell in cells if (cell["category"] is None) == total]
     part_heads = [] if total else ["category", "layer"]
     return Listing(
@@ -265,7 +278,7 @@ def _slope(cell: Cell) -> str:
 
 
 def _coverage(cells: Sequence[Cell]) -> str:
-    """How often an interval over so few checkpoints holds the truth, as simulated."""
+    """Say how often intervals over so few checkpoints hold the truth in simulated studies; nothing where unknown."""
     found = {
         (count, aggregation): share
         for count, aggregation in sorted(
@@ -280,7 +293,11 @@ def _coverage(cells: Sequence[Cell]) -> str:
 
 
 def predictor_listing(table: pd.DataFrame) -> Listing:
-    """What else predicts transfer, and what overlap adds to it."""
+    """List what else predicts transfer, and what overlap adds to it.
+
+    Args:
+        table: `plots/predictors.csv`.
+    """
     return Listing(
         "Other predictors of transfer on the same points, and overlap given them",
         ["model", "task", "points", "predictor", "n", "r", "r given overlap", "overlap's r given it", "95% interval"],
@@ -305,7 +322,11 @@ def predictor_listing(table: pd.DataFrame) -> Listing:
 
 
 def drop_listing(table: pd.DataFrame) -> Listing:
-    """The checkpoints at which overlap or transfer falls by more than the noise (section 4.2)."""
+    """List the checkpoints at which overlap or transfer falls by more than the noise (section 4.2).
+
+    Args:
+        table: `plots/drops.csv`.
+    """
     falls = table[table["drop"].astype(bool)]
     return Listing(
         "Falls by more than the noise",
@@ -329,7 +350,11 @@ def drop_listing(table: pd.DataFrame) -> Listing:
 
 
 def corpus_listing(entries: Sequence[dict[str, Any]]) -> Listing:
-    """Which categories survive in which language, and why not (Appendix A.2)."""
+    """List which categories survive in which language, and why not (Appendix A.2).
+
+    Args:
+        entries: `metrics/corpus.json`.
+    """
     languages, categories = (list(dict.fromkeys(entry[key] for entry in entries)) for key in ("language", "category"))
     found = {(entry["language"], entry["category"]): entry for entry in entries}
     shown = [
@@ -355,12 +380,12 @@ def _survival(entry: dict[str, Any] | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three decimals, or a dash for what is not there."""
+    """Return a number with three decimals, or a dash for what is not there."""
     return MISSING if value is None or pd.isna(value) else f"{value:z.3f}"
 
 
 def p_value(value: float | None) -> str:
-    """Three decimals, or a power of ten below 0.001, as in the paper."""
+    """Return p with three decimals, below 0.001 in scientific notation as in the paper; a dash where there is none."""
     if value is None or pd.isna(value):
         return MISSING
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

@@ -42,13 +42,13 @@ _MODEL: Final = re.compile(r"(?:bloom[-_]?)?(560m|1b1|1b7)", re.IGNORECASE)
 
 
 def paper_size(model: str) -> str | None:
-    """Which size of BLOOM in the paper's table a model of this name is; None for another model."""
+    """Return which size of BLOOM in the paper's table a model of this name is; None for another model."""
     found = _MODEL.fullmatch(model)
     return found[1].lower() if found else None
 
 
 def paper_comparison(cells: Sequence[Cell], models: Iterable[str]) -> Listing | None:
-    """The paper's r and p beside the study's, for the paper's models that the study has; None where it has none.
+    """List the paper's r and p beside the study's, for the paper's models that the study has; None where it has none.
 
     Args:
         cells: `metrics/correlation.json`.

@@ -21,7 +21,7 @@ _SHOWN: Final = 12
 
 
 def read_treebanks(file: Path = TREEBANKS) -> dict[str, list[Entry]]:
-    """The treebanks of each language, as `fetch_ud` found them.
+    """Read the treebanks of each language, as `fetch_ud` found them.
 
     Raises:
         BadInputError: there is no such file.
@@ -33,12 +33,12 @@ def read_treebanks(file: Path = TREEBANKS) -> dict[str, list[Entry]]:
 
 
 def read_task_data(file: Path = TASK_DATA) -> list[Entry]:
-    """The task files, as `fetch_transfer` found them; none where it has not been run."""
+    """Read the entries of the task files, as `fetch_transfer` found them; none where it has not been run."""
     return read_entries(file, "fetch_transfer") if file.exists() else []
 
 
 def model_listing(manifests: Sequence[Manifest]) -> Listing:
-    """Where each checkpoint is from."""
+    """List where each checkpoint is from."""
     return Listing(
         "Models",
         [
@@ -73,7 +73,7 @@ def model_listing(manifests: Sequence[Manifest]) -> Listing:
 
 
 def treebank_listing(treebanks: Mapping[str, Sequence[Entry]]) -> Listing:
-    """Each language's treebanks.
+    """List each language's treebanks.
 
     Args:
         treebanks: `metrics/treebanks.json`.
@@ -103,7 +103,7 @@ def treebank_listing(treebanks: Mapping[str, Sequence[Entry]]) -> Listing:
 
 
 def task_data_listing(entries: Sequence[Entry], source: str) -> Listing:
-    """The files that transfer is trained and tested on.
+    """List the files that transfer is trained and tested on.
 
     Args:
         entries: `metrics/transfer_data.json`.
@@ -133,7 +133,9 @@ def task_data_listing(entries: Sequence[Entry], source: str) -> Listing:
 
 
 def files_digest(files: Sequence[Mapping[str, str]]) -> str:
-    """The first digits of one SHA-256 for a treebank's files, of their names and hashes; their order does not matter.
+    """Return the first digits of one SHA-256 for a treebank's files.
+
+    It is that of their names and hashes; their order does not matter.
 
     Args:
         files: name and sha256 of each.

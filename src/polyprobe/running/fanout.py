@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from polyprobe.running.machine import use_threads
 from polyprobe.running.progress import progress
-from polyprobe.running.threads import use_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,10 +18,17 @@ def fan_out(
     description: str,
     tensors: bool = True,
 ) -> Iterator[Result]:
-    """Applies `function` (a module-level one) to each item and yields the results in the items' order.
+    """Apply a function to each item, and yield the results in the items' order.
 
     With one worker everything runs in this process. The result never depends on the number of workers: every worker
-    computes with one thread. Work without tensors is spared the import of torch (`tensors=False`).
+    computes with one thread.
+
+    Args:
+        function: one of a module, or a partial of one, so that it can be sent to other processes.
+        items: what it is applied to.
+        workers: the number of processes.
+        description: the text before the progress bar.
+        tensors: whether the work needs tensors; work without them is spared the import of torch.
     """
     prepare = _one_thread if tensors else None
     if workers <= 1 or len(items) <= 1:

@@ -16,7 +16,15 @@ def progress(
     unit: str = "it",
     unit_scale: bool = False,
 ) -> "tqdm[Item]":
-    """A tqdm bar over `items`, or one to advance by hand where `items` is None."""
+    """Return a tqdm bar over `items`, or one to advance by hand where `items` is None.
+
+    Args:
+        items: what the bar counts while it yields them.
+        description: the text before the bar.
+        total: how many items there are, where `items` does not tell.
+        unit: what an item is called.
+        unit_scale: whether great numbers are shown with prefixes, such as 1.2M.
+    """
     given: Any = items
     return tqdm(
         given,

@@ -12,7 +12,7 @@ from polyprobe.study import Study
 
 
 def convert_unimorph(study: Study) -> None:
-    """Writes each language's words, what it offers for each category, what the mapping lost; and parallel sentences."""
+    """Write each language's words, what it offers for each category, what the mapping lost; and parallel sentences."""
     from polyprobe.artefacts import corpus, mapping, parallel, words
     from polyprobe.treebanks.parallel import parallel_table
     from polyprobe.treebanks.treebank import FOLDER
@@ -29,7 +29,16 @@ def convert_unimorph(study: Study) -> None:
 
 
 def _convert(study: Study, folder: Path, language: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """One language's words; returns its entries of the metrics."""
+    """Write one language's words, and return its entries of the metrics.
+
+    Args:
+        study: the parameters.
+        folder: where its words go.
+        language: the language's code.
+
+    Returns:
+        What the language offers for each category, an entry each; and what the mapping lost.
+    """
     from polyprobe.artefacts import words
     from polyprobe.treebanks.inventory import inventory
     from polyprobe.treebanks.losses import losses

@@ -12,13 +12,18 @@ from polyprobe.checkpoints.similarity import no_similarities, similarity_table
 from polyprobe.choices.layers import layers_of
 from polyprobe.running.files import new_folder
 from polyprobe.running.knobs import knobs
-from polyprobe.running.threads import use_threads
+from polyprobe.running.machine import use_threads
 from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
 
 
 def extract(study: Study, key: str) -> None:
-    """Writes `data/embeddings/KEY/` (a file per layer and language), similarities and counts of sub-words."""
+    """Write `data/embeddings/KEY/` (a file per layer and language), similarities and counts of sub-words.
+
+    Args:
+        study: the parameters.
+        key: the checkpoint's; one that was dropped from the study gets empty outputs.
+    """
     checkpoint = manifest.read(manifest.path(key))
     with new_folder(embeddings.FOLDER / key) as folder:
         counts, compared = ([], no_similarities()) if checkpoint.dropped else _embed(study, checkpoint, folder)
@@ -27,7 +32,16 @@ def extract(study: Study, key: str) -> None:
 
 
 def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[list[Entry], pd.DataFrame]:
-    """Writes the words' embeddings; returns how they were cut, and the similarities of parallel sentences."""
+    """Write the words' embeddings, and compare parallel sentences.
+
+    Args:
+        study: the parameters.
+        checkpoint: one that was not dropped.
+        folder: where the embeddings go.
+
+    Returns:
+        How the words of each language were cut into sub-words, and the similarities of parallel sentences.
+    """
     from polyprobe import checkpoints
 
     machine, layers = knobs(), layers_of(study, checkpoint.checkpoint, checkpoint.layers)
@@ -45,14 +59,26 @@ def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[l
         )
         with embeddings.writing(folder, layers, language, rows.astype("int32"), checkpoint.width, metadata) as writer:
             cut = checkpoints.embed_selected_words(
-                model, tokenizer, table, rows, layers, manifest=checkpoint, language=language,
-                tokenisation=study.extract.tokenisation, batch_tokens=machine.batch_tokens, append=writer.append,
-            )  # fmt: skip
+                model,
+                tokenizer,
+                table,
+                rows,
+                layers,
+                manifest=checkpoint,
+                language=language,
+                tokenisation=study.extract.tokenisation,
+                batch_tokens=machine.batch_tokens,
+                append=writer.append,
+            )
         counts.append({"language": language} | asdict(cut))
     embed = partial(
-        checkpoints.sentence_embeddings, model, tokenizer,
-        layers=layers, poolings=study.parallel.poolings, batch_tokens=machine.batch_tokens,
-    )  # fmt: skip
+        checkpoints.sentence_embeddings,
+        model,
+        tokenizer,
+        layers=layers,
+        poolings=study.parallel.poolings,
+        batch_tokens=machine.batch_tokens,
+    )
     return counts, similarity_table(parallel.read(), embed, study.source_language)
 
 

@@ -9,7 +9,12 @@ from polyprobe.transfer.fine_tuning import fine_tune
 
 
 def finetune_xnli(study: Study, key: str) -> None:
-    """Writes the checkpoint's adapters, scores and confusion matrices to `data/transfer/xnli/<checkpoint>`."""
+    """Write a checkpoint's adapters, scores and confusion matrices to `data/transfer/xnli/<checkpoint>`.
+
+    Args:
+        study: the parameters.
+        key: the checkpoint's.
+    """
     fine_tune(
         "xnli",
         manifest.read(manifest.path(key)),

@@ -1,11 +1,11 @@
-"""Compares overlap with other predictors of transfer: `python -m polyprobe.stages.predictors`."""
+"""Compares overlap with other predictors of transfer."""
 
 from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 
 def predictors(study: Study) -> None:
-    """Writes `plots/predictors.csv`."""
+    """Write `plots/predictors.csv`."""
     import pandas as pd
 
     from polyprobe import analysis
@@ -13,10 +13,11 @@ def predictors(study: Study) -> None:
     from polyprobe.artefacts import predictors as table
     from polyprobe.choices.categories import correlated_categories
     from polyprobe.choices.layers import correlated_layers
+    from polyprobe.running.files import existing
 
     manifests = [found for key in study.checkpoints if not (found := manifest.read(manifest.path(key))).dropped]
     files = {similarity.path(found.checkpoint): found.checkpoint for found in manifests}
-    alike = [similarity.read(file).assign(checkpoint=files[file]) for file in analysis.files_there(list(files))]
+    alike = [similarity.read(file).assign(checkpoint=files[file]) for file in existing(list(files))]
     points = analysis.predictor_points(
         correlation.read_points(correlation.POINTS),
         scores.read_plot(scores.PLOT),

@@ -7,7 +7,12 @@ from polyprobe.study import Study
 
 
 def resolve(study: Study, key: str) -> None:
-    """Writes `data/checkpoints/KEY.json`."""
+    """Write `data/checkpoints/KEY.json`.
+
+    Args:
+        study: the parameters.
+        key: the checkpoint's.
+    """
     manifest.write(manifest.path(key, manifest.FOLDER), resolve_checkpoint(study, key))
 
 

@@ -16,10 +16,9 @@ from polyprobe.checkpoints.location import Location, location_of
 from polyprobe.running.code_version import code_version
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.knobs import knobs
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import out_of_memory, use_threads
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
-from polyprobe.running.threads import use_threads
 from polyprobe.study import Lora, Task
 from polyprobe.transfer.examples import Encoded, Example
 from polyprobe.transfer.layout import file_name
@@ -39,13 +38,16 @@ def fine_tune(
     data: Path,
     output: Path,
 ) -> None:
-    """Writes one checkpoint's adapters and zero-shot scores: `seed-<i>/` per seed (adapter, head and training curves),
-    `scores.parquet` and `confusion.parquet`.
+    """Write one checkpoint's adapters and zero-shot scores.
 
-    A checkpoint that verify_checkpoints dropped gets empty tables and no adapter.
+    They are `seed-<i>/` per seed (adapter, head and training curves), `scores.parquet` and `confusion.parquet`. A
+    checkpoint that verify_checkpoints dropped gets empty tables and no adapter.
 
     Args:
         name: the task.
+        manifest: the checkpoint's.
+        settings: the task's.
+        lora: how adapters are made, and whether the weights are quantised.
         weights: the study's `weights` of the checkpoint.
         source: the language whose train and dev sets are fine-tuned on.
         seed: the study's; each adapter's is derived from it, the task, the checkpoint and the adapter's number.
@@ -77,7 +79,14 @@ def fine_tune(
 
 
 def load_fine_tuned(name: str, location: Location, lora: Lora, folder: Path) -> Any:
-    """A fine-tuned model, from the checkpoint and the folder of one of its adapters (`seed-<i>`)."""
+    """Load a fine-tuned model, in evaluation mode.
+
+    Args:
+        name: the task.
+        location: where the checkpoint lies.
+        lora: as in fine-tuning.
+        folder: that of one of the checkpoint's adapters (`seed-<i>`).
+    """
     from polyprobe.transfer import model as models
 
     pad_token_id = models.load_tokenizer(location).pad_token_id
@@ -157,7 +166,15 @@ class _Run:
         self.scratch = scratch_folder(f"{name}-{manifest.checkpoint}", determines)
 
     def adapter(self, index: int, folder: Path) -> Predicted:
-        """Trains and saves one adapter; what it predicts."""
+        """Train and save one adapter, and return what it predicts.
+
+        Args:
+            index: the adapter's number, from 0.
+            folder: where to save it, with its training curves.
+
+        Raises:
+            BadInputError: memory does not suffice.
+        """
         from polyprobe.transfer import curves, training
         from polyprobe.transfer import model as models
         from polyprobe.transfer.memory import with_half_the_batch
@@ -178,7 +195,7 @@ class _Run:
         return predicted
 
     def remove_scratch(self) -> None:
-        """To be called when the output is whole."""
+        """Remove what was kept to go on from; to be called when the output is whole."""
         from polyprobe.transfer.processes import processes
 
         state = processes(self.device)
@@ -187,12 +204,21 @@ class _Run:
             shutil.rmtree(self.scratch)
 
     def _trained(self, settings: Task, seed: int, scratch: Path) -> tuple[Any, Predicted]:
-        """A model with a trained adapter, and what it predicts."""
+        """Return a model with a trained adapter, and what it predicts.
+
+        Args:
+            settings: the task's, or the same with half the batch.
+            seed: the adapter's.
+            scratch: where to save what a killed run goes on from.
+
+        Raises:
+            BadInputError: memory does not suffice for predictions.
+        """
         import torch
 
         from polyprobe.checkpoints.loading import refuse_unknown_subwords
         from polyprobe.transfer import model as models
-        from polyprobe.transfer.training import train
+        from polyprobe.transfer.training import Training, train
 
         model = models.load_with_head(
             self.location, self.task, self.lora, self.pad_token_id, seed=seed, device=self.device
@@ -201,22 +227,20 @@ class _Run:
         refuse_unknown_subwords(model, max(max(example.input_ids, default=0) for example in examples))
         model = models.with_new_adapter(model, self.task, self.lora, seed=seed)
         untrained = self._test(model, "untrained")
-        best_step = train(
-            model,
-            self.name,
-            self.task,
-            self.train,
-            settings,
-            dev_score=self._dev_score,
+        training = Training(
+            name=self.name,
+            task=self.task,
+            settings=settings,
             pad_token_id=self.pad_token_id,
             dtype=getattr(torch, self.lora.compute_dtype),
             seed=seed,
             scratch=scratch,
         )
+        best_step = train(model, self.train, training, self._dev_score)
         return model, Predicted(self._test(model, "fine-tuned"), untrained, best_step)
 
     def scores(self, predicted: Predicted) -> list[dict[str, Any]]:
-        """The rows of `artefacts.scores` but for the seed."""
+        """Return the rows of `artefacts.scores` but for the seed."""
         from polyprobe.transfer.scoring import task_scores
 
         rows = []
@@ -246,7 +270,7 @@ class _Run:
         return rows
 
     def confusion(self, predicted: Predicted) -> list[dict[str, Any]]:
-        """The rows of `artefacts.confusion` but for the seed."""
+        """Return the rows of `artefacts.confusion` but for the seed."""
         from polyprobe.transfer.scoring import confusion
 
         return [

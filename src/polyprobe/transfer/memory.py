@@ -7,19 +7,20 @@ from typing import TypeVar
 import torch
 
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import out_of_memory
 from polyprobe.study import PARAMS, Task
 
 Result = TypeVar("Result")
 
 
 def with_half_the_batch(name: str, settings: Task, attempt: Callable[[Task], Result], *, alone: bool = True) -> Result:
-    """What `attempt` returns for these settings or, where memory runs out, for half the batch.
+    """Return what `attempt` returns for these settings or, where memory runs out, for half the batch.
 
     Halves are accumulated twice as often, so that a step sees the same examples.
 
     Args:
         name: the task.
+        settings: the task's.
         attempt: to be called anew, with other settings: it keeps no tensors when it fails.
         alone: whether this is the only process; others would wait for the first attempt to end.
 

@@ -5,6 +5,7 @@ import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,27 +27,33 @@ _SAVED: Final = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "r
 _IGNORED: Final = -100
 
 
-def train(
-    model: Any,
-    name: str,
-    task: TransferTask,
-    examples: list[Encoded],
-    settings: Task,
-    *,
-    dev_score: Callable[[Any], float],
-    pad_token_id: int,
-    dtype: torch.dtype,
-    seed: int,
-    scratch: Path,
-) -> int:
-    """Trains the adapter and head in place; they end as they were at the best step.
+@dataclass(frozen=True)
+class Training:
+    """How an adapter is trained."""
 
-    AdamW with linear decay to 0 and no warm-up, gradients clipped (fidelity row 25); `dev_score` is asked every
-    `settings.evaluate_every` steps, and at the last step at least once.
+    name: str
+    """The task's."""
+    task: TransferTask
+    settings: Task
+    pad_token_id: int
+    dtype: torch.dtype
+    """In which the model computes."""
+    seed: int
+    scratch: Path
+    """Where to save at each evaluation, and to go on from; takes the curves, in `CURVES`."""
+
+
+def train(model: Any, examples: list[Encoded], training: Training, dev_score: Callable[[Any], float]) -> int:
+    """Train the adapter and head in place; they end as they were at the best step.
+
+    AdamW with linear decay to 0 and no warm-up, gradients clipped (fidelity row 25).
 
     Args:
-        name: the task's.
-        scratch: where to save at each evaluation, and to go on from; takes the curves, in `CURVES`.
+        model: one with a new adapter and head.
+        examples: those of the training set.
+        training: how to train.
+        dev_score: the model's score on the dev set, asked for every `settings.evaluate_every` steps, and at the last
+            step at least once.
 
     Returns:
         The best optimiser step, the first one of several equals.
@@ -54,13 +61,28 @@ def train(
     Raises:
         BadInputError: several processes cannot share a step.
     """
-    steps = math.ceil(math.ceil(len(examples) / settings.batch_size) / settings.gradient_accumulation) * settings.epochs
-    every = min(settings.evaluate_every, steps)
     device = next(model.parameters()).device
     state = processes(device.type)
-    batch_size, accumulation = share_of_a_step(name, settings, state.num_processes)
+    trainer = _trainer(model, examples, training, _arguments(len(examples), training, device, state.num_processes))
+    trainer.dev_score = dev_score
+    if state.is_main_process:
+        _remove_unfinished(training.scratch)
+    state.wait_for_everyone()
+    with quiet_transformers():
+        trainer.train(resume_from_checkpoint=_last_save(training.scratch))
+    return int(trainer.state.best_global_step)
+
+
+def _arguments(
+    examples: int, training: Training, device: torch.device, num_processes: int
+) -> transformers.TrainingArguments:
+    settings = training.settings
+    batches = math.ceil(examples / settings.batch_size)
+    steps = math.ceil(batches / settings.gradient_accumulation) * settings.epochs
+    every = min(settings.evaluate_every, steps)
+    batch_size, accumulation = share_of_a_step(training.name, settings, num_processes)
     arguments = transformers.TrainingArguments(
-        output_dir=str(scratch),
+        output_dir=str(training.scratch),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=batch_size,
         gradient_accumulation_steps=accumulation,
@@ -70,7 +92,7 @@ def train(
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_gradient_norm,
         optim="adamw_torch",
-        bf16=dtype == torch.bfloat16,
+        bf16=training.dtype == torch.bfloat16,
         use_cpu=device.type == "cpu",
         eval_strategy="steps",
         eval_steps=every,
@@ -88,16 +110,21 @@ def train(
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
         ddp_find_unused_parameters=False,
-        seed=seed,
+        seed=training.seed,
     )
     # One process computes on one GPU: Trainer would share each batch among all that it sees.
     arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
+
+def _trainer(
+    model: Any, examples: list[Encoded], training: Training, arguments: transformers.TrainingArguments
+) -> "_Trainer":
     segments = has_segments(model)
 
     def collate(batch: list[Encoded]) -> dict[str, torch.Tensor]:
-        inputs = pad(batch, pad_token_id, segments=segments)
-        return inputs | {"labels": _padded_targets([task.targets(example) for example in batch])}
+        inputs = pad(batch, training.pad_token_id, segments=segments)
+        return inputs | {"labels": _padded_targets([training.task.targets(example) for example in batch])}
 
     trainer = _Trainer(
         model=model,
@@ -105,19 +132,13 @@ def train(
         data_collator=collate,
         train_dataset=_Rows(examples),
         eval_dataset=_Rows(examples[:1]),
-        callbacks=[Curves(scratch / CURVES)],
+        callbacks=[Curves(training.scratch / CURVES)],
     )
-    trainer.dev_score = dev_score
-    trainer.group = settings.batch_size * settings.gradient_accumulation
+    trainer.group = training.settings.batch_size * training.settings.gradient_accumulation
     # Heads take the mean loss of their batch whatever they are told, so that Trainer must scale it.
     trainer.model_accepts_loss_kwargs = False
     trainer.remove_callback(transformers.PrinterCallback)
-    if state.is_main_process:
-        _remove_unfinished(scratch)
-    state.wait_for_everyone()
-    with quiet_transformers():
-        trainer.train(resume_from_checkpoint=_last_save(scratch))
-    return int(trainer.state.best_global_step)
+    return trainer
 
 
 class _Rows(torch.utils.data.Dataset[Encoded]):
@@ -181,7 +202,7 @@ def _padded_targets(rows: list[int | list[int]]) -> torch.Tensor:
 
 
 def _remove_unfinished(scratch: Path) -> None:
-    """Removes saves that were not written, or removed, to their end; the state is written last."""
+    """Remove saves that were not written, or removed, to their end; the state is written last."""
     for folder in scratch.glob("checkpoint-*"):
         try:
             json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))

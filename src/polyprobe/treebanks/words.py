@@ -29,7 +29,7 @@ _CHUNK: Final = 1 << 18
 def read_words(
     folder: Path, language: str, treebanks: Sequence[str], settings: Words, on_error: OnError
 ) -> "WordTable":
-    """The words of the text: treebanks in the order given, files in the order train, dev, test.
+    """Read the words of the text: treebanks in the order given, files in the order train, dev, test.
 
     A multiword token is one word: form, lemma and tags are its own (usually `_`), and it has an attribute if exactly
     one of its parts has it. Words whose lemma is rarer than `words.min_lemma_count` have no attributes, and neither
@@ -40,7 +40,7 @@ def read_words(
         language: ISO code.
         treebanks: names of its treebank folders.
         settings: the study's `words`.
-        on_error: what a malformed sentence does.
+        on_error: what happens at a malformed sentence.
 
     Raises:
         BadInputError: a treebank is missing or malformed, or there are too few lemmas to split.
@@ -104,6 +104,9 @@ class WordTable:
         rows: what was read.
         settings: the study's `words`.
         where: what the words are from, for errors.
+
+    Raises:
+        BadInputError: there are too few lemmas to split.
     """
 
     def __init__(self, rows: _Rows, settings: Words, where: str) -> None:
@@ -140,16 +143,16 @@ class WordTable:
         return self._rows.withheld
 
     def frames(self) -> Iterator[pd.DataFrame]:
-        """The rows in order, some at a time; at least one frame."""
+        """Yield the rows in order, some at a time; at least one frame."""
         for start in range(0, max(len(self), 1), _CHUNK):
             yield self._frame(slice(start, start + _CHUNK))
 
     def frame(self) -> pd.DataFrame:
-        """All rows."""
+        """Return all rows in one frame."""
         return self._frame(slice(None))
 
     def labels(self) -> pd.DataFrame:
-        """The split and one column per dimension, missing where a word has no value."""
+        """Return the split and one column per dimension, missing where a word has no value; one row per word."""
         return self._labels(slice(None))
 
     def _frame(self, rows: slice) -> pd.DataFrame:
@@ -212,7 +215,15 @@ class WordTable:
 
 
 def categorical(values: Iterable[str | None], codes: np.ndarray) -> pd.Categorical:
-    """`values` taken at `codes`; categories are sorted, so that equal columns are equal bytes."""
+    """Return `values` taken at `codes`, with sorted categories, so that equal columns are equal bytes.
+
+    Args:
+        values: texts, some of which may be equal; None is a missing value.
+        codes: indices into `values`, one per row.
+
+    Returns:
+        One text per row, shape [rows].
+    """
     values = list(values)
     categories = sorted({value for value in values if value is not None})
     place = {value: index for index, value in enumerate(categories)} | {None: -1}

@@ -34,11 +34,11 @@ class Chart:
 
 
 def charts_over_steps(data: pd.DataFrame, draw: Any) -> Chart:
-    """A chart with training steps as one view and, where every row knows them, sub-words seen as another.
+    """Return a chart with training steps as one view and, where every row knows them, sub-words seen as another.
 
     Args:
-        data: rows with `step` and, nullable, `tokens_seen`.
-        draw: from an x channel to a chart.
+        data: the chart's rows, with `step` and, nullable, `tokens_seen`.
+        draw: makes an Altair chart of the channel of its x axis.
     """
     views = [View("training step", specification(draw(_axis(data["step"], "step", "training step"))))]
     if "tokens_seen" in data and len(data) and data["tokens_seen"].notna().all():
@@ -48,12 +48,17 @@ def charts_over_steps(data: pd.DataFrame, draw: Any) -> Chart:
 
 
 def chart(data: pd.DataFrame, drawn: Any) -> Chart:
-    """A chart with one view."""
+    """Return a chart with one view.
+
+    Args:
+        data: the chart's rows.
+        drawn: the Altair chart.
+    """
     return Chart(records(data), [View("", specification(drawn))])
 
 
 def specification(drawn: Any) -> dict[str, Any]:
-    """A chart as Vega-Lite, without the look that the page gives to all."""
+    """Return an Altair chart as Vega-Lite, without the look that the page gives to all."""
     found: dict[str, Any] = drawn.to_dict()
     for key in ("config", "$schema"):
         found.pop(key, None)
@@ -61,7 +66,7 @@ def specification(drawn: Any) -> dict[str, Any]:
 
 
 def records(data: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them: floats to six significant digits, None for what is missing."""
+    """Return rows as JSON has them: floats to six significant digits, None for what is missing."""
 
     def plain(value: Any) -> Any:
         if pd.isna(value):
@@ -74,7 +79,12 @@ def records(data: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def in_order(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Rows by these columns: models as they come first, numbers ascending; otherwise as they are."""
+    """Sort rows by columns: models by their first rows, numbers ascending; rows that tie keep their order.
+
+    Args:
+        data: rows with `model`.
+        columns: what they are sorted by, the most important first.
+    """
     place = {value: number for number, value in enumerate(dict.fromkeys(data["model"]))}
     return data.sort_values(
         list(columns), key=lambda values: values.map(place) if values.name == "model" else values, kind="stable"
@@ -82,18 +92,29 @@ def in_order(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def present(marks: Mapping[str, Mark], values: pd.Series) -> dict[str, Mark]:
-    """The marks of those things that are among the values."""
+    """Return the marks of those things that are among the values.
+
+    Args:
+        marks: each thing's mark.
+        values: names of things, any number of times.
+    """
     there = set(values)
     return {thing: mark for thing, mark in marks.items() if thing in there}
 
 
 def source() -> alt.NamedData:
-    """The data of a chart, by name."""
+    """Return a reference by name to a chart's data, which the page hands in."""
     return alt.NamedData(name=ROWS)
 
 
 def _axis(values: pd.Series, field: str, title: str) -> alt.X:
-    """Logarithmic where the values span more than a decade, with zero on it; ticks where checkpoints are."""
+    """Return an x axis: logarithmic where the values span more than a decade, zero on it if it is one of them.
+
+    Args:
+        values: where checkpoints are, and so the ticks.
+        field: the column that holds them.
+        title: the axis's title.
+    """
     shown = sorted({int(value) for value in values})
     positive = [value for value in shown if value > 0]
     scale = alt.Scale(zero=False, nice=False, padding=12)
@@ -110,17 +131,27 @@ def _axis(values: pd.Series, field: str, title: str) -> alt.X:
 
 
 def colours(marks: Mapping[str, Mark]) -> alt.Scale:
-    """The colour of each thing, the same wherever it appears."""
+    """Return a scale of each thing's colour, the same wherever it appears."""
     return alt.Scale(domain=[*marks], range=[mark.colour for mark in marks.values()])
 
 
 def colour(marks: Mapping[str, Mark], field: str) -> alt.Color:
-    """Each thing in its colour."""
+    """Return a channel that draws each thing in its colour.
+
+    Args:
+        marks: each thing's mark.
+        field: the column with the things' names.
+    """
     return alt.Color(f"{field}:N", title=None, scale=colours(marks))
 
 
 def shape(marks: Mapping[str, Mark], field: str) -> alt.Shape:
-    """The shape of each thing's points."""
+    """Return a channel that gives each thing's points their shape.
+
+    Args:
+        marks: each thing's mark.
+        field: the column with the things' names.
+    """
     return alt.Shape(
         f"{field}:N",
         title=None,
@@ -129,7 +160,12 @@ def shape(marks: Mapping[str, Mark], field: str) -> alt.Shape:
 
 
 def dash(marks: Mapping[str, Mark], field: str) -> alt.StrokeDash:
-    """The dashes of each thing's line."""
+    """Return a channel that gives each thing's line its dashes.
+
+    Args:
+        marks: each thing's mark.
+        field: the column with the things' names.
+    """
     lengths = [
         [1, 0] if isinstance(mark.dashes, str) else [2 * part for part in mark.dashes[1]] for mark in marks.values()
     ]
@@ -141,27 +177,48 @@ def dash(marks: Mapping[str, Mark], field: str) -> alt.StrokeDash:
 
 
 def highlighted(field: str) -> alt.Parameter:
-    """What is chosen by a click in the legend."""
+    """Return a selection of what is clicked in the legend.
+
+    Args:
+        field: the column that the legend is of.
+    """
     return alt.selection_point(fields=[field], bind="legend", name="chosen")
 
 
 def faded(chosen: alt.Parameter) -> Any:
-    """Full colour for what is chosen, faint for the rest."""
+    """Return the condition that shows what is chosen in full colour, and the rest faintly."""
     return alt.condition(chosen, alt.value(1.0), alt.value(0.12))
 
 
 def rate(field: str = "overlap", title: str = "overlap rate") -> alt.Y:
-    """A rate, from zero on."""
+    """Return a y axis of a rate, from zero on.
+
+    Args:
+        field: the column that holds it.
+        title: the axis's title.
+    """
     return alt.Y(f"{field}:Q", title=title)
 
 
 def reference(base: alt.Chart, y: str, dashes: Sequence[int]) -> Any:
-    """A grey broken line that is no result: chance, a null, a baseline."""
+    """Return a grey broken line that is no result: chance, a null, a baseline.
+
+    Args:
+        base: a chart with its x axis.
+        y: the column, or an aggregate of it, in Altair's shorthand.
+        dashes: lengths of a dash and of the gap after it, in pixels.
+    """
     return base.mark_line(strokeDash=list(dashes), color=REFERENCE_COLOUR).encode(y=alt.Y(y))
 
 
 def panelled(drawn: Any, panels: pd.Series, *, shared_y: bool = True) -> Any:
-    """One panel per value of `panel`, in the order of the rows."""
+    """Return one panel per value of `panel`, in the order of the rows.
+
+    Args:
+        drawn: what each panel shows.
+        panels: the column `panel` of the chart's rows.
+        shared_y: whether all panels have one scale of the y axis.
+    """
     order = [*dict.fromkeys(panels)]
     faceted = drawn.properties(width=WIDTH, height=HEIGHT).facet(
         facet=alt.Facet("panel:N", title=None, sort=order, header=alt.Header(labelFontSize=12, labelPadding=4)),
@@ -172,7 +229,11 @@ def panelled(drawn: Any, panels: pd.Series, *, shared_y: bool = True) -> Any:
 
 
 def tooltip(*fields: str) -> list[alt.Tooltip]:
-    """The fields as a chart shows them on hovering."""
+    """Return the fields as a chart shows them on hovering.
+
+    Args:
+        fields: columns with their types, in Altair's shorthand.
+    """
     return [
         alt.Tooltip(field, title=field.split(":")[0].replace("_", " "), format=".3f" if field.endswith(":Q") else "")
         if not field.startswith(("step", "tokens_seen"))

@@ -13,7 +13,7 @@ _ENDS: Final = {"overlap": "overlap", "score": "score", "low": "score", "high": 
 
 
 def chart(tables: Tables) -> parts.Chart:
-    """One panel per model and task, one point per checkpoint and language."""
+    """Return a chart with one panel per model and task, and one point per checkpoint and language."""
     data = overlap_against_transfer.data(tables)
     data = data.assign(panel=data["model"] + ", " + data["task"].str.upper())
     fitted = {
@@ -58,7 +58,15 @@ def chart(tables: Tables) -> parts.Chart:
 
 
 def _line(points: pd.DataFrame, *, fitted: bool) -> pd.DataFrame:
-    """The least-squares line; where r is withheld one without length, as Vega warns of empty layers."""
+    """Return the least-squares line; where r is withheld one without length, as Vega warns of empty layers.
+
+    Args:
+        points: those of one panel, at least one of them used.
+        fitted: whether r is given.
+
+    Returns:
+        Columns overlap, score, low and high (the 95 % interval of the mean), panel, and fit (true).
+    """
     used = points[points["used"]]
     means = pd.DataFrame({name: [used[of].mean()] for name, of in _ENDS.items()})
     line = overlap_against_transfer.regression(used) if fitted else means

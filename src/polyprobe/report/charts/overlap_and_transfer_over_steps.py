@@ -10,16 +10,18 @@ from polyprobe.report.charts import _parts as parts
 
 
 def chart(tables: Tables) -> parts.Chart:
-    """Overlap, then each task; one line per model."""
+    """Return a chart with a panel for overlap, then one per task, and one line per model."""
     data = overlap_and_transfer_over_steps.data(tables)
     kinds = marks([*dict.fromkeys(data["model"])])
 
     def draw(x: alt.X) -> Any:
         chosen = parts.highlighted("model")
         base = alt.Chart().encode(
-            x=x, y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)), color=parts.colour(kinds, "model"),
+            x=x,
+            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
+            color=parts.colour(kinds, "model"),
             opacity=parts.faded(chosen),
-        )  # fmt: skip
+        )
         line = base.mark_line().encode(strokeDash=parts.dash(kinds, "model"))
         points = base.mark_point(filled=True, size=45).encode(
             shape=parts.shape(kinds, "model"), tooltip=parts.tooltip("model:N", "step:Q", "panel:N", "value:Q")

@@ -10,7 +10,7 @@ from polyprobe.report.charts import _parts as parts
 
 
 def chart(tables: Tables) -> parts.Chart:
-    """One panel per model, one line per k."""
+    """Return a chart with one panel per model and one line per k."""
     data = overlap_by_size.data(tables)
     data = data.assign(panel=data["model"], size="k = " + data["k"].astype(str))
     kinds = marks([*dict.fromkeys(data["size"])])

@@ -10,7 +10,7 @@ from polyprobe.report.charts import _parts as parts
 
 
 def chart(tables: Tables) -> parts.Chart:
-    """One panel per model, one line per category."""
+    """Return a chart with one panel per model and one line per category."""
     data = overlap_per_layer.data(tables)
     data = data.assign(panel=data["model"] + ", " + data["checkpoint"])
     kinds = parts.present(category_marks(tables.means), data["category"])

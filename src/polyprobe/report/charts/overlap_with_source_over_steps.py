@@ -10,7 +10,7 @@ from polyprobe.report.charts import _parts as parts
 
 
 def chart(tables: Tables) -> parts.Chart:
-    """One panel per model and layer, one line per target language."""
+    """Return a chart with one panel per model and layer, and one line per target language."""
     data = overlap_with_source_over_steps.data(tables)
     data = data.assign(panel=data["model"] + ", layer " + data["layer"].astype(str))
     data = parts.in_order(data, ["model", "layer"])

@@ -9,7 +9,7 @@ from polyprobe.report.charts import _parts as parts
 
 
 def specification(languages: Sequence[str]) -> dict[str, Any]:
-    """One map, languages in this order."""
+    """Return one map as Vega-Lite, its languages in this order."""
     base = alt.Chart(parts.source()).encode(
         x=alt.X("language_x:N", title=None, scale=alt.Scale(domain=languages), axis=alt.Axis(grid=False)),
         y=alt.Y("language_y:N", title=None, scale=alt.Scale(domain=languages), axis=alt.Axis(grid=False)),

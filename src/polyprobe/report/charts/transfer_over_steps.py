@@ -10,7 +10,7 @@ from polyprobe.report.charts import _parts as parts
 
 
 def chart(tables: Tables) -> parts.Chart:
-    """One panel per model and task, one line per language."""
+    """Return a chart with one panel per model and task, and one line per language."""
     data = transfer_over_steps.data(tables)
     data = data.assign(
         panel=data["model"] + ", " + data["task"].str.upper() + " " + data["metric"].str.replace("_", " "),

@@ -26,7 +26,7 @@ _TREEBANK_FILE: Final = re.compile(r"([a-z]+)_[^/]*-ud-(train|dev|test)\.conllu"
 
 @contextmanager
 def from_archive(study: Study) -> Iterator[Mapping[str, Path]]:
-    """Temporary folders with the study's task files, written from the archives `transfer.archive`.
+    """Yield temporary folders with the study's task files, written from the archives `transfer.archive`.
 
     Raises:
         BadInputError: an archive cannot be had, is not the expected one, or lacks a file that the study needs.
@@ -86,7 +86,16 @@ def _write_pos(study: Study, archive: Archive, folder: Path, unpacked: Path) -> 
 
 
 def _unpacked(archive: Archive, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
-    """The files of an archive whose names, without their folders, are wanted."""
+    """Unpack those files of an archive whose names, without their folders, are wanted.
+
+    Args:
+        archive: downloaded where it is not on the disk yet.
+        folder: where the files go, all into it.
+        wanted: whether a name is.
+
+    Returns:
+        The files.
+    """
 
     def place(member: str) -> str | None:
         name = PurePosixPath(member).name

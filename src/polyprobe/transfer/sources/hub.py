@@ -31,7 +31,7 @@ _SPLITS: Final = {"train": "train", "dev": "validation", "test": "test"}
 
 @contextmanager
 def from_hub(study: Study) -> Iterator[Mapping[str, Path]]:
-    """Temporary folders with the study's task files, written from the datasets `transfer.hub`.
+    """Yield temporary folders with the study's task files, written from the datasets `transfer.hub`.
 
     Raises:
         BadInputError: a dataset lacks a language, cannot be fetched, or is not made as expected.
@@ -84,10 +84,14 @@ def _write_pos(parquet: Path, file: Path) -> None:
 
 
 def _rows(parquet: Path, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of a parquet file, read in batches.
+    """Yield the rows of a parquet file, read in batches.
+
+    Args:
+        parquet: the file.
+        *columns: the columns of a row, in this order.
 
     Raises:
-        BadInputError: no parquet file, or a column is missing.
+        BadInputError: it is no parquet file, or a column is missing.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -104,10 +108,15 @@ def _rows(parquet: Path, *columns: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _label_names(parquet: Path, column: str) -> Callable[[int], str]:
-    """What turns a label's number into its name, as the file's metadata have them.
+    """Return what turns a label's number into its name, as the file's metadata have them.
+
+    Args:
+        parquet: the file.
+        column: the one that holds labels, or lists of them.
 
     Raises:
-        BadInputError: no parquet file, or its metadata name no labels; when called: the number has no name.
+        BadInputError: it is no parquet file, or its metadata name no labels; when what is returned is called: the
+            number has no name.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

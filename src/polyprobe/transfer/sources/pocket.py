@@ -11,7 +11,7 @@ from polyprobe.study import PARAMS, Study
 
 @contextmanager
 def from_pocket(study: Study) -> Iterator[Mapping[str, Path]]:
-    """Temporary folders with the tasks of the study's mini-languages.
+    """Yield temporary folders with the tasks of the study's mini-languages.
 
     Raises:
         BadInputError: the study has no `pocket` section, or a language is no mini-language.

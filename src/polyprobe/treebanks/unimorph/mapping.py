@@ -24,7 +24,7 @@ class Analysis(NamedTuple):
 
 
 def to_unimorph(upos: str, feats: str, language: str, form: str = "") -> tuple[str, ...]:
-    """Every UniMorph tag of one token, in canonical order; empty where it has none.
+    """Return every UniMorph tag of one token, in canonical order; empty where it has none.
 
     Args:
         upos: the UPOS column.
@@ -33,19 +33,20 @@ def to_unimorph(upos: str, feats: str, language: str, form: str = "") -> tuple[s
         form: the word, whose ending some rules of Portuguese and Spanish read.
 
     Raises:
-        ValueError: a bracketed layer of FEATS that is unknown or overfull.
+        ValueError: a bracketed layer of FEATS is unknown or overfull.
     """
     return _to_unimorph(upos, feats, language, _ending(form, language))
 
 
 def attributes(tags: Iterable[str]) -> dict[str, str]:
-    """One value per dimension.
+    """Return one value per dimension for which the tags give one.
 
     Where tags compete, V.PTCP, V.MSDR and V.CVB win among parts of speech, else the one that stands first in the
     canonical order.
 
     Raises:
-        ValueError: agreement with an argument that lacks person or number; a sum over several dimensions.
+        ValueError: a tag of agreement lacks the argument's person or number, or a tag joins values of several
+            dimensions.
     """
     found: dict[str, str] = {}
     for tag in sorted(tags, key=_preference):
@@ -55,16 +56,27 @@ def attributes(tags: Iterable[str]) -> dict[str, str]:
 
 
 def analyse(upos: str, feats: str, language: str, form: str) -> Analysis:
-    """Tags and attributes of one token, remembered for the next one like it.
+    """Return tags and attributes of one token, remembered for the next one like it.
+
+    Args:
+        upos: the UPOS column.
+        feats: the FEATS column, `_` where it is empty.
+        language: ISO code; a language without rules of its own has the base mapping.
+        form: the word, whose ending some rules of Portuguese and Spanish read.
 
     Raises:
-        ValueError: features that have no UniMorph reading.
+        ValueError: the features have no UniMorph reading.
     """
     return _analyse(upos, feats, language, _ending(form, language))
 
 
 def combine(whole: Analysis, parts: tuple[Analysis, ...]) -> Analysis:
-    """A multiword range's analysis: its own tags, and each attribute that exactly one of its parts has."""
+    """Return a multiword range's analysis: its own tags, and each attribute that exactly one of its parts has.
+
+    Args:
+        whole: the analysis of the range itself.
+        parts: the analyses of its syntactic words.
+    """
     held: dict[str, list[str]] = {}
     for part in parts:
         for dimension, value in part.attributes:

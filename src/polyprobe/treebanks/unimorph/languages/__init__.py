@@ -27,7 +27,7 @@ class Rules:
 
 @cache
 def rules() -> dict[str, Rules]:
-    """The amendments by language."""
+    """Return the amendments by the language's ISO code."""
     names = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
     modules = {name: import_module(f"{__name__}.{name}") for name in names}
     return {name: Rules(module.adapt, module.ENDING, getattr(module, "LAYERS", {})) for name, module in modules.items()}
