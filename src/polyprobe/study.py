@@ -177,6 +177,8 @@ class Pretrain(_Section):
     learning_rate: Rate
     warmup_steps: Annotated[int, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0)]
+    compute_dtype: Literal["bfloat16", "float32"]
+    """Of matrix products; fast in bfloat16 on GPUs and on processors that have instructions for it, slow on others."""
     save_at: list[Annotated[int, Field(ge=0)]]
     """Optimiser steps after which a checkpoint is saved; training ends with the last one."""
     files: list[FileSplit]

@@ -29,6 +29,7 @@ SETTINGS = Pretrain(
     learning_rate=1e-2,
     warmup_steps=2,
     weight_decay=0.1,
+    compute_dtype="float32",
     save_at=[0, 2, 6],
     files=["train"],
     seed=0,
@@ -162,6 +163,17 @@ def test_other_settings_do_not_go_on_from_this_state(unbroken: dict[str, str]) -
     pretrain(_texts(), other, folder=Path("other/pocket"), curve=Path("other/loss.tsv"))
     weights = "pocket/step-6/model.safetensors"
     assert _hashes(Path("other"))[weights] != unbroken[weights]
+
+
+def test_products_are_computed_in_the_number_format_that_is_asked_for(unbroken) -> None:
+    losses = {}
+    for dtype in ("float32", "bfloat16"):
+        settings = SETTINGS.model_copy(update={"compute_dtype": dtype})
+        pretrain(_texts(), settings, folder=Path(dtype) / "pocket", curve=Path(dtype) / "loss.tsv")
+        losses[dtype] = np.loadtxt(f"{dtype}/loss.tsv", skiprows=1)[:, 1]
+    assert _hashes(Path("float32")) == unbroken
+    assert not np.array_equal(losses["bfloat16"], losses["float32"])
+    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=1e-2)
 
 
 def test_the_tokenizer_is_laid_out_as_blooms_and_knows_offsets() -> None:

@@ -70,7 +70,6 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
             "texts": _digest(texts),
             "device": device.type,
             "threads": machine.threads,
-            "bfloat16": has_native_bfloat16(device),
             "code": code_version("pocket", "running"),
         },
     )
@@ -189,14 +188,6 @@ class Streams:
         return np.random.default_rng(seed).permutation(len(self._sequences[language]))
 
 
-def has_native_bfloat16(device: torch.device) -> bool:
-    """Return whether bfloat16 products are fast here: on a GPU, and on CPUs with instructions for them."""
-    if device.type != "cpu":
-        return True
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16"))
-
-
 def learning_rate(step: int, settings: Pretrain) -> float:
     """Return the learning rate of the update after `step` updates.
 
@@ -230,7 +221,7 @@ def _train(
     model = _new_model(settings, len(tokenizer)).to(device)
     optimiser = _optimiser(model, settings)
     losses = _load_state(scratch / _STATE, model, optimiser)
-    precision = torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))
+    precision = torch.autocast(device.type, torch.bfloat16, enabled=settings.compute_dtype == "bfloat16")
     saved = time.monotonic()
     with (
         Live(str(scratch / "dvclive"), save_dvc_exp=False, dvcyaml=None, report=None) as live,
