@@ -267,6 +267,8 @@ def test_what_jobs_ask_for_is_checked(tmp_path: Path) -> None:
         job_cluster(Settings("slurm", memory="1GB"), tmp_path, gpu=False)
     with pytest.raises(BadInputError, match="--cluster sge: You must specify how much cores and memory"):
         job_cluster(Settings("sge", cores=1), tmp_path, gpu=False)
+    with pytest.raises(BadInputError, match="--cluster pbs: Could not interpret 'XB' as a byte unit"):
+        job_cluster(Settings("pbs", cores=1, memory="1XB"), tmp_path, gpu=False)
 
 
 @pytest.mark.parametrize(
@@ -284,6 +286,15 @@ def test_what_jobs_ask_for_is_checked(tmp_path: Path) -> None:
 def test_contradictions_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInputError, match=message):
         Settings(**given)
+
+
+@pytest.mark.parametrize("name", ["dask_jobqueue", "distributed"])
+def test_a_package_that_is_not_installed_names_the_extra(name: str) -> None:
+    script = f"import sys; sys.modules['{name}'] = None; from polyprobe.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", script, "cluster", "repro", "--cluster", "local"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    expected = f'error: {name} is not installed, which several workers need: pip install "polyprobe[cluster]"\n'
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
 
 
 def test_settings_are_the_commands_options() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from polyprobe.cli import main
 from polyprobe.ops.remote.checking import check
 from polyprobe.ops.remote.commands import app
 from polyprobe.ops.remote.failures import RemoteError, is_missing, redacted, what_failed
@@ -283,6 +284,22 @@ def test_the_command_line(here: Path, tmp_path: Path) -> None:
     assert command("heal") == (0, f"storage ({store}): 6 objects were missing, 0 damaged; uploaded 6\n")
     code, said = command("check", "--deep", "--name", "storage")
     assert (code, said.splitlines()[-1]) == (0, "nothing is missing, nothing damaged")
+
+
+@pytest.mark.parametrize("name", ["dvc_s3", "s3fs"])
+@pytest.mark.parametrize("asked", ["check", "heal"])
+def test_a_kind_that_is_not_installed_names_the_extra(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, asked: str
+) -> None:
+    Path(".dvc/config.local").write_text("['remote \"storage\"']\n    url = s3://bucket/x\n")
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SystemExit) as ended:
+        main(["remote", asked])
+    said = str(ended.value)
+    assert said.startswith("error: remote 'storage' (s3://bucket/x): ")
+    assert said.endswith('; pip install "polyprobe[remotes]"')
+    assert "\n" not in said
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_stage_that_has_not_run_is_named(here: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from dvc.cli import main as run_command
 from dvc.config import Config
 from dvc.exceptions import DvcException
-from dvc.fs import localfs
+from dvc.fs import RemoteMissingDepsError, localfs
 from dvc.fs.callbacks import TqdmCallback
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
@@ -20,6 +20,7 @@ __all__ = [
     "Config",
     "DvcException",
     "ParseError",
+    "RemoteMissingDepsError",
     "Repo",
     "TqdmCallback",
     "build",

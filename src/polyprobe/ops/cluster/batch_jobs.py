@@ -57,17 +57,20 @@ def job_cluster(settings: Settings, folder: Path, *, gpu: bool) -> Any:
     kind = str(settings.cluster)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
+    cluster, options = getattr(dask_jobqueue, BATCH_SYSTEMS[kind]), _options(settings, folder, gpu=gpu)
     try:
-        return getattr(dask_jobqueue, BATCH_SYSTEMS[kind])(
-            security=Security.temporary(),
-            protocol="tls://",
-            shared_temp_directory=str(folder.absolute()),
-            # No pages, and at no port that others may have.
-            scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            **_options(settings, folder, gpu=gpu),
-        )
+        # A job alone, which says what it lacks: a cluster that finds it out is left unclosed.
+        cluster.job_cls(**options)
     except ValueError as error:
         raise BadInputError(f"--cluster {kind}: {one_line(error)}") from None
+    return cluster(
+        security=Security.temporary(),
+        protocol="tls://",
+        shared_temp_directory=str(folder.absolute()),
+        # No pages, and at no port that others may have.
+        scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        **options,
+    )
 
 
 def _options(settings: Settings, folder: Path, *, gpu: bool) -> dict[str, Any]:

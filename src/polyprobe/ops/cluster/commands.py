@@ -8,6 +8,8 @@ import typer
 app: Final = typer.Typer(help="Run the pipeline on several workers.", no_args_is_help=True)
 
 _INTERRUPTED: Final = 130
+_EXTRA: Final = ("dask", "dask_jobqueue", "distributed")
+"""The packages that only this command needs."""
 
 
 @app.command(epilog="Example: polyprobe cluster repro --cluster local -n 2")
@@ -49,6 +51,8 @@ def repro(
     import signal
     import sys
 
+    from polyprobe.running.errors import BadInputError
+
     # So that a supervisor's request to end cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Settings has the options' names.
@@ -58,6 +62,12 @@ def repro(
         from polyprobe.ops.cluster.settings import Settings
 
         code = bring_up_to_date(stages or [], Settings(**options))
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in _EXTRA:
+            raise
+        message = f'{package} is not installed, which several workers need: pip install "polyprobe[cluster]"'
+        raise BadInputError(message) from None
     except KeyboardInterrupt:
         print("interrupted: what has finished is kept, and the same command goes on from there", file=sys.stderr)
         code = _INTERRUPTED

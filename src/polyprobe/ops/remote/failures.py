@@ -11,6 +11,10 @@ _SECRET: Final = re.compile("password|passphrase|secret|token|account_key|connec
 """In the name of a setting whose value nobody else may see."""
 
 
+_EXTRA: Final = ("gs", "s3", "ssh", "webdav", "webdavs")
+"""Kinds of remotes that the extra `remotes` is for."""
+
+
 class RemoteError(BadInputError):
     """A remote cannot be used."""
 
@@ -32,7 +36,16 @@ def in_one_line(name: str, settings: Mapping[str, Any]) -> Iterator[None]:
         raise
     except Exception as error:
         url = redacted(str(settings["url"]), settings)
-        raise RemoteError(f"remote {name!r} ({url}): {what_failed(error, settings)}") from None
+        message = f"remote {name!r} ({url}): {what_failed(error, settings)}"
+        if _lacks_a_package(error) and url.partition("://")[0] in _EXTRA:
+            message += '; pip install "polyprobe[remotes]"'
+        raise RemoteError(message) from None
+
+
+def _lacks_a_package(error: Exception) -> bool:
+    from polyprobe.ops.dvc_internals import RemoteMissingDepsError
+
+    return isinstance(error, ImportError | RemoteMissingDepsError)
 
 
 def what_failed(error: BaseException, settings: Mapping[str, Any]) -> str:
