@@ -5,8 +5,9 @@ languages share a word whichever of them a study uses.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from random import Random
 from typing import Final
 
@@ -47,7 +48,6 @@ class Lexicon:
     """(part of speech, concept) to stem."""
     genders: dict[str, str]
     """Noun or proper name to gender; empty where the language has none."""
-    _words: dict[tuple[object, ...], Word] = field(default_factory=dict)
 
     def noun(self, concept: str, number: str, case: str | None) -> Word:
         """Return a form of a noun.
@@ -57,16 +57,13 @@ class Lexicon:
             number: a value of UD's Number.
             case: a value of UD's Case; None where the language has none.
         """
-        key = ("NOUN", concept, number, case)
-        if key not in self._words:
-            stem, gender = self.stems["NOUN", concept], self.genders.get(concept)
-            self._words[key] = Word(
-                self.morphology.nominal_form(stem, gender, number, case),
-                self.morphology.nominal_form(stem, gender, "Sing", self.typology.subject_case),
-                "NOUN",
-                _feats(Case=case, Gender=gender, Number=number),
-            )
-        return self._words[key]
+        stem, gender = self.stems["NOUN", concept], self.genders.get(concept)
+        return Word(
+            self.morphology.nominal_form(stem, gender, number, case),
+            self.morphology.nominal_form(stem, gender, "Sing", self.typology.subject_case),
+            "NOUN",
+            _feats(Case=case, Gender=gender, Number=number),
+        )
 
     def adjective(self, concept: str, gender: str | None, number: str, case: str | None) -> Word:
         """Return a form of an adjective that stands with such a noun.
@@ -77,16 +74,11 @@ class Lexicon:
             number: the noun's.
             case: the noun's; None where the language has none.
         """
-        key = ("ADJ", concept, gender, number, case)
-        if key not in self._words:
-            stem, agrees = self.stems["ADJ", concept], self.typology.adjective_agreement
-            self._words[key] = Word(
-                self.morphology.nominal_form(stem, gender, number, case) if agrees else stem,
-                self._citation(stem) if agrees else stem,
-                "ADJ",
-                _feats(Case=case, Gender=gender, Number=number) if agrees else "_",
-            )
-        return self._words[key]
+        stem = self.stems["ADJ", concept]
+        if not self.typology.adjective_agreement:
+            return Word(stem, stem, "ADJ")
+        form = self.morphology.nominal_form(stem, gender, number, case)
+        return Word(form, self._citation(stem), "ADJ", _feats(Case=case, Gender=gender, Number=number))
 
     def determiner(self, concept: str, gender: str | None, number: str, case: str | None) -> Word | None:
         """Return a form of a determiner; None for an article that the language does without.
@@ -97,20 +89,16 @@ class Lexicon:
             number: the noun's.
             case: the noun's; None where the language has none.
         """
-        key = ("DET", concept, gender, number, case)
-        if key not in self._words:
-            stem, agrees = self.stems["DET", concept], self.typology.adjective_agreement
-            definite = {"definite": "Def", "indefinite": "Ind"}.get(concept)
-            kind = DETERMINERS[concept]
-            values = _feats(Case=case, Definite=definite, Gender=gender, Number=number, PronType=kind)
-            self._words[key] = Word(
-                self.morphology.nominal_form(stem, gender, number, case) if agrees else stem,
-                self._citation(stem) if agrees else stem,
-                "DET",
-                values if agrees else _feats(Definite=definite, PronType=kind),
-            )
         missing = {"both": (), "definite": ("indefinite",), "none": ("definite", "indefinite")}
-        return None if concept in missing[self.typology.articles] else self._words[key]
+        if concept in missing[self.typology.articles]:
+            return None
+        stem, kind = self.stems["DET", concept], DETERMINERS[concept]
+        definite = {"definite": "Def", "indefinite": "Ind"}.get(concept)
+        if not self.typology.adjective_agreement:
+            return Word(stem, stem, "DET", _feats(Definite=definite, PronType=kind))
+        form = self.morphology.nominal_form(stem, gender, number, case)
+        values = _feats(Case=case, Definite=definite, Gender=gender, Number=number, PronType=kind)
+        return Word(form, self._citation(stem), "DET", values)
 
     def pronoun(self, person: str, gender: str | None, number: str, case: str | None) -> Word:
         """Return a form of a personal pronoun; only the third person has gender.
@@ -122,16 +110,13 @@ class Lexicon:
             case: a value of UD's Case; None where the language has none.
         """
         shown = gender if person == "3" else None
-        key = ("PRON", person, shown, number, case)
-        if key not in self._words:
-            stem = self.stems["PRON", person + number]
-            self._words[key] = Word(
-                self.morphology.nominal_form(stem, shown or self._first_gender, number, case),
-                self.morphology.nominal_form(stem, self._first_gender, number, self.typology.subject_case),
-                "PRON",
-                _feats(Case=case, Gender=shown, Number=number, Person=person, PronType="Prs"),
-            )
-        return self._words[key]
+        stem = self.stems["PRON", person + number]
+        return Word(
+            self.morphology.nominal_form(stem, shown or self._first_gender, number, case),
+            self.morphology.nominal_form(stem, self._first_gender, number, self.typology.subject_case),
+            "PRON",
+            _feats(Case=case, Gender=shown, Number=number, Person=person, PronType="Prs"),
+        )
 
     def finite(self, concept: str, tense: str, person: str, number: str, *, negative: bool, upos: str = "VERB") -> Word:
         """Return a finite verb form.
@@ -146,23 +131,17 @@ class Lexicon:
         """
         negative = negative and self.typology.negation == "affix"
         tense = tense if tense in self.typology.tenses else "Pres"
-        key = (upos, concept, tense, person, number, negative)
-        if key not in self._words:
-            stem, agrees = self.stems[upos, concept], self.typology.agreement == "person"
-            self._words[key] = Word(
-                self.morphology.verbal_form(stem, tense, person, number, negative=negative),
-                self.morphology.infinitive(stem),
-                upos,
-                _feats(
-                    Mood="Ind",
-                    Number=number if agrees else None,
-                    Person=person if agrees else None,
-                    Polarity="Neg" if negative else None,
-                    Tense=tense,
-                    VerbForm="Fin",
-                ),
-            )
-        return self._words[key]
+        stem, agrees = self.stems[upos, concept], self.typology.agreement == "person"
+        values = _feats(
+            Mood="Ind",
+            Number=number if agrees else None,
+            Person=person if agrees else None,
+            Polarity="Neg" if negative else None,
+            Tense=tense,
+            VerbForm="Fin",
+        )
+        form = self.morphology.verbal_form(stem, tense, person, number, negative=negative)
+        return Word(form, self.morphology.infinitive(stem), upos, values)
 
     def infinitive(self, concept: str) -> Word:
         """Return the infinitive."""
@@ -220,34 +199,28 @@ class Lexicon:
             stem: the stem.
         """
         if upos in ("VERB", "AUX"):
-            return set(_verb_forms(self.typology, self.morphology, stem))
+            return {self.morphology.infinitive(stem), *self._finite_forms(stem)}
         if upos == "NOUN":
-            return set(_nominal_forms(self.typology, self.morphology, stem, (self.genders.get(concept),)))
+            return self._nominal_forms(stem, (self.genders.get(concept),))
         if upos == "PRON" or (upos in ("ADJ", "DET") and self.typology.adjective_agreement):
-            return set(_nominal_forms(self.typology, self.morphology, stem, self.typology.genders or (None,)))
+            return self._nominal_forms(stem, self.typology.genders or (None,))
         return {stem}
+
+    def _nominal_forms(self, stem: str, genders: tuple[str | None, ...]) -> set[str]:
+        every = product(genders, NUMBERS, self.typology.cases)
+        return {self.morphology.nominal_form(stem, gender, number, case) for gender, number, case in every}
+
+    def _finite_forms(self, stem: str) -> set[str]:
+        polarities = (False, True) if self.typology.negation == "affix" else (False,)
+        every = product(self.typology.tenses, PERSONS, NUMBERS, polarities)
+        return {
+            self.morphology.verbal_form(stem, tense, person, number, negative=negative)
+            for tense, person, number, negative in every
+        }
 
 
 def _feats(**values: str | None) -> str:
     return "|".join(f"{name}={value}" for name, value in values.items() if value) or "_"
-
-
-def _nominal_forms(
-    typology: Typology, morphology: Morphology, stem: str, genders: tuple[str | None, ...]
-) -> Iterator[str]:
-    for gender in genders:
-        for number in NUMBERS:
-            for case in typology.cases:
-                yield morphology.nominal_form(stem, gender, number, case)
-
-
-def _verb_forms(typology: Typology, morphology: Morphology, stem: str) -> Iterator[str]:
-    yield morphology.infinitive(stem)
-    for tense in typology.tenses:
-        for number in NUMBERS:
-            for person in PERSONS:
-                for negative in (False, True) if typology.negation == "affix" else (False,):
-                    yield morphology.verbal_form(stem, tense, person, number, negative=negative)
 
 
 @cache
@@ -296,9 +269,8 @@ def _entries() -> Iterator[tuple[str, str]]:
     yield "AUX", "be"
     for concept in DETERMINERS:
         yield "DET", concept
-    for person in PERSONS:
-        for number in NUMBERS:
-            yield "PRON", person + number
+    for person, number in product(PERSONS, NUMBERS):
+        yield "PRON", person + number
     for concept, upos in PARTICLES.items():
         yield upos, concept
     groups = {

@@ -5,7 +5,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, cycle
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 import torch
 from jaxtyping import Int64
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from polyprobe.running.code_version import code_version
@@ -67,7 +66,7 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
         f"pretrain-{folder.name}",
         {
             "settings": settings.model_dump(),
-            "texts": _digest(texts),
+            "texts": hashlib.sha256(json.dumps(dict(texts)).encode()).hexdigest(),
             "device": device.type,
             "threads": machine.threads,
             "code": code_version("pocket", "running"),
@@ -180,12 +179,10 @@ class Streams:
         turn, language = divmod(number, len(self._languages))
         sequences = self._sequences[language]
         time_round, place = divmod(turn, len(sequences))
-        sequence: Int64[np.ndarray, " subword"] = sequences[self._order(language, time_round)[place]]
-        return sequence
-
-    def _order(self, language: int, time_round: int) -> NDArray[np.int64]:
         seed = derive_seed(self._seed, "order", self._languages[language], time_round)
-        return np.random.default_rng(seed).permutation(len(self._sequences[language]))
+        order = np.random.default_rng(seed).permutation(len(sequences))
+        sequence: Int64[np.ndarray, " subword"] = sequences[order[place]]
+        return sequence
 
 
 def learning_rate(step: int, settings: Pretrain) -> float:
@@ -227,7 +224,9 @@ def _train(
         Live(str(scratch / "dvclive"), save_dvc_exp=False, dvcyaml=None, report=None) as live,
         progress(range(settings.save_at[-1]), description="pretrain", unit="step") as bar,
     ):
-        _log(live, losses, 0)
+        # A new dvclive's curve has nothing of what was trained before.
+        for done, loss in enumerate(losses):
+            _log(live, done + 1, loss)
         bar.update(len(losses))
         while True:
             step = len(losses)
@@ -248,7 +247,7 @@ def _train(
             optimiser.step()
             optimiser.zero_grad()
             losses.append(loss.item())
-            _log(live, losses, step)
+            _log(live, step + 1, losses[-1])
             bar.update()
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
 
@@ -364,31 +363,22 @@ def _equal_shares(texts: Texts) -> Iterator[str]:
     for language, length in lengths.items():
         if not length:
             raise BadInputError(f"{language}: no text to train on")
-    share = min(max(lengths.values()), _TOKENIZER_CHARACTERS)
     for documents in texts.values():
-        yield from _up_to(share, cycle(text for document in documents for text in document))
+        missing = min(max(lengths.values()), _TOKENIZER_CHARACTERS)
+        for text in cycle(chain.from_iterable(documents)):
+            yield text
+            missing -= len(text)
+            if missing <= 0:
+                break
 
 
-def _up_to(characters: int, texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield text
-        characters -= len(text)
-        if characters <= 0:
-            return
-
-
-def _digest(texts: Texts) -> str:
-    return hashlib.sha256(json.dumps(dict(texts)).encode()).hexdigest()
-
-
-def _log(live: Any, losses: list[float], first: int) -> None:
-    """Add the losses after the first ones to dvclive's curve, in which step n is the n-th update.
+def _log(live: Any, step: int, loss: float) -> None:
+    """Add a loss to dvclive's curve, in which step n is the n-th update.
 
     Args:
         live: dvclive's `Live`.
-        losses: of all steps so far, in nats per sub-word.
-        first: how many of them the curve already has.
+        step: the number of the update, from 1.
+        loss: in nats per sub-word.
     """
-    for step, loss in enumerate(losses[first:], start=first + 1):
-        live.step = step
-        live.log_metric("loss", loss)
+    live.step = step
+    live.log_metric("loss", loss)

@@ -131,14 +131,12 @@ class _Grammar:
         return Phrase(self.lexicon.particle(utterance.opening, "INTJ"), "discourse")
 
     def _joined(self, root: Phrase, link: str, second: Clause) -> Phrase:
-        verb_last = self.lexicon.typology.order == "SOV"
         if link in inventory().coordinators:
-            return root.with_after(
-                self._clause(second, "conj").with_before(Phrase(self.lexicon.particle(link, "CCONJ"), "cc"))
-            )
+            conjunction = Phrase(self.lexicon.particle(link, "CCONJ"), "cc")
+            return root.with_after(self._clause(second, "conj").with_before(conjunction))
         mark = Phrase(self.lexicon.particle(link, "SCONJ"), "mark")
         clause = self._clause(second, "advcl")
-        if verb_last:
+        if self.lexicon.typology.order == "SOV":
             return root.with_before(clause.with_after(mark), Phrase(_STOPS[","], "punct"))
         return root.with_after(clause.with_before(mark))
 
@@ -181,11 +179,12 @@ class _Grammar:
 
     def _negate(self, phrase: Phrase, negated: bool) -> Phrase:
         """Return the verb with the particle beside it, if negation is one here."""
-        side = {"particle before": "before", "particle after": "after"}.get(self.lexicon.typology.negation)
+        sides: dict[str, Side] = {"particle before": "before", "particle after": "after"}
+        side = sides.get(self.lexicon.typology.negation)
         if not negated or side is None:
             return phrase
         particle = Phrase(self.lexicon.particle("not", "PART"), "advmod")
-        return phrase.with_before(particle) if side == "before" else phrase.with_after(particle)
+        return phrase.beside(side, particle)
 
     def _state(self, state: State, relation: str) -> Phrase:
         typology = self.lexicon.typology

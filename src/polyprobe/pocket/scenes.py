@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from polyprobe.pocket.concepts import inventory
+from polyprobe.pocket.concepts import adjectives_for, draw, inventory, nouns_in, verbs_for
 from polyprobe.pocket.semantics import Entity, Event, Name, Participant, Tense
 
 _TENSES: tuple[Tense, ...] = ("Past", "Past", "Pres", "Pres", "Fut")
@@ -20,14 +20,13 @@ class Cast:
 
 def draw_cast(random: Random) -> Cast:
     """Draw two that act, and two more: food, things, places or further persons."""
-    known = inventory()
     members: list[Entity | Name] = []
     while len(members) < 4:
         if len(members) < 2:
             member = draw_actor(random)
         else:
             top = random.choice(("food", "thing", "thing", "place", "person"))
-            member = Entity(known.nouns_in(frozenset({top})).draw(random), plural=random.random() < 0.3)
+            member = Entity(nouns_in(frozenset({top})).draw(random), plural=random.random() < 0.3)
         if member not in members:
             members.append(member)
     return Cast(tuple(members), random.choice(_TENSES))
@@ -35,10 +34,9 @@ def draw_cast(random: Random) -> Cast:
 
 def draw_actor(random: Random) -> Entity | Name:
     """Draw a person, an animal or someone with a name."""
-    known = inventory()
     if random.random() < 0.25:
-        return Name(known.deck("name", None, lambda: known.names).draw(random))
-    return Entity(known.nouns_in(ANIMATE).draw(random), plural=random.random() < 0.3)
+        return Name(draw(random, inventory().names))
+    return Entity(nouns_in(ANIMATE).draw(random), plural=random.random() < 0.3)
 
 
 def draw_event(random: Random, cast: Cast | None = None) -> Event:
@@ -61,7 +59,7 @@ def draw_event(random: Random, cast: Cast | None = None) -> Event:
             obj = others[0] if random.random() < 0.8 else draw_actor(random)
             if obj == subject or _noun(obj) == _noun(subject):
                 continue
-        deck = inventory().verbs_for(top(subject), top(obj) if obj else None)
+        deck = verbs_for(top(subject), top(obj) if obj else None)
         if deck.names:
             return Event(deck.draw(random), subject, obj, cast.tense)
     raise AssertionError("every actor can do something")
@@ -79,27 +77,14 @@ def draw_one_way_event(random: Random, cast: Cast | None = None) -> Event | None
     """
     cast = cast or draw_cast(random)
     subject, obj = random.sample(cast.members[:2], 2)
-    known = inventory()
     verbs = [
         name
-        for name in known.verbs_for(top(subject), top(obj)).names
-        if known.verbs[name].one_way and name in known.verbs_for(top(obj), top(subject)).names
+        for name in verbs_for(top(subject), top(obj)).names
+        if inventory().verbs[name].one_way and name in verbs_for(top(obj), top(subject)).names
     ]
     if not verbs or _noun(subject) == _noun(obj) is not None:
         return None
     return Event(random.choice(verbs), subject, obj, cast.tense)
-
-
-def draw_scene_adverb(random: Random) -> str:
-    """Draw an adverb that places a scene."""
-    known = inventory()
-    return known.deck("scene adverb", None, lambda: known.scene_adverbs).draw(random)
-
-
-def draw_manner_adverb(random: Random) -> str:
-    """Draw an adverb of manner."""
-    known = inventory()
-    return known.deck("manner adverb", None, lambda: known.manner_adverbs).draw(random)
 
 
 def draw_adjective(random: Random, noun: str) -> str:
@@ -109,8 +94,7 @@ def draw_adjective(random: Random, noun: str) -> str:
         random: the source of randomness.
         noun: its name.
     """
-    known = inventory()
-    return known.adjectives_for(known.nouns[noun].top).draw(random)
+    return adjectives_for(inventory().nouns[noun].top).draw(random)
 
 
 def draw_place(random: Random, event: Event) -> tuple[str, Entity]:
@@ -120,13 +104,10 @@ def draw_place(random: Random, event: Event) -> tuple[str, Entity]:
         random: the source of randomness.
         event: what takes place there.
     """
-    known = inventory()
     used = {_noun(event.subject), _noun(event.object)}
-    adposition = known.deck("adposition", None, lambda: known.adpositions).draw(random)
-    deck = known.nouns_in(frozenset({"place"}))
-    noun = deck.draw(random)
-    while noun in used:
-        noun = deck.draw(random)
+    adposition = draw(random, inventory().adpositions)
+    while (noun := nouns_in(frozenset({"place"})).draw(random)) in used:
+        pass
     return adposition, Entity(noun)
 
 

@@ -10,6 +10,7 @@ from polyprobe.pocket.inference import LABELS, Label, draw_triple
 from polyprobe.pocket.lexicon import Lexicon, lexicon
 from polyprobe.pocket.realisation import realise, text_of
 from polyprobe.pocket.semantics import Event, Utterance
+from polyprobe.pocket.treebanks import write_lines
 from polyprobe.running.files import new_folder
 from polyprobe.running.seeds import derive_seed
 from polyprobe.study import Pocket
@@ -36,18 +37,16 @@ def write_tasks(folder: Path, languages: list[str], source: str, settings: Pocke
     """
     words = lexicon(source, settings.seed)
     lexicons = {code: lexicon(code, settings.seed) for code in languages}
+    files = [("train", source, words), ("dev", source, words)]
+    files += [("test", code, target_words) for code, target_words in lexicons.items()]
     with new_folder(folder / "xnli") as target:
         pairs = draw_pairs(settings, words)
-        _write(target / f"train-{source}.tsv", _pair_lines(pairs["train"], words))
-        _write(target / f"dev-{source}.tsv", _pair_lines(pairs["dev"], words))
-        for code, target_words in lexicons.items():
-            _write(target / f"test-{code}.tsv", _pair_lines(pairs["test"], target_words))
+        for split, code, own in files:
+            write_lines(target / f"{split}-{code}.tsv", _pair_lines(pairs[split], own))
     with new_folder(folder / "udpos") as target:
         sentences = draw_sentences(settings, words)
-        _write(target / f"train-{source}.tsv", _tagged_lines(sentences["train"], words))
-        _write(target / f"dev-{source}.tsv", _tagged_lines(sentences["dev"], words))
-        for code, target_words in lexicons.items():
-            _write(target / f"test-{code}.tsv", _tagged_lines(sentences["test"], target_words))
+        for split, code, own in files:
+            write_lines(target / f"{split}-{code}.tsv", _tagged_lines(sentences[split], own))
 
 
 def draw_pairs(settings: Pocket, source: Lexicon) -> dict[str, list[Pair]]:
@@ -70,10 +69,8 @@ def draw_pairs(settings: Pocket, source: Lexicon) -> dict[str, list[Pair]]:
         while len(pairs) < size:
             triple = draw_triple(random)
             hypothesis = _text(triple.hypothesis, source)
-            if hypothesis in seen:
-                continue
             # Within train a hypothesis may come again; in tests each counts once.
-            if split != "train" and hypothesis in own:
+            if hypothesis in seen or (split != "train" and hypothesis in own):
                 continue
             own.add(hypothesis)
             pairs += [(triple.premises[label], triple.hypothesis, label) for label in LABELS]
@@ -125,7 +122,3 @@ def _tagged_lines(utterances: Iterable[Utterance], words: Lexicon) -> Iterator[s
     for utterance in utterances:
         yield from (f"{token.word.form}\t{token.word.upos}" for token in realise(utterance, words))
         yield ""
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
