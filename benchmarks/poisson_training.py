@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from _machine import machine
-from polyprobe.probes import fit, poisson
+from polyprobe.probes import TrainedProbe, fit, poisson
 from polyprobe.running.progress import progress
 
 BATCH, LEARNING_RATE, SAMPLES = 256, 0.01, 5
@@ -204,7 +204,7 @@ def ours(at: Problem, patience: int, masks: int, seed: int, estimator: str) -> O
     settings = {"estimator": estimator, "patience": patience, "batch_size": BATCH, "learning_rate": LEARNING_RATE}
     probe = fit("poisson", (at.inputs, at.labels), None, seed, monte_carlo_samples=SAMPLES, **settings)
     seconds = time.perf_counter() - start
-    assert isinstance(probe, poisson.PoissonProbe)
+    assert isinstance(probe, TrainedProbe)
     return Ours(seconds, probe.epochs, judged(probe.weight, probe.bias, probe.log_odds, at, masks))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from polyprobe.probes import LinearProbe, conditional_poisson, fit, fit_side_by_side
 from polyprobe.probes._parameters import Parameters
+from polyprobe.probes._training import Batch
 from polyprobe.probes.conditional_bernoulli import Masks
 from polyprobe.probes.conditional_poisson import Eq2, Settings
 
@@ -184,8 +185,9 @@ def test_loss_and_gradient_are_unbiased(neurons: int, samples: int) -> None:
     for _ in range(repeats):
         fixed = objective.fixed(generator, copies * WORDS, neurons, torch.float64)[None]
         draws = objective.draw(generator, copies * WORDS, neurons, torch.float64)[None]
-        losses.append(objective.loss(parameters, inputs_of_copies, target_of_copies, fixed, draws)[0])
-        gradients.append(objective.gradient(parameters, inputs_of_copies, target_of_copies, fixed, draws).flat()[0])
+        batch = Batch(inputs_of_copies, target_of_copies, fixed, draws)
+        losses.append(objective.loss(parameters, batch)[0])
+        gradients.append(objective.gradient(parameters, batch).flat()[0])
     parts = [part.clone().requires_grad_() for part in (parameters.weight, parameters.bias, parameters.log_odds)]
     truth = exact(Parameters(*parts), inputs, target, 0.3)
     loss, gradient = torch.stack(losses), torch.stack(gradients)

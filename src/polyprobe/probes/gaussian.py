@@ -30,10 +30,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyprobe.probes.checks import check_labels, class_count
+from polyprobe.probes.checks import check_labels, check_positive, class_count
 from polyprobe.probes.greedy import Selection
 from polyprobe.probes.information import Scores, label_entropy
-from polyprobe.probes.probe import Data, Probe
+from polyprobe.probes.probe import Probe
 
 _NOISE: Final = 1e-3
 """Of a neuron's pooled variance within classes."""
@@ -187,7 +187,6 @@ class GaussianProbe(Probe):
 def fit(
     inputs: Float[Tensor, "word neuron"],
     labels: Sequence[Int[Tensor, " word"]],
-    dev: Data | None,
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[GaussianProbe]:
@@ -198,20 +197,13 @@ def fit(
     Args:
         inputs: hidden states of the train words.
         labels: one labelling per seed, classes 0, 1, ...
-        dev: not read.
         seeds: one per probe, not read.
         settings: what is believed of the covariances.
 
     Raises:
         ValueError: there are fewer than two classes, or fewer than two words of a class; a setting is out of its range.
     """
-    if not settings.prior_words > 0:
-        raise ValueError(f"prior_words: expected more than 0, got {settings.prior_words}")
-    if settings.prior_covariance not in ("pooled", "pooled_diagonal", "class_diagonal"):
-        raise ValueError(
-            f"unknown prior_covariance {settings.prior_covariance!r}, "
-            "expected pooled, pooled_diagonal or class_diagonal"
-        )
+    check_positive(settings, "prior_words")
     class_count(labels)
     return [_fit(inputs, one, settings) for one in labels]
 

@@ -103,10 +103,9 @@ def probe_dataset(dataset: Dataset, runs: Sequence[Run], family: str, k_max: int
     Raises:
         ValueError: there is no such family or control, too little data, or an input that is not finite.
     """
-    sets = {"train": dataset.train, "dev": dataset.dev, "test": dataset.test}
-    for name, (inputs, _) in sets.items():
-        check_inputs(inputs, name)
-    labels = [own for _, own in sets.values()]
+    # The fit checks the others.
+    check_inputs(dataset.test[0], "test")
+    labels = [own for _, own in (dataset.train, dataset.dev, dataset.test)]
     under = [labels_under(run.control, labels, dataset.types, run.seed) for run in runs]
     train = [own for own, _, _ in under]
     probes = fit_side_by_side(family, dataset.train[0], train, dataset.dev, [run.seed for run in runs], **settings)

@@ -83,3 +83,13 @@ class LinearProbe(Probe):
             labels: classes 0, 1, ...
         """
         return score_prefixes(self.weight, self.bias, neurons, inputs, labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedProbe(LinearProbe):
+    """The best epoch's probe by the loss on the words held out."""
+
+    log_odds: Float[Tensor, " masked_neuron"]
+    """phi, the parameters of the distribution over masks; none where nothing is masked."""
+    loss: float
+    """The objective on the words held out, in nats."""

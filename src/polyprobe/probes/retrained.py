@@ -29,7 +29,7 @@ from torch import Tensor
 from polyprobe.probes.checks import check_positive, class_count
 from polyprobe.probes.greedy import Selection
 from polyprobe.probes.information import Scores, label_entropy
-from polyprobe.probes.probe import Data, Probe
+from polyprobe.probes.probe import Probe
 
 _TIE: Final = 1e-9
 """Losses in nats that are this close are equal: training ends at a tolerance, not at the optimum."""
@@ -133,7 +133,6 @@ class RetrainedProbe(Probe):
 def fit(
     inputs: Float[Tensor, "word neuron"],
     labels: Sequence[Int[Tensor, " word"]],
-    dev: Data | None,
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[RetrainedProbe]:
@@ -144,7 +143,6 @@ def fit(
     Args:
         inputs: hidden states of the train words.
         labels: one labelling per seed, classes 0, 1, ...
-        dev: not read.
         seeds: one per probe, not read.
         settings: how each set's probe is trained.
 
