@@ -302,7 +302,7 @@ def test_bad_requests() -> None:
         fitted((inputs, torch.cat([labels[:-1], torch.tensor([3])])))
     with pytest.raises(ValueError, match="prior_words: expected more than 0, got 0"):
         fitted((inputs, labels), words=0.0)
-    with pytest.raises(ValueError, match="prior_covariance: expected pooled or pooled_diagonal or .*, got 'flat'"):
+    with pytest.raises(ValueError, match="prior_covariance: expected pooled or pooled_diagonal or"):
         fit("gaussian", (inputs, labels), None, 0, prior_covariance="flat")
     probe = fitted((inputs, labels))
     with pytest.raises(ValueError, match="the words judged by: word 1: expected a label from 0 to 2, got 3"):
