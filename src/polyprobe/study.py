@@ -129,20 +129,17 @@ class Parallel(_Section):
         return self
 
 
-class PocketNLI(_Section):
-    """Pairs per split of the generated NLI task (the test set is the same size in each language)."""
+class SplitSizes(_Section):
+    """A number for each split."""
 
     train: Positive
     dev: Positive
     test: Positive
 
 
-class PocketSentences(_Section):
-    """Sentences per file of each generated treebank, of the parallel set, and of the POS task."""
+class PocketSentences(SplitSizes):
+    """Sentences per file of each generated treebank, and of the parallel set."""
 
-    train: Positive
-    dev: Positive
-    test: Positive
     parallel: Positive
 
 
@@ -151,8 +148,10 @@ class Pocket(_Section):
 
     seed: int
     treebank: PocketSentences
-    nli: PocketNLI
-    pos: PocketNLI
+    nli: SplitSizes
+    """Pairs of the NLI task; the test set is the same size in each language."""
+    pos: SplitSizes
+    """Sentences of the tagging task, likewise."""
 
 
 class Words(_Section):
@@ -260,19 +259,11 @@ class Duplicates(_Section):
     that are all one number do not count."""
 
 
-class MaxWords(_Section):
-    """At most this many words per language and lemma split."""
-
-    train: Positive
-    dev: Positive
-    test: Positive
-
-
 class Extract(_Section):
     """Hidden states of words."""
 
-    max_words: MaxWords | None
-    """The cap; each label keeps at least words.min_label_count words. null: every word."""
+    max_words: SplitSizes | None
+    """At most so many per language and lemma split; each label keeps at least words.min_label_count. null: every word."""
     tokenisation: Literal["natural", "isolated"]
     """natural: the sentence as written; isolated: each word alone without spaces (the released code)."""
     dtype: Literal["float32", "bfloat16", "float16"]

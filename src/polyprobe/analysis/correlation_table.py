@@ -71,16 +71,13 @@ def correlation_table(
     ):
         kept = [about for about in of_model if not about.dropped]
         scored = targets[(targets["task"] == task) & targets["checkpoint"].isin([about.checkpoint for about in kept])]
-        if part.category is not None and (scored.empty or not _is_correlated(part, kept, layers)):
+        if part.category is not None and (
+            scored.empty or all(part.layer not in layers[about.checkpoint] for about in kept)
+        ):
             continue
         where = {"model": model, "task": task, "aggregation": aggregation}
         cells.append(_cell(where, part, kept, scored, resamples, seed))
     return cells
-
-
-def _is_correlated(part: Part, kept: Sequence[Manifest], layers: Mapping[str, Sequence[int]]) -> bool:
-    """Return whether the layer of a part is correlated at some checkpoint of a model."""
-    return any(part.layer in layers[about.checkpoint] for about in kept)
 
 
 def _cell(

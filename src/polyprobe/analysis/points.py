@@ -164,15 +164,8 @@ def points(
     }
     table = pd.concat([joined[name].assign(aggregation=name) for name in AGGREGATIONS], ignore_index=True)
     table = table.merge(_described(manifests), on="checkpoint")
-    table["used"] = np.array(
-        [
-            not converged or include_converged[task, aggregation]
-            for converged, task, aggregation in zip(
-                table["converged"], table["task"], table["aggregation"], strict=True
-            )
-        ],
-        dtype=bool,
-    )
+    included = [include_converged[where] for where in zip(table["task"], table["aggregation"], strict=True)]
+    table["used"] = ~table["converged"].astype(bool) | np.array(included, dtype=bool)
     # Stable: within a checkpoint the languages keep the order of the scores, the study's.
     order = {"task": list(MAIN_METRIC), "aggregation": list(AGGREGATIONS)}
     table["task_place"], table["aggregation_place"] = (table[name].map(names.index) for name, names in order.items())
