@@ -263,7 +263,8 @@ class Extract(_Section):
     """Hidden states of words."""
 
     max_words: SplitSizes | None
-    """At most so many per language and lemma split; each label keeps at least words.min_label_count. null: every word."""
+    """At most so many words per language and lemma split; each label keeps at least words.min_label_count words. null:
+    every word."""
     tokenisation: Literal["natural", "isolated"]
     """natural: the sentence as written; isolated: each word alone without spaces (the released code)."""
     dtype: Literal["float32", "bfloat16", "float16"]

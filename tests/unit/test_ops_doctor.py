@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from polyprobe.ops.doctor import CHECKS, disk, environment, examine
-from polyprobe.ops.doctor.findings import fault, first_few, ok, warning
+from polyprobe.ops.doctor.findings import fault, ok, warning
+from polyprobe.ops.listing import first_few
 
 # What is printed
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from polyprobe.ops.cluster.assignments import CloneSource
 from polyprobe.ops.dvc_internals import Config
+from polyprobe.ops.listing import first_few
 from polyprobe.running.errors import BadInputError
 
 PREFIX: Final = "polyprobe-worker-"
@@ -47,7 +48,7 @@ def committed(outputs: Iterable[str]) -> str:
     status = git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", ".", *excluded)
     changed = sorted(line[3:] for line in status.split("\0") if line)
     if changed:
-        named = ", ".join(changed[:10]) + (f" and {len(changed) - 10} more" if len(changed) > 10 else "")
+        named = first_few(changed, 10)
         raise BadInputError(f"workers work at a commit: commit (or ignore) what differs from it first: {named}")
     return commit
 

@@ -4,7 +4,6 @@ DVC takes an object of its cache for whole without reading it, and an output for
 A bit that flipped on the disk would go from one to the other, to the remote and to colleagues: here contents are read.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -12,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.ops.doctor.findings import QUARANTINE, Finding, fault, first_few, ok, quarantine, warning
+from polyprobe.ops.doctor.findings import QUARANTINE, Finding, fault, ok, quarantine, warning
 from polyprobe.ops.doctor.repository import open_repository
+from polyprobe.ops.listing import first_few
+from polyprobe.ops.remote.study_objects import is_whole
 
 _SAMPLE: Final = 200e6
 """Bytes that are read unless the check is deep."""
@@ -50,14 +51,6 @@ class OutputFile:
         name = str(Path(str(self.out.def_path), self.relative))
         return f"the list of files of {name}" if self.is_listing else name
 
-    def is_content_of(self, file: Path) -> bool:
-        """Return whether a file is, byte for byte, what the study computed."""
-        if not file.is_file():
-            return False
-        with file.open("rb") as opened_file:
-            md5 = hashlib.file_digest(opened_file, lambda: hashlib.md5(usedforsecurity=False))
-        return md5.hexdigest() == self.oid.removesuffix(".dir")
-
 
 @dataclass
 class Inspection:
@@ -89,7 +82,7 @@ class Inspection:
             self.missing_objects.append(file)
         elif not self._may_read(file.cached):
             self.unread += 1
-        elif not file.is_content_of(file.cached):
+        elif not is_whole(file.cached, file.oid):
             self.damaged_objects.append(file)
 
     def inspect_workspace(self, file: OutputFile, state: Any) -> None:
@@ -103,7 +96,7 @@ class Inspection:
             self.missing_files.append(file)
         elif file.cached.exists() and file.cached.samefile(file.path):
             return
-        elif self._may_read(file.path) and not file.is_content_of(file.path):
+        elif self._may_read(file.path) and not is_whole(file.path, file.oid):
             (self.undetected if _is_trusted(file, state) else self.changed).append(file)
 
     def _may_read(self, path: Path) -> bool:
@@ -134,7 +127,7 @@ def _output_files(repository: Any) -> Iterator[OutputFile]:
             continue
         whole = OutputFile(out, str(out.hash_info.value))
         yield whole
-        if whole.is_listing and whole.is_content_of(whole.cached):
+        if whole.is_listing and is_whole(whole.cached, whole.oid):
             for member in json.loads(whole.cached.read_bytes()):
                 yield OutputFile(out, member["md5"], member["relpath"])
 
@@ -207,7 +200,7 @@ def _copy_in_workspace(file: OutputFile) -> tuple[str, Any] | None:
     from polyprobe.ops.dvc_internals import build
 
     if not file.is_listing:
-        return (str(file.path), file.out.fs) if file.is_content_of(file.path) else None
+        return (str(file.path), file.out.fs) if is_whole(file.path, file.oid) else None
     if not file.path.is_dir():
         return None
     out = file.out

@@ -1,7 +1,7 @@
 """What a check finds: how bad it is, what it is about, what to do, and how it is fixed."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -9,7 +9,6 @@ from typing import Final, Literal
 Level = Literal["ok", "warning", "fault"]
 QUARANTINE: Final = Path(".dvc/tmp/damaged")
 """Where damaged files are put, so that nothing is lost by fixing; git and DVC ignore it."""
-_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,6 @@ def warning(subject: str, message: str, advice: str, fix: Callable[[], str] | No
 def fault(subject: str, message: str, advice: str, fix: Callable[[], str] | None = None) -> Finding:
     """Return something to put right first."""
     return Finding("fault", subject, message, advice, fix)
-
-
-def first_few(names: Sequence[str | Path]) -> str:
-    """Return the first few names, and how many more there are."""
-    more = len(names) - _NAMED
-    return ", ".join(map(str, names[:_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def quarantine(path: Path, name: str | None = None) -> Path:

@@ -9,8 +9,9 @@ from typing import Final
 
 import psutil
 
-from polyprobe.ops.doctor.findings import Finding, first_few, ok, warning
+from polyprobe.ops.doctor.findings import Finding, ok, warning
 from polyprobe.ops.doctor.repository import git
+from polyprobe.ops.listing import first_few
 from polyprobe.running.scratch import scratch_root
 
 _TEMPORARY: Final = re.compile(r"\..+\.(\d+)\.tmp")

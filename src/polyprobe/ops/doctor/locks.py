@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import psutil
 
-from polyprobe.ops.doctor.findings import Finding, fault, first_few, ok, warning
+from polyprobe.ops.doctor.findings import Finding, fault, ok, warning
 from polyprobe.ops.doctor.repository import git, open_repository
+from polyprobe.ops.listing import first_few
 
 WAIT: Final = "wait for it to end"
 """The advice where a process is at work here."""

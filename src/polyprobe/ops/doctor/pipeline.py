@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.ops.doctor.findings import Finding, fault, first_few, ok, quarantine, warning
+from polyprobe.ops.doctor.findings import Finding, fault, ok, quarantine, warning
 from polyprobe.ops.doctor.repository import git, open_repository
+from polyprobe.ops.listing import first_few
 from polyprobe.ops.study import in_force
 from polyprobe.running.errors import BadInputError, one_line
 from polyprobe.running.files import new_file

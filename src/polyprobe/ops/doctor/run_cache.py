@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from polyprobe.ops.doctor.findings import QUARANTINE, Finding, fault, first_few, ok, quarantine
+from polyprobe.ops.doctor.findings import QUARANTINE, Finding, fault, ok, quarantine
 from polyprobe.ops.doctor.repository import open_repository
+from polyprobe.ops.listing import first_few
 
 _SAMPLE: Final = 300
 """Entries that are read unless the check is deep, the newest."""

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from polyprobe.ops.listing import first_few
+
 if TYPE_CHECKING:
     from polyprobe.ops.remote.study_objects import Item
 
@@ -31,11 +33,11 @@ def check_remote(name: _Name = None, deep: _Deep = False) -> None:
     how = "contents read" if deep else "sizes compared; --deep reads the contents"
     print(f"{storage.title}: {there} of {len(found.items)} objects, {size} ({how})")
     if found.unfinished:
-        print(f"not run, so without outputs in dvc.lock: {_some(found.unfinished)}")
+        print(f"not run, so without outputs in dvc.lock: {first_few(found.unfinished, _SHOWN)}")
     _print_each("missing", dict.fromkeys(found.missing, ""))
     _print_each("damaged", dict.fromkeys(found.damaged, ""))
     if found.unread:
-        folders = _some([folder.listing.of for folder in found.unread])
+        folders = first_few([folder.listing.of for folder in found.unread], _SHOWN)
         print(f"files not known, for their listing is neither here nor there, or is damaged: {folders}")
     if found.missing or found.damaged:
         print(f"{len(found.missing)} missing, {len(found.damaged)} damaged: `polyprobe remote heal` mends them")
@@ -68,7 +70,3 @@ def _print_each(title: str, items: "Mapping[Item, str]") -> None:
         print(f"{title}: {item.of} ({item.key}){': ' if why else ''}{why}")
     if len(items) > _SHOWN:
         print(f"{title}: {len(items) - _SHOWN} more")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -73,6 +73,16 @@ def is_missing(error: BaseException) -> bool:
     return getattr(reason, "status", None) in (404, 410)
 
 
+@contextmanager
+def unless_missing() -> Iterator[None]:
+    """End the block at a file that is not there."""
+    try:
+        yield
+    except Exception as error:
+        if not is_missing(error):
+            raise
+
+
 def redacted(text: str, settings: Mapping[str, Any]) -> str:
     """Return a text without a remote's secrets, and without a password in a URL."""
     for name, value in settings.items():

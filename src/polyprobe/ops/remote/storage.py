@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from polyprobe.ops.remote.failures import in_one_line, is_missing, redacted, what_failed
+from polyprobe.ops.remote.failures import in_one_line, is_missing, redacted, unless_missing, what_failed
 from polyprobe.ops.remote.study_objects import Item
 from polyprobe.running.errors import BadInputError, one_line
 from polyprobe.running.progress import progress
@@ -107,12 +107,9 @@ class Storage:
         from polyprobe.ops.dvc_internals import file_md5
 
         def md5(item: Item) -> str | None:
-            try:
+            with unless_missing():
                 return str(file_md5(self._path(item), self.remote.fs))
-            except Exception as error:
-                if is_missing(error):
-                    return None
-                raise
+            return None
 
         with self._in_one_line(), ThreadPoolExecutor(_READERS) as pool:
             read = pool.map(md5, items)
@@ -125,14 +122,9 @@ class Storage:
         Raises:
             RemoteError: the remote cannot be read.
         """
-        with self._in_one_line():
-            try:
-                with self.remote.fs.open(self._path(item), "rb") as file:
-                    return bytes(file.read())
-            except Exception as error:
-                if is_missing(error):
-                    return None
-                raise
+        with self._in_one_line(), unless_missing(), self.remote.fs.open(self._path(item), "rb") as file:
+            return bytes(file.read())
+        return None
 
     def upload(self, items: Sequence[Item]) -> dict[Item, str]:
         """Put items of the local cache there.
@@ -170,12 +162,8 @@ class Storage:
         Raises:
             RemoteError: that is not permitted, or the remote cannot be reached.
         """
-        with self._in_one_line():
-            try:
-                self.remote.fs.remove(self._path(item))
-            except Exception as error:
-                if not is_missing(error):
-                    raise
+        with self._in_one_line(), unless_missing():
+            self.remote.fs.remove(self._path(item))
 
     def _path(self, item: Item) -> str:
         return str(self.remote.odb.oid_to_path(item.oid))

@@ -39,11 +39,16 @@ class Item:
 
     def is_whole_here(self) -> bool:
         """Return whether the local cache has it, whole; it is read."""
-        if not self.local.is_file():
-            return False
-        with self.local.open("rb") as file:
-            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-        return md5.hexdigest() == self.expected
+        return is_whole(self.local, self.oid)
+
+
+def is_whole(file: Path, oid: str) -> bool:
+    """Return whether a file is there and is, byte for byte, the object of this name."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened_file:
+        md5 = hashlib.file_digest(opened_file, lambda: hashlib.md5(usedforsecurity=False))
+    return md5.hexdigest() == oid.removesuffix(".dir")
 
 
 @dataclass(frozen=True)
