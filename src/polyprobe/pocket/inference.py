@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from polyprobe.pocket.concepts import draw, inventory, nouns_in, verbs_for
 from polyprobe.pocket.scenes import Cast, draw_adjective, draw_event, draw_one_way_event, draw_place, top
@@ -121,7 +121,7 @@ def _noun(event: Event, role: str) -> str | None:
     return entity.noun if entity else None
 
 
-def _changed(event: Event, role: str, **values: str | None) -> Event:
+def _changed(event: Event, role: str, **values: Any) -> Event:
     """Return the event with another noun or adjective of a participant.
 
     Args:
