@@ -44,4 +44,4 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
         frames.append(averaged)
     if not frames:
         return pd.DataFrame(columns=PLOT.schema.names)
-    return pd.concat(frames, ignore_index=True)[PLOT.schema.names]
+    return pd.concat(frames, ignore_index=True)[list(PLOT.schema.names)]
