@@ -46,7 +46,7 @@ def convert(root: Path, language: str) -> tuple[int, int]:
     """
     names = sorted(folder.name for folder in (root / language).iterdir())
     table = read_words(root, language, names, Words(min_label_count=20, min_lemma_count=0, seed=0), "fail")
-    words.write(root / f"{language}.parquet", table.frames())
+    words.TABLE.write_frames(table.frames(), root / f"{language}.parquet")
     inventory(language, table.labels(), 20)
     return len(table), losses(language, table)["tokens"]
 

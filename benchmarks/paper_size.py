@@ -77,7 +77,7 @@ def made_up_probes(study: Study, found: Manifest, generator: np.random.Generator
     information = ("dev_information", "dev_information_normalised", "test_information", "test_information_normalised")
     rest: dict[str, Any] = dict.fromkeys(information, 0.5) | {"test_accuracy": 0.8, "test_majority": 0.4}
     counts = dict.fromkeys(("classes", "train_words", "dev_words", "test_words", "epochs"), 100)
-    return table.assign(**rest, **counts)[probes.SCHEMA.names]
+    return table.assign(**rest, **counts)[probes.TABLE.schema.names]
 
 
 def made_up_scores(study: Study, found: Manifest, task: str, generator: np.random.Generator) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def made_up_scores(study: Study, found: Manifest, task: str, generator: np.rando
                     "best_step": 500,
                 }
             )  # fmt: skip
-    return pd.DataFrame(rows)[scores.SCHEMA.names]
+    return pd.DataFrame(rows)[scores.TABLE.schema.names]
 
 
 def make(root: Path) -> None:
@@ -116,7 +116,7 @@ def make(root: Path) -> None:
         manifest.write(root / manifest.path(found.checkpoint), found)
         if found.dropped:
             continue
-        probes.write(probes.path(found.checkpoint, root), made_up_probes(study, found, generator))
+        probes.TABLE.write(made_up_probes(study, found, generator), probes.TABLE.at(root, checkpoint=found.checkpoint))
         alike = pd.DataFrame(
             [
                 {
@@ -127,20 +127,18 @@ def make(root: Path) -> None:
                 for code in target_languages(study)
             ]
         )  # fmt: skip
-        similarity.write(root / similarity.path(found.checkpoint), alike)
+        similarity.TABLE.write(alike, similarity.TABLE.at(root, checkpoint=found.checkpoint))
         for task in scores.TASKS:
-            folder = scores.folder(task, found.checkpoint, root)
-            scores.write(folder / scores.NAME, made_up_scores(study, found, task, generator))
+            file = scores.TABLE.at(root, task=task, checkpoint=found.checkpoint)
+            scores.TABLE.write(made_up_scores(study, found, task, generator), file)
     categories = dict.fromkeys(name for key in study.checkpoints for name in categories_of(study, key))
     words = {"train": 800, "dev": 100, "test": 100}
-    corpus.write(
-        root / corpus.PATH,
-        [
-            {"language": code, "category": name, "probed": True, "words": words, "values": {}, "reason": None}
-            for code in study.languages
-            for name in categories
-        ],
-    )
+    offered = [
+        {"language": code, "category": name, "probed": True, "words": words, "values": {}, "reason": None}
+        for code in study.languages
+        for name in categories
+    ]
+    corpus.TABLE.write(offered, root / corpus.TABLE.path)
     write_json(root / "metrics/treebanks.json", {})
     write_json(root / "metrics/transfer_data.json", [])
 

@@ -138,7 +138,9 @@ def _dataset(study: Study, request: Request, code: str) -> Dataset:
     array, rows = embeddings.read(embeddings.path(embeddings.FOLDER / request.checkpoint, request.layer, code))
     frame, values = _labelled_words(study, request.category, code)
     if len(values) < 2:
-        raise BadInputError(f"{words.path(code)}: fewer than two values of {request.category} to be told apart")
+        raise BadInputError(
+            f"{words.TABLE.at(language=code)}: fewer than two values of {request.category} to be told apart"
+        )
     frame = frame.iloc[rows]
     inputs = inputs_of(array, frame["split"], study.probe.standardise, knobs().torch_device())
     labels = pd.Index(values).get_indexer(pd.Index(frame[request.category].astype("object")))
@@ -147,7 +149,7 @@ def _dataset(study: Study, request: Request, code: str) -> Dataset:
 
 def _labelled_words(study: Study, category: str, code: str) -> tuple[pd.DataFrame, list[str]]:
     """Return a language's words with their split and value, and the values that survive."""
-    frame = words.read(words.path(code), ["split", category])
+    frame = words.TABLE.read(words.TABLE.at(language=code), ["split", category])
     return frame, words.surviving_values(frame[category], frame["split"], study.words.min_label_count)
 
 
@@ -311,7 +313,7 @@ def request_of(study: Study, options: argparse.Namespace) -> Request:
     _check_names("language", options.languages or [], study.languages)
     languages = options.languages or list(_languages_with(study, category))
     if not languages:
-        raise BadInputError(f"{words.FOLDER}: no language has two values of {category} to be told apart")
+        raise BadInputError(f"{words.TABLE.path.parent}: no language has two values of {category} to be told apart")
     if options.seeds < 1:
         raise BadInputError(f"--seeds: expected at least 1, got {options.seeds}")
     return Request(checkpoint, layer, category, tuple(languages), tuple(families), options.seeds)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from polyprobe.artefacts import corpus
+from polyprobe.artefacts._tables import Entry
 from polyprobe.artefacts.dimensions import dimensions, short_name
 from polyprobe.artefacts.words import SPLITS
 from polyprobe.ops.appendix_a2 import in_paper
@@ -24,7 +25,7 @@ Pair = tuple[str, str]
 YES_OR_NO: Final = {True: "yes", False: "no", None: None}
 
 
-def corpus_table(entries: Sequence[corpus.Entry], minimum: int) -> str:
+def corpus_table(entries: Sequence[Entry], minimum: int) -> str:
     """Return what each pair offers: words per split, the values that survive with the words of their smallest split.
 
     Args:
@@ -49,7 +50,7 @@ def corpus_table(entries: Sequence[corpus.Entry], minimum: int) -> str:
     return markdown_table(header, rows)
 
 
-def differences(entries: Sequence[corpus.Entry]) -> dict[Pair, str]:
+def differences(entries: Sequence[Entry]) -> dict[Pair, str]:
     """Return the pairs that survive here and not in the paper, or the other way round, with what is known of each.
 
     Pairs of the paper in which no word has a value count too; languages that the paper does not have are left out.
@@ -92,14 +93,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: `metrics/corpus.json` or the study in force cannot be read.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", nargs="?", type=Path, default=corpus.PATH, help=f"{corpus.PATH} by default")
+    parser.add_argument(
+        "corpus", nargs="?", type=Path, default=corpus.TABLE.path, help=f"{corpus.TABLE.path} by default"
+    )
     parser.add_argument("--min-label-count", type=int, help="that of the study in force by default")
     options = parser.parse_args(arguments)
     try:
         minimum = options.min_label_count
         if minimum is None:
             minimum = load_study().words.min_label_count
-        entries = corpus.read(options.corpus)
+        entries = corpus.TABLE.read(options.corpus)
     except BadInputError as error:
         sys.exit(f"error: {error}")
     print(corpus_table(entries, minimum))

@@ -12,7 +12,7 @@ from pathlib import Path
 from probed_pairs import YES_OR_NO, corpus_table, differences, print_differences
 from treebank_runs import SEEDS, Comparison, Runs, Treebank, compare, labels, our_split, read_treebank
 
-from polyprobe.artefacts import corpus
+from polyprobe.artefacts._tables import Entry
 from polyprobe.artefacts.dimensions import short_name
 from polyprobe.languages import languages
 from polyprobe.ops.appendix_a2 import in_paper, papers_categories
@@ -103,7 +103,7 @@ def explanation(treebank: Treebank, category: str, comparison: Comparison | None
     return ", ".join(causes) or "neither seed, nor order of files, nor choice among tags changes it"
 
 
-def entries_of(treebank: Treebank, minimum: int) -> list[corpus.Entry]:
+def entries_of(treebank: Treebank, minimum: int) -> list[Entry]:
     """Return what `metrics/corpus.json` would hold of a treebank under seed 0.
 
     Args:

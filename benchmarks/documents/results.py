@@ -129,14 +129,14 @@ def _most_words(study: Study) -> str:
 
 def _probed_languages() -> str:
     by_category: dict[str, list[str]] = {}
-    for entry in corpus.read():
+    for entry in corpus.TABLE.read():
         if entry["probed"]:
             by_category.setdefault(entry["category"], []).append(entry["language"])
     return "; ".join(f"{category}: {' '.join(codes)}" for category, codes in sorted(by_category.items()))
 
 
 def _overlap(study: Study, model: str) -> pd.DataFrame:
-    means = overlap.read_means()
+    means = overlap.MEANS.read()
     means = means[means["studied"] & (means["model"] == model)]
     proper, null = (means[means["control"] == control] for control in ("none", "shuffled_labels"))
     table = proper.pivot_table(index="step", columns="category", values="corrected", observed=True)
@@ -151,7 +151,7 @@ def _overlap(study: Study, model: str) -> pd.DataFrame:
 
 
 def _pairs_that_share_most(study: Study, model: str) -> pd.DataFrame:
-    pairs = overlap.read_pairs()
+    pairs = overlap.PAIRS.read()
     pairs = pairs[pairs["studied"] & (pairs["control"] == "none") & (pairs["model"] == model)]
     pairs = pairs[pairs["language_a"] != pairs["language_b"]]
     last = pairs[pairs["checkpoint"] == _last_checkpoint(study, pairs)]
@@ -171,7 +171,7 @@ def _last_checkpoint(study: Study, table: pd.DataFrame) -> str | None:
 
 
 def _transfer(study: Study, model: str, task: str) -> pd.DataFrame:
-    table = scores.read_plot()
+    table = scores.PLOT.read()
     table = table[(table["task"] == task) & (table["metric"] == scores.MAIN_METRIC[task]) & (table["model"] == model)]
     shown = table.pivot_table(index="language", columns="step", values="score", observed=True)
     last = table[table["checkpoint"] == _last_checkpoint(study, table)].set_index("language")
@@ -184,7 +184,7 @@ def _transfer(study: Study, model: str, task: str) -> pd.DataFrame:
 
 def _correlation() -> pd.DataFrame:
     rows = []
-    for cell in correlation.read():
+    for cell in correlation.TABLE.read():
         if cell["category"] is None and cell["layer"] is None:
             interval = cell["interval"]
             rows.append(

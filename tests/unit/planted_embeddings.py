@@ -55,7 +55,7 @@ def write_words(root: Path, language: str, labels: Mapping[str, Sequence[str | N
     )
     for name in dimensions():
         frame[name] = pd.Series(labels.get(name, [None] * count), dtype="object")  # type: ignore[arg-type]
-    words.write(words.path(language, root), [frame])
+    words.TABLE.write_frames([frame], words.TABLE.at(root, language=language))
 
 
 def write_planted(

@@ -395,8 +395,8 @@ def test_a_dropped_checkpoint_has_no_embeddings(tmp_path: Path, monkeypatch: pyt
     manifest.write(manifest.path("one"), replace(found, dropped=True, layers=5))
     extract(_study("one"), "one")
     assert list(Path("data/embeddings/one").iterdir()) == []
-    assert similarity.read(similarity.path("one")).empty
-    assert subwords.read(subwords.path("one")) == []
+    assert similarity.TABLE.read(similarity.TABLE.at(checkpoint="one")).empty
+    assert subwords.TABLE.read(subwords.TABLE.at(checkpoint="one")) == []
 
 
 def test_importing_resolve_and_verify_loads_neither_torch_nor_transformers_nor_pandas(tmp_path: Path) -> None:

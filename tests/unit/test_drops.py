@@ -229,12 +229,12 @@ def test_what_cannot_be_told_is_no_drop() -> None:
 
 def test_the_table_survives_its_file(tmp_path: Path) -> None:
     synthetic_study.complete(tmp_path)
-    found = drops.read(tmp_path / drops.PATH)
+    found = drops.TABLE.read(tmp_path / drops.TABLE.path)
     assert found["series"].unique().tolist() == ["overlap", "xnli", "pos"]
     assert found["step"].tolist() == [30, 80, 180, 400] * 3
     assert not found["drop"].any(), "alignment grows"
-    drops.write(tmp_path / "again.csv", found)
-    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / drops.PATH).read_bytes()
+    drops.TABLE.write(found, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / drops.TABLE.path).read_bytes()
     empty = found.iloc[:0]
-    drops.write(tmp_path / "empty.csv", empty)
-    assert list(drops.read(tmp_path / "empty.csv").columns) == list(found.columns)
+    drops.TABLE.write(empty, tmp_path / "empty.csv")
+    assert list(drops.TABLE.read(tmp_path / "empty.csv").columns) == list(found.columns)

@@ -335,7 +335,7 @@ def test_a_category_in_one_language_has_no_map(root: Path, tables: Tables, tmp_p
     data = pairwise_heatmap.data(replace(tables, heatmap=rows))
     assert set(data["category"]) == {"POS", "Gender"}
     shutil.copytree(root / "plots", tmp_path / "plots")
-    overlap.write_heatmap(tmp_path / overlap.HEATMAP, rows)
+    overlap.HEATMAP.write(rows, tmp_path / overlap.HEATMAP.path)
     assert len(list(points_drawn("pairwise_heatmap", tmp_path, tables))) == len(data) == 2 * 2 * 6**2
 
 
@@ -625,7 +625,7 @@ def test_dvc_plots_give_a_category_the_figures_colour(full_root: Path, full_tabl
     shutil.copytree(full_root / "plots", tmp_path / "plots")
     scan_first = full_tables.layers.sort_values("studied", kind="stable")
     scan_first = scan_first[scan_first["studied"] | ~scan_first["category"].isin(["Part of Speech"])]
-    overlap.write_means(tmp_path / overlap.LAYERS, scan_first.astype({"tokens_seen": "Int64"}))
+    overlap.LAYERS.write(scan_first.astype({"tokens_seen": "Int64"}), tmp_path / overlap.LAYERS.path)
     assert short_name(scan_first["category"].iloc[0]) != "POS"
     for name in ("overlap_over_steps", "overlap_per_layer"):
         found = {(point["name"], point["colour"]) for point in points_drawn(name, tmp_path, full_tables)}

@@ -66,7 +66,7 @@ def run_example(root: Path) -> Path:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study in force as a fresh clone has it, without data/."""
-    if not (ROOT / overlap.PAIRS).exists():
+    if not (ROOT / overlap.PAIRS.path).exists():
         pytest.skip("the study in force has not been run")
     root = tmp_path_factory.mktemp("clone")
     for folder in ("plots", "metrics"):
@@ -94,7 +94,7 @@ def last_checkpoints(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def check_pairs(notebook: Path, root: Path) -> None:
-    rows = [row for row in read(root / overlap.PAIRS)
+    rows = [row for row in read(root / overlap.PAIRS.path)
             if row["studied"] == "True" and row["language_a"] != row["language_b"]]  # fmt: skip
     printed = said(notebook, "pairs-said")
     for model, checkpoint in last_checkpoints(rows).items():
@@ -118,7 +118,7 @@ def check_pairs(notebook: Path, root: Path) -> None:
 
 def check_training(notebook: Path, root: Path) -> None:
     curves: dict[tuple[str, str, str], dict[int, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
-    for row in read(root / overlap.MEANS):
+    for row in read(root / overlap.MEANS.path):
         if row["studied"] == "True":
             curves[row["model"], row["category"], row["control"]][int(row["step"])].append(row)
 
@@ -148,11 +148,11 @@ def check_training(notebook: Path, root: Path) -> None:
 def check_correlation(notebook: Path, root: Path) -> None:
     partial = {
         (row["model"], row["task"], row["aggregation"]): row
-        for row in read(root / predictors.PATH)
+        for row in read(root / predictors.TABLE.path)
         if row["predictor"] == "overlap"
     }
     printed = said(notebook, "answer")
-    for cell in correlation.read(root / correlation.PATH):
+    for cell in correlation.TABLE.read(root / correlation.TABLE.path):
         if cell["category"] is not None:
             continue
         key = (cell["model"], cell["task"], cell["aggregation"])
@@ -233,10 +233,11 @@ def test_other_studies(study: synthetic_study.Synthetic, tmp_path: Path) -> None
     (tmp_path / "params.yaml").write_text(synthetic_study.params(study).model_dump_json(), encoding="utf-8")
     if len(study.languages) == 2:
         # Without the control on shuffled labels, and without an interval, which takes three languages.
-        pairs, means = overlap.read_pairs(tmp_path / overlap.PAIRS), overlap.read_means(tmp_path / overlap.MEANS)
-        overlap.write_pairs(tmp_path / overlap.PAIRS, pairs[pairs["control"] == "none"])
+        pairs = overlap.PAIRS.read(tmp_path / overlap.PAIRS.path)
+        means = overlap.MEANS.read(tmp_path / overlap.MEANS.path)
+        overlap.PAIRS.write(pairs[pairs["control"] == "none"], tmp_path / overlap.PAIRS.path)
         means[["low", "high"]] = float("nan")
-        overlap.write_means(tmp_path / overlap.MEANS, means[means["control"] == "none"])
+        overlap.MEANS.write(means[means["control"] == "none"], tmp_path / overlap.MEANS.path)
     notebook = run_example(tmp_path)
     check_pairs(notebook, tmp_path)
     check_training(notebook, tmp_path)

@@ -24,10 +24,10 @@ from polyprobe.report.page import PAGE
 from polyprobe.report.paper_table import TABLE, paper_comparison, paper_size
 from polyprobe.report.parameters import parameter_listing
 from polyprobe.report.provenance import (
+    TREEBANKS,
     files_digest,
     model_listing,
     read_task_data,
-    read_treebanks,
     task_data_listing,
     treebank_listing,
 )
@@ -141,7 +141,7 @@ def test_what_git_holds_of_a_run_can_be_listed() -> None:
     """The pocket and the local study's own metrics."""
     for root, source in ((ROOT, "pocket"), (ROOT / "docs/results/local", "dir")):
         treebanks, tasks = (
-            read_treebanks(root / "metrics/treebanks.json"),
+            TREEBANKS.read(root / "metrics/treebanks.json"),
             read_task_data(root / "metrics/transfer_data.json"),
         )
         data = task_data_listing(tasks, source)
@@ -157,7 +157,7 @@ def test_what_git_holds_of_a_run_can_be_listed() -> None:
 def test_a_task_that_was_not_fetched_has_no_files_and_missing_treebanks_are_an_error(tmp_path: Path) -> None:
     assert task_data_listing(read_task_data(tmp_path / "none"), "hub").rows == []
     with pytest.raises(BadInputError, match="none: no such file; has fetch_ud been run"):
-        read_treebanks(tmp_path / "none")
+        TREEBANKS.read(tmp_path / "none")
 
 
 def test_licences_name_everything_once() -> None:

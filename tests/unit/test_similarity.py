@@ -88,8 +88,8 @@ def test_the_table_has_a_row_per_layer_language_and_pooling(tmp_path: Path) -> N
     source, target = (model(list(sides[language].values()))[10, "mean"] for language in ("qaa", "qac"))
     assert table.iloc[-1]["cosine"] == sentence_similarity(source, target).cosine
     assert model.calls[0] == list(sides["qaa"].values())  # in the pairs' order
-    similarity.write(tmp_path / "similarity.parquet", table)
-    assert len(similarity.read(tmp_path / "similarity.parquet")) == 8
+    similarity.TABLE.write(table, tmp_path / "similarity.parquet")
+    assert len(similarity.TABLE.read(tmp_path / "similarity.parquet")) == 8
 
 
 def test_each_language_is_compared_on_its_own_pairs_and_no_sentence_runs_twice() -> None:
@@ -114,6 +114,6 @@ def test_without_parallel_text_of_the_source_language_the_table_is_empty(
 ) -> None:
     model = _Model()
     for table in (similarity_table(_pairs(**sides), model, "qaa"), no_similarities()):
-        similarity.write(tmp_path / "similarity.parquet", table)
-        assert similarity.read(tmp_path / "similarity.parquet").empty
+        similarity.TABLE.write(table, tmp_path / "similarity.parquet")
+        assert similarity.TABLE.read(tmp_path / "similarity.parquet").empty
     assert model.calls == []

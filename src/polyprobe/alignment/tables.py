@@ -36,11 +36,11 @@ class OverlapTables:
 def of_all_checkpoints(found: Sequence[OverlapTables]) -> OverlapTables:
     """Return the tables of several checkpoints, one below the other, with the columns of their files."""
     return OverlapTables(
-        pairs=join([one.pairs for one in found], overlap.PAIRS_SCHEMA.names),
-        pairs_by_smaller_k=join([one.pairs_by_smaller_k for one in found], overlap.PAIRS_SCHEMA.names),
-        shared_neurons=join([one.shared_neurons for one in found], overlap.NEURONS_SCHEMA.names),
-        pairs_of_categories=join([one.pairs_of_categories for one in found], overlap.CATEGORIES_SCHEMA.names),
-        informativeness=join([one.informativeness for one in found], probe_tables.PLOT_SCHEMA.names),
+        pairs=join([one.pairs for one in found], overlap.PAIRS.schema.names),
+        pairs_by_smaller_k=join([one.pairs_by_smaller_k for one in found], overlap.PAIRS.schema.names),
+        shared_neurons=join([one.shared_neurons for one in found], overlap.NEURONS.schema.names),
+        pairs_of_categories=join([one.pairs_of_categories for one in found], overlap.CATEGORIES.schema.names),
+        informativeness=join([one.informativeness for one in found], probe_tables.PLOT.schema.names),
     )
 
 

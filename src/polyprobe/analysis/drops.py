@@ -9,7 +9,7 @@ import pandas as pd
 
 from polyprobe.analysis.coefficients import TOLERANCE
 from polyprobe.analysis.points import by_model, pairs_of_averages, target_scores
-from polyprobe.artefacts.drops import SCHEMA
+from polyprobe.artefacts.drops import TABLE
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import MAIN_METRIC
 
@@ -41,7 +41,7 @@ def drop_table(
         pairs: the language pairs that an average point's overlap is taken over.
 
     Returns:
-        Rows of `artefacts.drops.SCHEMA`.
+        Rows of `artefacts.drops.TABLE`.
     """
     averaged = pairs_of_averages(overlap, source_language, pairs)
     fixed = source_language if pairs == "with_source" else None
@@ -69,7 +69,7 @@ def drop_table(
                         "drop": noise is not None and change < -(STANDARD_ERRORS * noise + TOLERANCE),
                     }
                 )
-    return pd.DataFrame(rows, columns=SCHEMA.names)
+    return pd.DataFrame(rows, columns=TABLE.schema.names)
 
 
 def _score_change(before: pd.DataFrame, after: pd.DataFrame) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from polyprobe.artefacts.correlation import AGGREGATIONS, POINTS_SCHEMA
+from polyprobe.artefacts.correlation import AGGREGATIONS, POINTS
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import MAIN_METRIC
 from polyprobe.running.errors import BadInputError
@@ -85,7 +85,7 @@ class Part:
     category: str | None
     layer: int | None
     points: pd.DataFrame
-    """`artefacts.correlation.POINTS_SCHEMA`."""
+    """`artefacts.correlation.POINTS`."""
 
 
 def points_of_parts(
@@ -152,7 +152,7 @@ def points(
         include_converged: per (task, aggregation), whether a converged model is used.
 
     Returns:
-        Rows of `artefacts.correlation.POINTS_SCHEMA`.
+        Rows of `artefacts.correlation.POINTS`.
     """
     targets = target_scores(transfer, source_language)[["task", "checkpoint", "language", "score"]]
     means = targets.groupby(["task", "checkpoint"], sort=False, as_index=False)["score"].mean()
@@ -170,7 +170,7 @@ def points(
     order = {"task": list(MAIN_METRIC), "aggregation": list(AGGREGATIONS)}
     table["task_place"], table["aggregation_place"] = (table[name].map(names.index) for name, names in order.items())
     table = table.sort_values(["model_place", "task_place", "aggregation_place", "place"], kind="stable")
-    found: pd.DataFrame = table[list(POINTS_SCHEMA.names)].reset_index(drop=True)
+    found: pd.DataFrame = table[POINTS.schema.names].reset_index(drop=True)
     return found
 
 

@@ -10,7 +10,7 @@ from polyprobe.analysis.correlation_table import rounded
 from polyprobe.analysis.partial_correlation import partial_correlation, partial_correlations
 from polyprobe.analysis.points import ALL_LANGUAGES, main_scores
 from polyprobe.artefacts.correlation import Cell
-from polyprobe.artefacts.predictors import PREDICTORS, SCHEMA
+from polyprobe.artefacts.predictors import PREDICTORS, TABLE
 from polyprobe.running.seeds import derive_seed
 
 LEVEL: Final = 0.95
@@ -93,7 +93,7 @@ def predictor_table(points: pd.DataFrame, cells: Sequence[Cell], *, resamples: i
         seed: the study's.
 
     Returns:
-        Rows of `artefacts.predictors.SCHEMA`.
+        Rows of `artefacts.predictors.TABLE`.
     """
     chance = {
         (cell["model"], cell["task"], cell["aggregation"])
@@ -115,7 +115,7 @@ def predictor_table(points: pd.DataFrame, cells: Sequence[Cell], *, resamples: i
             if where not in chance and known["checkpoint"].nunique() > 1:
                 row |= _statistics(known, predictor, given, resamples, part_seed)
             rows.append(row)
-    return pd.DataFrame(rows, columns=SCHEMA.names)
+    return pd.DataFrame(rows, columns=TABLE.schema.names)
 
 
 def _statistics(

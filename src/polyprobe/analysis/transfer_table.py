@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.artefacts.scores import PLOT_SCHEMA
+from polyprobe.artefacts.scores import PLOT
 
 
 def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languages: Sequence[str]) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
         languages: the order of the languages.
 
     Returns:
-        Rows of `artefacts.scores.PLOT_SCHEMA`.
+        Rows of `artefacts.scores.PLOT`.
     """
     frames = []
     for manifest, task, frame in scores:
@@ -43,5 +43,5 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
         averaged["task"] = task
         frames.append(averaged)
     if not frames:
-        return pd.DataFrame(columns=PLOT_SCHEMA.names)
-    return pd.concat(frames, ignore_index=True)[list(PLOT_SCHEMA.names)]
+        return pd.DataFrame(columns=PLOT.schema.names)
+    return pd.concat(frames, ignore_index=True)[list(PLOT.schema.names)]

@@ -1,33 +1,22 @@
 """`data/transfer/<task>/<ckpt>/confusion.parquet`: which labels were predicted for which, per language and seed."""
 
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_table, schema, write_table
+from polyprobe.artefacts._tables import CATEGORY, ParquetTable
 
-NAME: Final = "confusion.parquet"
-
-SCHEMA: Final = schema(language=CATEGORY, seed=pa.int32(), gold=CATEGORY, predicted_=CATEGORY, count=pa.int32())
+TABLE: Final = ParquetTable(
+    "data/transfer/{task}/{checkpoint}/confusion.parquet",
+    language=CATEGORY,
+    seed=pa.int32(),
+    gold=CATEGORY,
+    predicted_=CATEGORY,
+    count=pa.int32(),
+)
 """count: test pairs (xnli) or words (pos) of that gold label that got that prediction, at least one; predicted: null
 for words that truncation cut off."""
-
-
-def write(file: Path, frame: pd.DataFrame) -> None:
-    """Write one checkpoint's confusion matrices.
-
-    Args:
-        file: where they go.
-        frame: the matrices, with the columns of `SCHEMA`.
-    """
-    write_table(file, frame, SCHEMA)
-
-
-def read(file: Path) -> pd.DataFrame:
-    """Read one checkpoint's confusion matrices."""
-    return read_table(file, SCHEMA)
 
 
 def per_label_scores(frame: pd.DataFrame) -> pd.DataFrame:

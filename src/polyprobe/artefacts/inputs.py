@@ -5,7 +5,6 @@ that one stage reads, by the entries' names; none where it reads nothing from di
 list: so each entry is watched by a stage of its own, and the readers depend on what these found.
 """
 
-import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
@@ -32,14 +31,12 @@ def files_of(path: Path) -> Files:
     Raises:
         BadInputError: there is neither file nor folder.
     """
+    import pooch
+
     if not path.exists():
         raise BadInputError(f"{path}: no such file or folder, expected an input of the study")
     files = sorted(filter(_is_read, path.iterdir())) if path.is_dir() else [path]
-    found = {}
-    for file in files:
-        with file.open("rb") as opened:
-            found[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
-    return found
+    return {file.name: pooch.file_hash(file) for file in files}
 
 
 def _is_read(file: Path) -> bool:

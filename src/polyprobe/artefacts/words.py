@@ -1,68 +1,33 @@
 """`data/words/<lang>.parquet`: one row per word of a language, punctuation too."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_table, write_tables
+from polyprobe.artefacts._tables import CATEGORY, ParquetTable
 from polyprobe.artefacts.dimensions import dimensions
-
-FOLDER: Final = Path("data/words")
 
 SPLITS: Final = ("train", "dev", "test")
 """The lemma split: a word goes where its lemma goes."""
 
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("treebank", CATEGORY, nullable=False),
-        pa.field("file", CATEGORY, nullable=False),
-        pa.field("sent_id", pa.string(), nullable=False),
-        pa.field("sentence", pa.int32(), nullable=False),
-        pa.field("position", pa.int16(), nullable=False),
-        pa.field("form", pa.string(), nullable=False),
-        pa.field("space_after", pa.bool_(), nullable=False),
-        pa.field("lemma", pa.string(), nullable=False),
-        pa.field("upos", CATEGORY, nullable=False),
-        pa.field("unimorph", CATEGORY, nullable=False),
-        pa.field("split", CATEGORY, nullable=False),
-        *(pa.field(name, CATEGORY) for name in dimensions()),
-    ]
+TABLE: Final = ParquetTable(
+    "data/words/{language}.parquet",
+    treebank=CATEGORY,
+    file=CATEGORY,
+    sent_id=pa.string(),
+    sentence=pa.int32(),
+    position=pa.int16(),
+    form=pa.string(),
+    space_after=pa.bool_(),
+    lemma=pa.string(),
+    upos=CATEGORY,
+    unimorph=CATEGORY,
+    split=CATEGORY,
+    **{f"{name}_": CATEGORY for name in dimensions()},
 )
 """sentence: 0-based over the language's files in reading order; position: 0-based in the sentence; unimorph: tags in
 canonical order joined by `;`, `_` where there are none; then one nullable column per UniMorph dimension."""
-
-
-def path(language: str, root: Path = Path()) -> Path:
-    """Return where a language's words lie.
-
-    Args:
-        language: the language.
-        root: the study's folder.
-    """
-    return root / FOLDER / f"{language}.parquet"
-
-
-def write(file: Path, frames: Iterable[pd.DataFrame]) -> None:
-    """Write one language's words, given in frames one after the other; each becomes a row group.
-
-    Args:
-        file: where they go.
-        frames: the words, with the columns of `SCHEMA`.
-    """
-    write_tables(file, frames, SCHEMA)
-
-
-def read(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read one language's words, or some columns of them.
-
-    Args:
-        file: where they lie.
-        columns: those wanted; None for all of them.
-    """
-    return read_table(file, SCHEMA, columns)
 
 
 def label_counts(labels: pd.Series, splits: pd.Series) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import IO, Final
 
 from polyprobe.running.errors import BadInputError
@@ -117,7 +118,7 @@ def _members(archive: Path) -> Iterator[Member]:
 
 
 def _inside(archive: Path, name: str) -> str:
-    """Return a member's name, normalised: parts joined by `/`, none of them `.` or `..`.
+    """Return a member's name, normalised: parts joined by `/`, none of them `..`.
 
     Args:
         archive: the file that the error names.
@@ -126,15 +127,8 @@ def _inside(archive: Path, name: str) -> str:
     Raises:
         BadInputError: the name is absolute or leads out of the archive's folder.
     """
-    parts: list[str] = []
-    for part in name.replace("\\", "/").split("/"):
-        if part == "..":
-            if not parts:
-                break
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
-    else:
-        if not name.startswith(("/", "\\")) and not (parts and parts[0].endswith(":")):
-            return "/".join(parts)
-    raise BadInputError(f"{archive}: refused: its member {name!r} leads out of the archive's folder")
+    path = normpath(name.replace("\\", "/"))
+    first = path.split("/")[0]
+    if first in ("", "..") or first.endswith(":"):
+        raise BadInputError(f"{archive}: refused: its member {name!r} leads out of the archive's folder")
+    return path

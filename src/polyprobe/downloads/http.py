@@ -79,7 +79,7 @@ def download(url: str, sha256: str | None = None, check: Callable[[Path], None] 
         except BadInputError:
             file.unlink()
             raise
-        lock.record(url, pooch.file_hash(str(file)))
+        lock.record({url: pooch.file_hash(file)})
     return file
 
 

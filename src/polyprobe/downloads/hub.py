@@ -4,7 +4,6 @@ The hub's own settings hold: HF_ENDPOINT (a mirror), HF_HOME (the cache), HF_TOK
 """
 
 import errno
-import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +45,7 @@ def commit_of(repository: str, revision: str, kind: Kind = "model") -> str:
     if commit is None:
         with _asking(f"{repository}@{revision}: cannot be resolved on the hub"):
             commit = _ask_for_commit(repository, revision, kind)
-        lock.record(name, commit)
+        lock.record({name: commit})
     return commit
 
 
@@ -207,7 +206,7 @@ def _check(files: dict[str, Path], listed: dict[str, str | None]) -> None:
                 f"{name}: what came is not what {stated} expects: its {kind} is not {expected}; removed"
             )
     if new:
-        lock.record_all(new)
+        lock.record(new)
 
 
 @cache
@@ -218,8 +217,9 @@ def _sha256(file: Path, changed: int) -> str:
         file: the file.
         changed: the time of its last change in nanoseconds, a part of the cache's key.
     """
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    import pooch
+
+    return str(pooch.file_hash(file))
 
 
 @contextmanager

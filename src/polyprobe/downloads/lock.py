@@ -6,6 +6,7 @@ there must keep its digest; one that is not is recorded at its first use.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -29,21 +30,12 @@ def recorded(name: str) -> str | None:
     return _read().get(name)
 
 
-def record(name: str, digest: str) -> None:
-    """Add a download's digest to `downloads.lock`, whose lines are sorted by name.
+def record(digests: Mapping[str, str]) -> None:
+    """Add the digests of downloads to `downloads.lock`, whose lines are sorted by name: all of them or none.
 
     Args:
-        name: the download's name: a URL, or one of the forms that the module states.
-        digest: its SHA-256 (64 hexadecimal digits), or its commit or tree (40).
-
-    Raises:
-        BadInputError: a line of the file is malformed.
-    """
-    record_all({name: digest})
-
-
-def record_all(digests: dict[str, str]) -> None:
-    """Add the digests of several downloads, by name, to `downloads.lock`: all of them or none.
+        digests: by the download's name, a URL or one of the forms that the module states: its SHA-256 (64 hexadecimal
+            digits), or its commit or tree (40).
 
     Raises:
         BadInputError: a line of the file is malformed, or another digest is recorded for one of the names.

@@ -205,8 +205,8 @@ def corpus_words(study: Study) -> dict[str, int | float]:
     else:
         usual = {code: float(known["words"].get(code, known["words_of_others"])) for code in study.languages}
     counted = {}
-    if mapping.PATH.exists() and _in_force(study):
-        counted = {entry["language"]: entry["words"] for entry in mapping.read()}
+    if mapping.TABLE.path.exists() and _in_force(study):
+        counted = {entry["language"]: entry["words"] for entry in mapping.TABLE.read()}
     return {code: counted.get(code, usual[code]) for code in study.languages}
 
 

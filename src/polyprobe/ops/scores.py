@@ -57,9 +57,9 @@ def score_table(folder: Path, metric: str) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    table = scores.read(folder / scores.NAME)
+    table = scores.TABLE.read(folder / scores.TABLE.path.name)
     table = table[(table["metric"] == metric) & (table["seed"] == 0)]
-    confused = confusion.read(folder / confusion.NAME)
+    confused = confusion.TABLE.read(folder / confusion.TABLE.path.name)
     rows = []
     for row in table.to_dict("records"):
         of_language = confused[(confused["language"] == row["language"]) & (confused["seed"] == 0)]

@@ -61,7 +61,8 @@ def probe_cell(study: Study, cell: Cell) -> list[dict[str, Any]]:
         raise BadInputError(
             f"{PARAMS}: probe.k_max: expected at most the {array.shape[1]} neurons of {cell.checkpoint}"
         )
-    table = words.read(words.path(cell.language), ["form", "split", cell.category]).iloc[embedded_rows]
+    table = words.TABLE.read(words.TABLE.at(language=cell.language), ["form", "split", cell.category])
+    table = table.iloc[embedded_rows]
     values = values_to_tell(study, table, cell.category)
     if not values:
         return []

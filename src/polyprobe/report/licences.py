@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from polyprobe.artefacts._entries import Entry
+from polyprobe.artefacts._tables import Entry
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.report.listings import Listing
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from polyprobe.artefacts._entries import Entry
+from polyprobe.artefacts._tables import Entry
 from polyprobe.artefacts.correlation import AGGREGATIONS
 from polyprobe.artefacts.dimensions import short_name
 from polyprobe.artefacts.manifest import Manifest

@@ -1,40 +1,27 @@
 """What a study was run on: its models, treebanks and task files, each by its hash."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from polyprobe.artefacts._entries import Entry, read_entries
+from polyprobe.artefacts._tables import Entry, JsonFile
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.languages import languages
 from polyprobe.report.licences import model_licence, treebank_licence
 from polyprobe.report.listings import MISSING, Listing
-from polyprobe.running.errors import BadInputError
 
-TREEBANKS: Final = Path("metrics/treebanks.json")
-TASK_DATA: Final = Path("metrics/transfer_data.json")
+TREEBANKS: Final = JsonFile[dict[str, list[Entry]]]("metrics/treebanks.json", stage="fetch_ud")
+"""The treebanks of each language, as `fetch_ud` found them."""
+TASK_DATA: Final = JsonFile[list[Entry]]("metrics/transfer_data.json", stage="fetch_transfer")
 
 _SHOWN: Final = 12
 """Hexadecimal digits of a hash."""
 
 
-def read_treebanks(file: Path = TREEBANKS) -> dict[str, list[Entry]]:
-    """Read the treebanks of each language, as `fetch_ud` found them.
-
-    Raises:
-        BadInputError: there is no such file.
-    """
-    if not file.exists():
-        raise BadInputError(f"{file}: no such file; has fetch_ud been run?")
-    found: dict[str, list[Entry]] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
-def read_task_data(file: Path = TASK_DATA) -> list[Entry]:
+def read_task_data(file: Path = TASK_DATA.path) -> list[Entry]:
     """Read the entries of the task files, as `fetch_transfer` found them; none where it has not been run."""
-    return read_entries(file, "fetch_transfer") if file.exists() else []
+    return TASK_DATA.read(file) if file.exists() else []
 
 
 def model_listing(manifests: Sequence[Manifest]) -> Listing:

@@ -27,7 +27,7 @@ def correlate(study: Study) -> None:
     layers = {about.checkpoint: correlated_layers(study, about.layers) for about in kept}
     categories = correlated_categories(study)
     transfer = analysis.transfer_table(_scores(kept), [source, *target_languages(study)])
-    pairs = analysis.choose_overlap(overlap.read_pairs(), kept, layers, categories, _probed(study, kept))
+    pairs = analysis.choose_overlap(overlap.PAIRS.read(), kept, layers, categories, _probed(study, kept))
     parts = analysis.points_of_parts(
         pairs,
         transfer,
@@ -48,12 +48,12 @@ def correlate(study: Study) -> None:
         seed=study.seed,
     )
     changes = analysis.drop_table(pairs, transfer, kept, source_language=source, pairs=settings.pairs)
-    summary = analysis.summary(overlap.read_means(), transfer, cells, kept, source_language=source)
-    scores.write_plot(scores.PLOT, transfer)
-    correlation.write_points(correlation.POINTS, parts[0].points)
-    correlation.write(correlation.PATH, cells)
-    drops.write(drops.PATH, changes)
-    correlation.write_summary(correlation.SUMMARY, summary)
+    summary = analysis.summary(overlap.MEANS.read(), transfer, cells, kept, source_language=source)
+    scores.PLOT.write(transfer)
+    correlation.POINTS.write(parts[0].points)
+    correlation.TABLE.write(cells)
+    drops.TABLE.write(changes)
+    correlation.SUMMARY.write(summary)
 
 
 def _scores(manifests: "Sequence[Manifest]") -> "Iterator[tuple[Manifest, str, pd.DataFrame]]":
@@ -62,13 +62,13 @@ def _scores(manifests: "Sequence[Manifest]") -> "Iterator[tuple[Manifest, str, p
     from polyprobe.running.files import existing
 
     files = {
-        scores.folder(task, about.checkpoint) / scores.NAME: (about, task)
+        scores.TABLE.at(task=task, checkpoint=about.checkpoint): (about, task)
         for task in scores.TASKS
         for about in manifests
     }
     for file in existing(list(files)):
         about, task = files[file]
-        yield about, task, scores.read(file)
+        yield about, task, scores.TABLE.read(file)
 
 
 def _probed(study: Study, manifests: "Sequence[Manifest]") -> dict[str, set[tuple[str, int]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from polyprobe.artefacts import embeddings, manifest, parallel, similarity, subwords, words
-from polyprobe.artefacts.subwords import Entry
+from polyprobe.artefacts._tables import Entry
 from polyprobe.checkpoints.similarity import no_similarities, similarity_table
 from polyprobe.choices.layers import layers_of
 from polyprobe.running.files import new_folder
@@ -27,8 +27,8 @@ def extract(study: Study, key: str) -> None:
     checkpoint = manifest.read(manifest.path(key))
     with new_folder(embeddings.FOLDER / key) as folder:
         counts, compared = ([], no_similarities()) if checkpoint.dropped else _embed(study, checkpoint, folder)
-    similarity.write(similarity.path(key), compared)
-    subwords.write(subwords.path(key), counts)
+    similarity.TABLE.write(compared, similarity.TABLE.at(checkpoint=key))
+    subwords.TABLE.write(counts, subwords.TABLE.at(checkpoint=key))
 
 
 def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[list[Entry], pd.DataFrame]:
@@ -53,7 +53,7 @@ def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[l
     metadata = {"weights_sha256": checkpoint.weights_sha256, "tokenisation": study.extract.tokenisation}
     counts: list[Entry] = []
     for language in study.languages:
-        table = words.read(words.path(language))
+        table = words.TABLE.read(words.TABLE.at(language=language))
         rows = checkpoints.select_words(
             table, caps, study.words.min_label_count, seed=study.extract.seed, language=language
         )
@@ -79,7 +79,7 @@ def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[l
         poolings=study.parallel.poolings,
         batch_tokens=machine.batch_tokens,
     )
-    return counts, similarity_table(parallel.read(), embed, study.source_language)
+    return counts, similarity_table(parallel.TABLE.read(), embed, study.source_language)
 
 
 if __name__ == "__main__":

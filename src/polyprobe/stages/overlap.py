@@ -19,26 +19,26 @@ def overlap(study: Study) -> None:
     """Compare the languages of every checkpoint that was not dropped, and write the tables that are plotted."""
     manifests = [manifest.read(manifest.path(key)) for key in study.checkpoints]
     found = tables.of_all_checkpoints([_of_checkpoint(study, about) for about in manifests if not about.dropped])
-    means = tables.join([tables.means(found.pairs)], plots.MEANS_SCHEMA.names)
+    means = tables.join([tables.means(found.pairs)], plots.MEANS.schema.names)
     means_of_study = means[means["studied"].astype(bool)]
-    sizes = tables.join([tables.means(found.pairs_by_smaller_k), means_of_study], plots.SIZES_SCHEMA.names)
+    sizes = tables.join([tables.means(found.pairs_by_smaller_k), means_of_study], plots.SIZES.schema.names)
     converged = [key for key, entry in study.checkpoints.items() if entry.converged]
     last = tables.last_checkpoints(found.pairs, converged)
     pairs_of_last = found.pairs[found.pairs["checkpoint"].isin(last)]
-    heatmap = tables.join([tables.heatmap(pairs_of_last)], plots.HEATMAP_SCHEMA.names)
+    heatmap = tables.join([tables.heatmap(pairs_of_last)], plots.HEATMAP.schema.names)
     with new_folder(plots.FOLDER) as folder:
-        plots.write_pairs(folder / plots.PAIRS.name, found.pairs)
-        plots.write_means(folder / plots.MEANS.name, means)
-        plots.write_sizes(folder / plots.SIZES.name, sizes.sort_values("k", kind="stable"))
-        plots.write_means(folder / plots.LAYERS.name, means[means["checkpoint"].isin(last)])
-        plots.write_heatmap(folder / plots.HEATMAP.name, heatmap)
-        plots.write_categories(folder / plots.CATEGORIES.name, found.pairs_of_categories)
-        plots.write_neurons(folder / plots.NEURONS.name, found.shared_neurons)
-        probes.write_plot(probes.PLOT, found.informativeness)
+        plots.PAIRS.write(found.pairs, folder / plots.PAIRS.path.name)
+        plots.MEANS.write(means, folder / plots.MEANS.path.name)
+        plots.SIZES.write(sizes.sort_values("k", kind="stable"), folder / plots.SIZES.path.name)
+        plots.LAYERS.write(means[means["checkpoint"].isin(last)], folder / plots.LAYERS.path.name)
+        plots.HEATMAP.write(heatmap, folder / plots.HEATMAP.path.name)
+        plots.CATEGORIES.write(found.pairs_of_categories, folder / plots.CATEGORIES.path.name)
+        plots.NEURONS.write(found.shared_neurons, folder / plots.NEURONS.path.name)
+        probes.PLOT.write(found.informativeness)
 
 
 def _of_checkpoint(study: Study, about: manifest.Manifest) -> OverlapTables:
-    found = probes.read(probes.path(about.checkpoint))
+    found = probes.TABLE.read(probes.TABLE.at(checkpoint=about.checkpoint))
     layers = study_layers(study, about.checkpoint, about.layers)
     categories = study_categories(study)
     of_study = found[found["layer"].isin(layers) & found["category"].isin(categories)]

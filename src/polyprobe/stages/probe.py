@@ -33,7 +33,7 @@ def probe(study: Study, key: str) -> None:
     ]
     found = fan_out(partial(probe_cell, study), cells, workers=knobs().workers, description=f"probe {key}")
     rows = [row for of_cell in found for row in of_cell]
-    probes.write(probes.path(key), pd.DataFrame(rows, columns=probes.SCHEMA.names))
+    probes.TABLE.write(pd.DataFrame(rows, columns=probes.TABLE.schema.names), probes.TABLE.at(checkpoint=key))
 
 
 def _categories_by_language(study: Study, key: str) -> dict[str, list[str]]:
@@ -49,7 +49,7 @@ def _categories_by_language(study: Study, key: str) -> dict[str, list[str]]:
     wanted = categories_of(study, key)
     offered = {}
     for language in study.languages:
-        table = words.read(words.path(language), ["split", *wanted])
+        table = words.TABLE.read(words.TABLE.at(language=language), ["split", *wanted])
         offered[language] = [category for category in wanted if values_to_tell(study, table, category)]
     anywhere = {category for categories in offered.values() for category in categories}
     for category in wanted:

@@ -15,9 +15,9 @@ def report(study: Study) -> None:
     records = Records(
         study=study,
         manifests=[manifest.read(manifest.path(key)) for key in study.checkpoints],
-        corpus=corpus.read(),
-        summary=correlation.read_summary(),
-        treebanks=provenance.read_treebanks(),
+        corpus=corpus.TABLE.read(),
+        summary=correlation.SUMMARY.read(),
+        treebanks=provenance.TREEBANKS.read(),
         task_data=provenance.read_task_data(),
     )
     write_report(FOLDER, read_tables(study.languages, study.source_language), records, workers=knobs().workers)

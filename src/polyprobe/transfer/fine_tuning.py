@@ -72,8 +72,8 @@ def fine_tune(
                 predicted = run.adapter(index, folder / f"seed-{index}")
                 scored += [row | {"seed": index} for row in run.scores(predicted)]
                 confused += [row | {"seed": index} for row in run.confusion(predicted)]
-        scores.write(folder / scores.NAME, pd.DataFrame(scored, columns=scores.SCHEMA.names))
-        confusion.write(folder / confusion.NAME, pd.DataFrame(confused, columns=confusion.SCHEMA.names))
+        for table, rows in ((scores.TABLE, scored), (confusion.TABLE, confused)):
+            table.write(pd.DataFrame(rows, columns=table.schema.names), folder / table.path.name)
     if run:
         run.remove_scratch()
 

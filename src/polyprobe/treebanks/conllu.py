@@ -23,7 +23,6 @@ OnError = Literal["fail", "skip_sentence"]
 _AS_WRITTEN: Final = {name: lambda columns, number: columns[number] for name in conllu.parser.DEFAULT_FIELDS}
 _WITHOUT_VALUE: Final = {"newdoc": lambda key, value: (key, value or "")}
 """Comments that the library would drop for want of a value."""
-_NUMBERS: Final = tuple(map(str, range(1024)))
 _BYTE_ORDER_MARK: Final = "\ufeff"
 # Numbers that Python reads: it refuses those of thousands of digits, and no sentence has so many words.
 _RANGE: Final = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
@@ -85,26 +84,23 @@ class Sentence:
     @property
     def rebuilt_text(self) -> str:
         """The words joined as SpaceAfter says; no space after the last one."""
-        return "".join(word.form + " " if word.space_after else word.form for word, _ in self.surface_words()).rstrip(
-            " "
-        )
+        words = (word.form + " " if word.space_after else word.form for word, _ in self.surface_words())
+        return "".join(words).rstrip(" ")
 
     def surface_words(self) -> Iterator[tuple[Token, tuple[Token, ...]]]:
         """Yield each word of the text with its syntactic words: a range with its parts, any other word with itself.
 
         Empty nodes are left out.
         """
-        tokens = iter(self.tokens)
+        tokens = (token for token in self.tokens if not token.is_empty)
         for token in tokens:
             if token.is_range:
                 last = token.id.partition("-")[2]
-                parts: list[Token] = []
-                while not parts or parts[-1].id != last:
-                    part = next(tokens)
-                    if not part.is_empty:
-                        parts.append(part)
+                parts = [next(tokens)]
+                while parts[-1].id != last:
+                    parts.append(next(tokens))
                 yield token, tuple(parts)
-            elif not token.is_empty:
+            else:
                 yield token, (token,)
 
 
@@ -205,12 +201,9 @@ class _MalformedError(Exception):
 
 def _parse(file: Path, first_line: int, lines: list[str]) -> Sentence | Problem:
     comments = tuple(takewhile(lambda line: line[0] == "#", lines))
+    sent_id = None
     try:
         sent_id = _sent_id(comments)
-    except _MalformedError as error:
-        index, message = error.args
-        return Problem(file, first_line + index, None, message)
-    try:
         _check_lines(lines, len(comments))
         parsed = conllu.parser.parse_token_and_metadata(
             "\n".join(lines), field_parsers=_AS_WRITTEN, metadata_parsers=_WITHOUT_VALUE
@@ -293,10 +286,9 @@ def _check_ids(tokens: tuple[Token, ...], start: int) -> None:
     Raises:
         _MalformedError: a line breaks one of these rules.
     """
-    numbers = _NUMBERS if len(tokens) + 1 < len(_NUMBERS) else tuple(map(str, range(len(tokens) + 2)))
     word, empty, range_end = 0, 0, 0
     for index, token in enumerate(tokens, start):
-        if token.id == numbers[word + 1]:
+        if token.id == str(word + 1):
             word, empty = word + 1, 0
         elif found := _RANGE.fullmatch(token.id):
             first, last = int(found[1]), int(found[2])

@@ -1,6 +1,5 @@
 """A study's treebanks, copied from where their source put them, and what was copied."""
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -66,6 +65,8 @@ def copy_treebanks(
 
 
 def _describe(folder: Path, language: str, on_error: OnError) -> dict[str, Any]:
+    import pooch
+
     files, skipped, withheld = treebank_files(folder), list[Problem](), list[str]()
     sentences = words = differing = 0
     for file in files:
@@ -80,7 +81,7 @@ def _describe(folder: Path, language: str, on_error: OnError) -> dict[str, Any]:
         )
     return {
         "folder": folder.name,
-        "files": [{"name": file.name, "sha256": _sha256(file)} for file in files],
+        "files": [{"name": file.name, "sha256": pooch.file_hash(file)} for file in files],
         "sentences": sentences,
         "words": words,
         "skipped_sentences": len(skipped),
@@ -88,8 +89,3 @@ def _describe(folder: Path, language: str, on_error: OnError) -> dict[str, Any]:
         "text_differs": differing,
         "licence": licence(folder),
     }
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -42,12 +42,8 @@ def parallel_table(
         BadInputError: a treebank or a file is missing or malformed, no sentence is there in every treebank, or the
             source language has text files as if it were a target language.
     """
-    rows = _from_treebanks(
-        folder,
-        {code: name for code, name in parallel.folders.items() if code in languages},
-        parallel.max_pairs,
-        on_error,
-    )
+    treebanks = {code: name for code, name in parallel.folders.items() if code in languages}
+    rows = _from_treebanks(folder, treebanks, parallel.max_pairs, on_error)
     pairs = 1 + max((pair for pair, *_ in rows), default=-1)
     for language, names in parallel.files.items():
         if language == source_language:

@@ -69,7 +69,7 @@ def _listing(repository: str, tag: str) -> dict[str, str]:
         raise BadInputError(f"{url}: expected GitHub's listing of a tree") from None
     name = f"github:{repository}@{tag}"
     if (expected := lock.recorded(name)) is None:
-        lock.record(name, digest)
+        lock.record({name: digest})
     elif expected != digest:
         raise BadInputError(f"{repository}: the tag {tag} is not what {lock.PATH} expects: its tree is not {expected}")
     return {path: entries[path] for path in sorted(entries) if belongs(path)}

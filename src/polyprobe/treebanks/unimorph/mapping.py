@@ -35,7 +35,12 @@ def to_unimorph(upos: str, feats: str, language: str, form: str = "") -> tuple[s
     Raises:
         ValueError: a bracketed layer of FEATS is unknown or overfull.
     """
-    return _to_unimorph(upos, feats, language, _ending(form, language))
+    own = rules().get(language)
+    if own is None:
+        tags = base_tags(upos, feats)
+    else:
+        tags = own.adapt(base_tags(upos, feats, {**ARGUMENTS, **own.layers}), _ending(form, language))
+    return tuple(sorted(tags, key=canonical_key))
 
 
 def attributes(tags: Iterable[str]) -> dict[str, str]:
@@ -92,17 +97,8 @@ def _ending(form: str, language: str) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
-def _to_unimorph(upos: str, feats: str, language: str, ending: str) -> tuple[str, ...]:
-    if language not in rules():
-        return tuple(sorted(base_tags(upos, feats), key=canonical_key))
-    own = rules()[language]
-    tags = own.adapt(base_tags(upos, feats, {**ARGUMENTS, **own.layers}), ending)
-    return tuple(sorted(tags, key=canonical_key))
-
-
-@lru_cache(maxsize=1 << 16)
 def _analyse(upos: str, feats: str, language: str, ending: str) -> Analysis:
-    tags = _to_unimorph(upos, feats, language, ending)
+    tags = to_unimorph(upos, feats, language, ending)
     return Analysis(";".join(tags) or NO_TAGS, tuple(attributes(tags).items()))
 
 

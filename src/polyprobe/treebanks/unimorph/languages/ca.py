@@ -1,10 +1,6 @@
 """Catalan."""
 
-from typing import Final
-
 from polyprobe.treebanks.unimorph.languages._romance import adapt_finite_verb
-
-ENDING: Final = 0
 
 
 def adapt(tags: set[str], form: str) -> set[str]:

@@ -1,9 +1,5 @@
 """English."""
 
-from typing import Final
-
-ENDING: Final = 0
-
 
 def adapt(tags: set[str], form: str) -> set[str]:
     """Amend a token's base tags by the rules of English.

@@ -1,9 +1,5 @@
 """Urdu."""
 
-from typing import Final
-
-ENDING: Final = 0
-
 
 def adapt(tags: set[str], form: str) -> set[str]:
     """Amend a token's base tags by the rules of Urdu.
