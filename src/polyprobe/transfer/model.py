@@ -9,8 +9,8 @@ import peft
 import torch
 import transformers
 
-from polyprobe import checkpoints
 from polyprobe.checkpoints import loading
+from polyprobe.checkpoints import tokenizer as tokenizers
 from polyprobe.checkpoints.config import cannot_load, load_config
 from polyprobe.checkpoints.layout import CONFIG
 from polyprobe.checkpoints.location import Location
@@ -32,7 +32,7 @@ def load_tokenizer(location: Location) -> Any:
     Raises:
         BadInputError: the tokenizer or the architecture cannot be loaded, or no token is fit for padding.
     """
-    tokenizer = checkpoints.load_tokenizer(location)
+    tokenizer = tokenizers.load_tokenizer(location)
     # As config.json says: weights of another shape are refused when they are loaded.
     rows = load_config(location.weights).get_text_config().vocab_size
     found = {name: getattr(tokenizer, f"{name}_id") for name in _PADDING}
