@@ -11,8 +11,8 @@ from jaxtyping import Float16, Float32, Int64
 from torch import Tensor
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints.chunks import chunks
 from polyprobe.checkpoints.embedding import embed_words
+from polyprobe.checkpoints.sentences import chunks
 from polyprobe.checkpoints.tokenising import Tokenisation
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.progress import progress

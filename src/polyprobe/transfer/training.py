@@ -14,7 +14,7 @@ import transformers
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import get_last_checkpoint
 
-from polyprobe.checkpoints.quiet import quiet_transformers
+from polyprobe.checkpoints.boundary import quiet_transformers
 from polyprobe.running.seeds import derive_seed
 from polyprobe.study import Task
 from polyprobe.transfer.curves import Curves
