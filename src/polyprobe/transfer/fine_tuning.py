@@ -135,11 +135,11 @@ class _Run:
         def encoded(examples: list[Example], language: str) -> list[Encoded]:
             return self.task.encode(examples, tokenizer, self.settings, language)
 
-        train, dev = (self.task.read(file) for file in files)
+        train_examples, dev_examples = (self.task.read(file) for file in files)
         # The same examples at every checkpoint.
-        random.Random(derive_seed(self.seed, self.name, "train")).shuffle(train)
-        self.train = encoded(train[: self.settings.max_train], self.source)
-        self.dev = encoded(dev, self.source)
+        random.Random(derive_seed(self.seed, self.name, "train")).shuffle(train_examples)
+        self.train = encoded(train_examples[: self.settings.max_train], self.source)
+        self.dev = encoded(dev_examples, self.source)
         self.tests = {
             language: encoded(
                 self.task.read(self.data / file_name("test", language))[: self.settings.max_test], language
