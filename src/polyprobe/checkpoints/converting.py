@@ -4,13 +4,13 @@ import hashlib
 import json
 import shutil
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from pickle import UnpicklingError  # what torch raises at anything but tensors
 from typing import Any, Final
 
 import torch
 from filelock import FileLock
-from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from polyprobe.checkpoints.boundary import library_errors
 from polyprobe.checkpoints.layout import (
     CONFIG,
     TOKENIZER_FILES,
+    WEIGHTS,
     WEIGHTS_INDEX,
     is_pickled,
     tensors_of,
@@ -28,7 +29,7 @@ from polyprobe.running.files import new_folder
 from polyprobe.running.scratch import scratch_root
 
 _SHARD: Final = 2 << 30
-"""Bytes of a converted file, unless its one tensor has more."""
+"""Bytes of a converted file, and so of the memory that converting takes."""
 
 
 def in_safetensors(folder: Path, commit: str | None) -> Path:
@@ -69,20 +70,32 @@ def _settings(folder: Path) -> list[str]:
 
 
 def _write_shards(folder: Path, target: Path) -> None:
-    tensors = dict(tensors_of(folder, _load))
-    split = split_torch_state_dict_into_shards(tensors, max_shard_size=_SHARD)
-    for file, names in split.filename_to_tensors.items():
-        shard: dict[str, Tensor] = {}
-        storages: set[int] = set()
-        for name in names:
-            tensor = tensors[name].contiguous()
-            # safetensors holds no memory twice: of tied weights each gets its own.
-            shard[name] = tensor.clone() if tensor.untyped_storage().data_ptr() in storages else tensor
-            storages.add(tensor.untyped_storage().data_ptr())
-        save_file(shard, target / file, {"format": "pt"})
-    if split.is_sharded:
-        index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
+    places: dict[str, str] = {}
+    total = 0
+    for number, shard in enumerate(_shards(tensors_of(folder, _load)), 1):
+        name = f"model-{number:05}.safetensors"
+        save_file(shard, target / name, {"format": "pt"})
+        places |= dict.fromkeys(shard, name)
+        total += sum(tensor.nbytes for tensor in shard.values())
+    if len(set(places.values())) == 1:
+        (target / "model-00001.safetensors").rename(target / WEIGHTS)
+    else:
+        index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))}
         (target / WEIGHTS_INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def _shards(tensors: Iterable[tuple[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    """Yield the tensors by name, in portions of at most `_SHARD` bytes or one tensor."""
+    shard: dict[str, Tensor] = {}
+    for name, tensor in tensors:
+        if shard and tensor.nbytes + sum(other.nbytes for other in shard.values()) > _SHARD:
+            yield shard
+            shard = {}
+        # safetensors holds no memory twice: of tied weights each gets its own.
+        storages = {other.untyped_storage().data_ptr() for other in shard.values()}
+        tied = tensor.untyped_storage().data_ptr() in storages
+        shard[name] = tensor.contiguous().clone() if tied else tensor.contiguous()
+    yield shard
 
 
 def _load(file: Path) -> dict[str, Tensor]:
