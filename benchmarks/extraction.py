@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from _machine import machine
-from polyprobe.checkpoints import Sentence, word_embeddings
+from polyprobe.checkpoints.embedding import word_embeddings
+from polyprobe.checkpoints.sentences import Sentence
 from polyprobe.running.knobs import knobs
 from polyprobe.running.machine import use_threads
 from polyprobe.treebanks.conllu import read_sentences

@@ -22,9 +22,12 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForPreTraining, PreTrainedTokenizerFast
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import load_model, load_tokenizer, locate, resolve, word_embeddings
-from polyprobe.checkpoints.loading import refuse_unknown_subwords
+from polyprobe.checkpoints.embedding import word_embeddings
+from polyprobe.checkpoints.loading import load_model, refuse_unknown_subwords
+from polyprobe.checkpoints.location import locate
+from polyprobe.checkpoints.resolving import resolve
 from polyprobe.checkpoints.tokenising import Tokenisation
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.running.errors import BadInputError
 from polyprobe.transfer import TASKS
 from polyprobe.transfer import model as transfer

@@ -17,15 +17,11 @@ from safetensors.torch import save_file
 
 from polyprobe.artefacts import embeddings, manifest, subwords
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import (
-    Location,
-    apply_duplicates_policy,
-    equal_to_previous,
-    load_tokenizer,
-    resolve,
-    tokenizer_hash,
-    weights_summary,
-)
+from polyprobe.checkpoints.duplicates import apply_duplicates_policy, equal_to_previous
+from polyprobe.checkpoints.hashing import weights_summary
+from polyprobe.checkpoints.location import Location
+from polyprobe.checkpoints.resolving import resolve
+from polyprobe.checkpoints.tokenizer import load_tokenizer, tokenizer_hash
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.verify_checkpoints import verify_checkpoints
 from polyprobe.study import Duplicates, Study
@@ -412,7 +408,9 @@ def test_a_model_and_its_tokenizer_come_back_as_they_were_saved(tmp_path: Path) 
     from tiny_bloom import tiny_bloom
     from transformers import AutoModelForCausalLM
 
-    from polyprobe.checkpoints import load_model, load_tokenizer, locate
+    from polyprobe.checkpoints.loading import load_model
+    from polyprobe.checkpoints.location import locate
+    from polyprobe.checkpoints.tokenizer import load_tokenizer
 
     tiny_bloom(tmp_path / "tiny", ["the cat sat on the mat"] * 3)
     found = locate(tmp_path / "tiny", None)

@@ -22,7 +22,8 @@ from tiny_bloom import tiny_bloom
 
 from polyprobe.artefacts import manifest
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import converting, weights_summary
+from polyprobe.checkpoints import converting
+from polyprobe.checkpoints.hashing import weights_summary
 from polyprobe.checkpoints.layout import weights_entry
 from polyprobe.running.errors import BadInputError
 
@@ -424,7 +425,9 @@ def test_a_model_of_the_hub_loads_from_pickled_weights_and_another_repositorys_t
         "import sys, torch\n"
         "from pathlib import Path\n"
         "from polyprobe.artefacts import manifest\n"
-        "from polyprobe.checkpoints import load_model, load_tokenizer, location_of\n"
+        "from polyprobe.checkpoints.loading import load_model\n"
+        "from polyprobe.checkpoints.location import location_of\n"
+        "from polyprobe.checkpoints.tokenizer import load_tokenizer\n"
         "found = location_of(manifest.read(Path('data/checkpoints/one.json')), Path('nowhere'))\n"
         "ids = torch.tensor([load_tokenizer(found)('the cat')['input_ids']])\n"
         "print(load_model(found)(ids).last_hidden_state.double().sum().item())\n"

@@ -13,9 +13,11 @@ from small_models import ARCHITECTURES, BLOCKS, SENTENCES, WIDTH, small_model, s
 
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import Sentence, embed_selected_words, select_words, sentence_embeddings, word_embeddings
-from polyprobe.checkpoints.embedding import embed_words
+from polyprobe.checkpoints.embedding import embed_words, sentence_embeddings, word_embeddings
+from polyprobe.checkpoints.extraction import embed_selected_words
 from polyprobe.checkpoints.pooling import Groups, _windows, length_limit
+from polyprobe.checkpoints.selection import select_words
+from polyprobe.checkpoints.sentences import Sentence
 from polyprobe.checkpoints.tokenising import TokenisedSentence, tokenise
 from polyprobe.running.errors import BadInputError
 

@@ -20,7 +20,12 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import Sentence, load_model, load_tokenizer, locate, resolve, word_embeddings
+from polyprobe.checkpoints.embedding import word_embeddings
+from polyprobe.checkpoints.loading import load_model
+from polyprobe.checkpoints.location import locate
+from polyprobe.checkpoints.resolving import resolve
+from polyprobe.checkpoints.sentences import Sentence
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.running.errors import BadInputError
 
 KINDS = sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES | MODEL_FOR_MASKED_LM_MAPPING_NAMES)

@@ -14,7 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_models import ARCHITECTURES, SENTENCES, small_model, small_tokenizer
 
-from polyprobe.checkpoints import load_model, load_tokenizer, locate, resolve, word_embeddings
+from polyprobe.checkpoints.embedding import word_embeddings
+from polyprobe.checkpoints.loading import load_model
+from polyprobe.checkpoints.location import locate
+from polyprobe.checkpoints.resolving import resolve
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.running.errors import BadInputError
 
 FORMS = ("whole", "sharded", "both", "pickled", "pickled-sharded", "old-names", "own-names")

@@ -253,7 +253,7 @@ def test_memory_that_runs_out_in_a_test_names_its_knob(
     def no_memory(*arguments: Any, **options: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("polyprobe.transfer.evaluation.predict", no_memory)
+    monkeypatch.setattr("polyprobe.transfer.fine_tuning.predict", no_memory)
     with pytest.raises(
         BadInputError, match=r"xnli untrained qaa: out of memory, expected POLYPROBE_BATCH_TOKENS below"
     ):

@@ -32,47 +32,26 @@ class EmbeddedWords:
 
 
 def word_embeddings(
-    model: Any,
-    tokenizer: Any,
-    sentences: Sequence[Sentence],
-    layers: Sequence[int],
-    *,
-    words: Sequence[Sequence[int]] | None = None,
-    tokenisation: Tokenisation = "natural",
-    max_length: int | None = None,
-    batch_tokens: int = 8192,
+    model: Any, tokenizer: Any, sentences: Sequence[Sentence], layers: Sequence[int], **settings: Any
 ) -> dict[int, Float32[np.ndarray, "word neuron"]]:
-    """Return hidden states of words at some layers: the mean over each word's sub-words (fidelity rows 16 to 19).
+    """Return the states of `embed_words` as arrays, with a progress bar.
 
     Args:
-        model: a base model of transformers, causal or encoder.
-        tokenizer: its fast tokenizer.
-        sentences: whole sentences; each goes through the model as written.
-        layers: numbered from 1, the embedding output; the last is after the final layer norm.
-        words: for each sentence the positions of the words wanted, none twice; None for all of them.
-        tokenisation: natural: the sentence as written; isolated: each word alone, without spaces.
-        max_length: sub-words that the model takes at once; None for what model and tokenizer say.
-        batch_tokens: sub-words of one forward pass; no influence on the result beyond rounding.
+        model: see `embed_words`.
+        tokenizer: see `embed_words`.
+        sentences: see `embed_words`.
+        layers: see `embed_words`.
+        **settings: the others of `embed_words`.
 
     Returns:
         By layer, one row per word in the order of sentences and words.
 
     Raises:
-        BadInputError: a batch does not fit into memory, nor does half of it.
+        BadInputError: as for `embed_words`.
     """
     bar: Any = progress(description="words", total=len(sentences), unit="sentence")
     with bar:
-        embedded = embed_words(
-            model,
-            tokenizer,
-            sentences,
-            layers,
-            words=words,
-            tokenisation=tokenisation,
-            max_length=max_length,
-            batch_tokens=batch_tokens,
-            advance=bar.update,
-        )
+        embedded = embed_words(model, tokenizer, sentences, layers, advance=bar.update, **settings)
     return {layer: states.cpu().numpy() for layer, states in embedded.states.items()}
 
 
@@ -88,21 +67,24 @@ def embed_words(
     batch_tokens: int = 8192,
     advance: Callable[[int], object] = int,
 ) -> EmbeddedWords:
-    """Return what `word_embeddings` does, left where the model is, with the counts beside it.
+    """Return hidden states of words at some layers: the mean over each word's sub-words (fidelity rows 16 to 19).
 
     Args:
-        model: see `word_embeddings`.
-        tokenizer: see `word_embeddings`.
-        sentences: see `word_embeddings`.
-        layers: see `word_embeddings`.
-        words: see `word_embeddings`.
-        tokenisation: see `word_embeddings`.
-        max_length: see `word_embeddings`.
-        batch_tokens: see `word_embeddings`.
+        model: a base model of transformers, causal or encoder.
+        tokenizer: its fast tokenizer.
+        sentences: whole sentences; each goes through the model as written.
+        layers: numbered from 1, the embedding output; the last is after the final layer norm.
+        words: for each sentence the positions of the words wanted, none twice; None for all of them.
+        tokenisation: natural: the sentence as written; isolated: each word alone, without spaces.
+        max_length: sub-words that the model takes at once; None for what model and tokenizer say.
+        batch_tokens: sub-words of one forward pass; no influence on the result beyond rounding.
         advance: told how many more sentences have been begun.
 
+    Returns:
+        One row per word in the order of sentences and words, left where the model is; the counts beside them.
+
     Raises:
-        BadInputError: as for `word_embeddings`.
+        BadInputError: a batch does not fit into memory, nor does half of it.
     """
     tokenised = tokenise(tokenizer, sentences, tokenisation)
     grouped, number = [], 0
@@ -136,9 +118,7 @@ def sentence_embeddings(
     layers: Sequence[int],
     poolings: Sequence[Pooling],
     *,
-    max_length: int | None = None,
     batch_tokens: int = 8192,
-    description: str = "sentences",
 ) -> dict[tuple[int, Pooling], Float32[np.ndarray, "sentence neuron"]]:
     """Return hidden states of sentences, in one or both poolings; special sub-words do not count.
 
@@ -146,20 +126,18 @@ def sentence_embeddings(
     authors' choice).
 
     Args:
-        model: see `word_embeddings`.
-        tokenizer: see `word_embeddings`.
+        model: see `embed_words`.
+        tokenizer: see `embed_words`.
         texts: the sentences as written.
-        layers: see `word_embeddings`.
+        layers: see `embed_words`.
         poolings: those wanted.
-        max_length: see `word_embeddings`.
-        batch_tokens: see `word_embeddings`.
-        description: what the progress bar says.
+        batch_tokens: see `embed_words`.
 
     Returns:
         By layer and pooling, one row per text.
 
     Raises:
-        BadInputError: the tokenizer finds no sub-word in a text, or as for `word_embeddings`.
+        BadInputError: the tokenizer finds no sub-word in a text, or as for `embed_words`.
     """
     grouped = []
     for number, ids in enumerate(encode(tokenizer, texts)["input_ids"] if texts else []):
@@ -171,7 +149,7 @@ def sentence_embeddings(
         positions = np.concatenate(members)
         groups = number * len(poolings) + np.repeat(np.arange(len(poolings)), [len(group) for group in members])
         grouped.append(Groups(np.array(ids), positions, groups))
-    bar: Any = progress(description=description, total=len(texts), unit="sentence")
+    bar: Any = progress(description="sentences", total=len(texts), unit="sentence")
     with bar:
         states = pooled_states(
             model,
@@ -179,7 +157,7 @@ def sentence_embeddings(
             len(texts) * len(poolings),
             layers,
             special_tokens=special_tokens(tokenizer),
-            max_length=max_length or length_limit(model, tokenizer),
+            max_length=length_limit(model, tokenizer),
             batch_tokens=batch_tokens,
             advance=bar.update,
         )

@@ -11,8 +11,8 @@ from jaxtyping import Float16, Float32, Int64
 from torch import Tensor
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints.chunks import chunks
 from polyprobe.checkpoints.embedding import embed_words
+from polyprobe.checkpoints.sentences import chunks
 from polyprobe.checkpoints.tokenising import Tokenisation
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.progress import progress
@@ -64,7 +64,7 @@ def embed_selected_words(
         layers: numbered from 1.
         manifest: the checkpoint.
         language: for messages and progress.
-        tokenisation: see `word_embeddings`.
+        tokenisation: see `embed_words`.
         batch_tokens: see `word_embeddings`.
         append: given, in the order of `rows`, the embeddings of some more words by layer.
         chunk_bytes: so much of hidden states is held at once.
@@ -88,10 +88,10 @@ def embed_selected_words(
                 batch_tokens=batch_tokens,
                 advance=bar.update,
             )
-            where, forms = f"{manifest.checkpoint}: {language}: layer", words["form"]
+            where = f"{manifest.checkpoint}: {language}: layer"
             append(
                 {
-                    layer: _to_float16(states, forms, chunk.rows, f"{where} {layer}")
+                    layer: _to_float16(states, words["form"], chunk.rows, f"{where} {layer}")
                     for layer, states in embedded.states.items()
                 }
             )

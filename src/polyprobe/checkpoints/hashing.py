@@ -7,14 +7,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import torch
+from torch import Tensor
 
 from polyprobe.checkpoints.naming import full_names, without_tied
 from polyprobe.checkpoints.tensors import StoredTensor, stored_tensors
 from polyprobe.running.errors import BadInputError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _DTYPES: Final = {
     "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "F16": "float16", "BF16": "bfloat16",
@@ -92,8 +92,6 @@ def _content(tensor: StoredTensor) -> tuple[str, str, float | None]:
     Raises:
         BadInputError: torch does not know the tensor's type, or a number is not finite.
     """
-    import torch
-
     if tensor.dtype not in _DTYPES:
         raise BadInputError(f"{tensor.file}: tensor {tensor.name}: type {tensor.dtype}, expected one that torch knows")
     stored = getattr(torch, _DTYPES[tensor.dtype])

@@ -2,10 +2,10 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from polyprobe.running.errors import BadInputError
 
@@ -23,6 +23,8 @@ _ORDER: Final = (WEIGHTS, WEIGHTS_INDEX, PICKLED, PICKLED_INDEX)
 _INDEXES: Final = (WEIGHTS_INDEX, PICKLED_INDEX)
 _ADAPTER: Final = "adapter_config.json"
 _POINTER: Final = b"version https://git-lfs.github.com/spec/"
+
+Stored = TypeVar("Stored")
 
 
 def weights_entry(names: Iterable[str], where: str) -> str:
@@ -85,16 +87,6 @@ def entry_of(folder: Path) -> str:
     return weights_entry((file.name for file in folder.iterdir()), str(folder))
 
 
-def places(folder: Path) -> dict[str, str]:
-    """Return the file of each tensor as the index of the shards says; empty where the weights are one file.
-
-    Raises:
-        BadInputError: as for `entry_of`, or the index is malformed.
-    """
-    entry = entry_of(folder)
-    return index(folder / entry) if is_index(entry) else {}
-
-
 def is_index(entry: str) -> bool:
     """Return whether what the weights begin with names their shards."""
     return entry in _INDEXES
@@ -109,54 +101,39 @@ def index(file: Path) -> dict[str, str]:
     found = read_json(file, "an index of shards").get("weight_map")
     if not isinstance(found, dict) or not found or not all(_is_name(shard) for shard in found.values()):
         raise BadInputError(f"{file}: weight_map: expected tensors with the names of files of this folder")
-    check_names(file, found)
+    _check_names(file, found)
     return found
 
 
-def check_names(file: Path, tensors: Iterable[Any]) -> None:
-    """Check that the names of a file's tensors are text of one line.
-
-    Args:
-        file: the file, for errors.
-        tensors: their names.
-
-    Raises:
-        BadInputError: one is not.
-    """
-    for name in tensors:
-        if not isinstance(name, str) or not name.isprintable():
-            raise BadInputError(f"{file}: a tensor {name!r}, expected a name without control characters")
-
-
-def check_places(folder: Path, found: dict[str, str]) -> None:
-    """Check that the index of the shards is of these shards.
+def tensors_of(folder: Path, read: Callable[[Path], Mapping[str, Stored]]) -> Iterator[tuple[str, Stored]]:
+    """Yield the tensors of a folder's weights with their names, file by file.
 
     Args:
         folder: the weights.
-        found: the file in which each tensor was found.
+        read: returns a file's tensors by their names.
 
     Raises:
-        BadInputError: a tensor is not where the index says, or as for `places`.
+        BadInputError: as for `weights_files` and `read`; a file is Git LFS's pointer, or a name no text of one line; a
+            tensor is in two shards (which of them is loaded, nothing says) or not where the index of the shards says;
+            there is no tensor.
     """
-    for name, file in places(folder).items():
-        if found.get(name) != file:
-            raise BadInputError(f"{folder / file}: no tensor {name}, which {entry_of(folder)} expects there")
-
-
-def check_new(folder: Path, name: str, file: str, found: dict[str, str]) -> None:
-    """Check that a tensor lies in one shard only: which of two is loaded, nothing says.
-
-    Args:
-        folder: the weights.
-        name: the tensor.
-        file: the shard in which it was found.
-        found: the file in which each tensor was found before.
-
-    Raises:
-        BadInputError: it was found before.
-    """
-    if name in found:
-        raise BadInputError(f"{folder}: tensor {name} is in {found[name]} and in {file}, expected it once")
+    places: dict[str, str] = {}
+    for file in weights_files(folder):
+        _check_content(folder / file)
+        tensors = read(folder / file)
+        _check_names(folder / file, tensors)
+        for name in sorted(tensors):
+            if name in places:
+                raise BadInputError(f"{folder}: tensor {name} is in {places[name]} and in {file}, expected it once")
+            places[name] = file
+            yield name, tensors[name]
+    entry = entry_of(folder)
+    expected = index(folder / entry) if is_index(entry) else {}
+    for name, file in expected.items():
+        if places.get(name) != file:
+            raise BadInputError(f"{folder / file}: no tensor {name}, which {entry} expects there")
+    if not places:
+        raise BadInputError(f"{folder}: its weights hold no tensors")
 
 
 def is_pickled(folder: Path) -> bool:
@@ -185,17 +162,6 @@ def alone(folder: Path, names: Iterable[str]) -> Iterator[Path]:
         yield Path(view)
 
 
-def check_content(file: Path) -> None:
-    """Check that a file is not Git LFS's pointer to what should be there.
-
-    Raises:
-        BadInputError: it is one.
-    """
-    with file.open("rb") as opened:
-        if opened.read(len(_POINTER)) == _POINTER:
-            raise BadInputError(f"{file}: Git LFS's pointer, not the file itself; `git lfs pull` fetches it")
-
-
 def read_json(file: Path, expected: str) -> dict[str, Any]:
     """Read a JSON object from a file of a checkpoint.
 
@@ -207,7 +173,7 @@ def read_json(file: Path, expected: str) -> dict[str, Any]:
         BadInputError: there is no such file, it is Git LFS's pointer, or it holds no JSON object.
     """
     try:
-        check_content(file)
+        _check_content(file)
         value = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(f"{file.parent}: no {file.name}, expected {expected}") from None
@@ -218,6 +184,32 @@ def read_json(file: Path, expected: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadInputError(f"{file}: expected a JSON object")
     return value
+
+
+def _check_content(file: Path) -> None:
+    """Check that a file is not Git LFS's pointer to what should be there.
+
+    Raises:
+        BadInputError: it is one.
+    """
+    with file.open("rb") as opened:
+        if opened.read(len(_POINTER)) == _POINTER:
+            raise BadInputError(f"{file}: Git LFS's pointer, not the file itself; `git lfs pull` fetches it")
+
+
+def _check_names(file: Path, tensors: Iterable[Any]) -> None:
+    """Check that the names of a file's tensors are text of one line.
+
+    Args:
+        file: the file, for errors.
+        tensors: their names.
+
+    Raises:
+        BadInputError: one is not.
+    """
+    for name in tensors:
+        if not isinstance(name, str) or not name.isprintable():
+            raise BadInputError(f"{file}: a tensor {name!r}, expected a name without control characters")
 
 
 def _is_name(shard: Any) -> bool:

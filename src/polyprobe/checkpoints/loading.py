@@ -3,16 +3,25 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
+from transformers import AutoModel, GenerationConfig
 
-from polyprobe.checkpoints.boundary import library_errors, memory_errors
+from polyprobe.checkpoints.boundary import library_errors, memory_errors, quiet_transformers
 from polyprobe.checkpoints.config import cannot_load, load_config
 from polyprobe.checkpoints.layout import alone, weights_and_index
 from polyprobe.checkpoints.location import Location
-from polyprobe.checkpoints.quiet import quiet_transformers
 from polyprobe.running.errors import BadInputError
+
+FROM_PRETRAINED: Final = {
+    "local_files_only": True,
+    "use_safetensors": True,
+    "output_loading_info": True,
+    # Left out, it would have the terminal asked.
+    "trust_remote_code": False,
+}
+"""What transformers is told whenever it loads a model."""
 
 
 def load_model(location: Location, dtype: str = "float32", device: str = "cpu") -> Any:
@@ -26,21 +35,15 @@ def load_model(location: Location, dtype: str = "float32", device: str = "cpu") 
     Raises:
         BadInputError: transformers cannot load it, the weights lack some of its tensors, or memory does not suffice.
     """
-    from transformers import AutoModel, GenerationConfig
-
     folder, config = location.weights, load_config(location.weights)
     with loadable(folder, device, cannot_load(folder, config.model_type)) as weights:
         model, found = AutoModel.from_pretrained(
             weights,
             config=config,
             dtype=getattr(torch, dtype),
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            # Left out, it would have the terminal asked.
-            trust_remote_code=False,
             # Left out, it would be looked for in files.
             generation_config=GenerationConfig(),
+            **FROM_PRETRAINED,
         )
         if config.get_text_config() is not config:
             model = model.get_decoder()

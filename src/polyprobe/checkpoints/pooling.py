@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from accelerate.utils.memory import clear_device_cache
 from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 
@@ -44,18 +45,6 @@ class _Window:
     stop: int
     use_from: int
     use_to: int
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Sentences that go through the model at once."""
-
-    ids: Int[Tensor, "sentence subword"]
-    """Padded on the right."""
-    mask: Int[Tensor, "sentence subword"]
-    places: Int[Tensor, " member"]
-    """For each membership, its place in the hidden states of all sentences, one sentence after the other."""
-    groups: Int[Tensor, " member"]
 
 
 def pooled_states(
@@ -106,16 +95,16 @@ def pooled_states(
     with fast_activations(model):
         padded = model.config.model_type not in _UNMASKED
         for batch in _batches(windows, specials, batch_tokens, padded):
-            try:
-                sums.add(batch)
-            except _OutOfMemoryError:
-                _add_halves(sums, batch, batch_tokens)
+            if not sums.add(batch):
+                clear_device_cache()
+                middle = len(batch) // 2
+                if not (middle and sums.add(batch[:middle]) and sums.add(batch[middle:])):
+                    raise BadInputError(
+                        f"out of memory: half of a batch of {batch_tokens} sub-words is still too large; "
+                        f"expected batch_tokens (POLYPROBE_BATCH_TOKENS) below {batch_tokens // 2}"
+                    )
             advance(sum(window.start == 0 for window in batch))
     return sums.means()
-
-
-class _OutOfMemoryError(Exception):
-    """A batch does not fit into memory."""
 
 
 class _Sums:
@@ -131,40 +120,76 @@ class _Sums:
         behind: Int[np.ndarray, " other_subword"],
     ) -> None:
         self._model, self._sentences, self._before, self._behind = model, sentences, before, behind
-        self._states, self.device = LayerStates(model, layers), next(model.parameters()).device
+        self._states, self._device = LayerStates(model, layers), next(model.parameters()).device
         self._padding = getattr(model.config, "pad_token_id", None) or 0
-        self._sums = {layer: torch.zeros(groups, model.config.hidden_size, device=self.device) for layer in layers}
+        self._sums = {layer: torch.zeros(groups, model.config.hidden_size, device=self._device) for layer in layers}
         self._counts = torch.zeros(groups, 1)
 
-    def add(self, windows: list[_Window]) -> None:
+    def add(self, windows: list[_Window]) -> bool:
         """Add the states of a batch.
 
+        Returns:
+            Whether memory suffices; nothing was added where it does not.
+
         Raises:
-            _OutOfMemoryError: memory does not suffice; nothing was added.
             BadInputError: a layer has another width.
         """
         length = max(window.stop - window.start for window in windows) + len(self._before) + len(self._behind)
-        at_once = max(1, CACHED_SUBWORDS // length) if self.device.type == "cpu" else len(windows)
-        found = []
+        at_once = max(1, CACHED_SUBWORDS // length) if self._device.type == "cpu" else len(windows)
         try:
-            for start in range(0, len(windows), at_once):
-                part = windows[start : start + at_once]
-                batch = _batch(part, self._sentences, self._before, self._behind, length, self._padding)
-                found.append((batch.groups, _member_states(self._states, batch, self.device)))
+            found = [
+                self._members(windows[start : start + at_once], length) for start in range(0, len(windows), at_once)
+            ]
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            raise _OutOfMemoryError from None
+            return False
         for groups, members in found:
             self._counts.index_add_(0, groups, torch.ones(len(groups), 1))
-            where = _copied(groups, self.device)
+            where = _copied(groups, self._device)
             for layer, rows in members.items():
                 self._check_width(layer, rows)
                 _add_rows(self._sums[layer], where, rows)
+        return True
 
     def means(self) -> dict[int, Float[Tensor, "group neuron"]]:
         """Turn the sums into means, and return them by layer."""
-        return {layer: total.div_(self._counts.to(self.device)) for layer, total in self._sums.items()}
+        return {layer: total.div_(self._counts.to(self._device)) for layer, total in self._sums.items()}
+
+    def _members(
+        self, windows: list[_Window], length: int
+    ) -> tuple[Int[Tensor, " member"], dict[int, Float32[Tensor, "member neuron"]]]:
+        """Run the model on some windows.
+
+        Args:
+            windows: those that go through the model at once.
+            length: sub-words that each of them is padded to, special ones counted.
+
+        Returns:
+            For each membership of a sub-word in a group, the group and, by layer, the sub-word's state.
+        """
+        rows = [
+            np.concatenate(
+                [self._before, self._sentences[window.sentence].ids[window.start : window.stop], self._behind]
+            )
+            for window in windows
+        ]
+        mask = np.arange(length) < np.array([len(row) for row in rows])[:, None]
+        ids = np.full(mask.shape, self._padding, dtype=np.int64)
+        ids[mask] = np.concatenate(rows)
+        # Places in the states of all windows, one window after the other.
+        places, groups = [], []
+        for row, window in enumerate(windows):
+            sentence = self._sentences[window.sentence]
+            inside = (sentence.positions >= window.use_from) & (sentence.positions < window.use_to)
+            places.append(row * length + len(self._before) + sentence.positions[inside] - window.start)
+            groups.append(sentence.groups[inside])
+        inputs = [_copied(torch.from_numpy(array), self._device) for array in (ids, mask.astype(np.int64))]
+        with library_errors(f"expected a model that runs on {length} sub-words, as its config.json says"):
+            found = self._states(*inputs)
+        members = _copied(torch.from_numpy(np.concatenate(places)), self._device)
+        states = {layer: state.flatten(0, 1)[members].float() for layer, state in found.items()}
+        return torch.from_numpy(np.concatenate(groups)), states
 
     def _check_width(self, layer: int, rows: Float32[Tensor, "member neuron"]) -> None:
         expected = self._sums[layer].shape[1]
@@ -173,32 +198,6 @@ class _Sums:
                 f"model_type {self._model.config.model_type!r}: layer {layer} has {rows.shape[1]} neurons, others "
                 f"{expected}; expected layers of one width"
             )
-
-
-def _add_halves(sums: _Sums, windows: list[_Window], batch_tokens: int) -> None:
-    """Add one half of a batch after the other.
-
-    Args:
-        sums: to which they are added.
-        windows: the batch.
-        batch_tokens: its budget, for errors.
-
-    Raises:
-        BadInputError: a half does not fit into memory either.
-    """
-    if sums.device.type == "cuda":
-        torch.cuda.empty_cache()
-    middle = len(windows) // 2
-    try:
-        if not middle:
-            raise _OutOfMemoryError
-        sums.add(windows[:middle])
-        sums.add(windows[middle:])
-    except _OutOfMemoryError:
-        raise BadInputError(
-            f"out of memory: half of a batch of {batch_tokens} sub-words is still too large; "
-            f"expected batch_tokens (POLYPROBE_BATCH_TOKENS) below {batch_tokens // 2}"
-        ) from None
 
 
 def length_limit(model: Any, tokenizer: Any) -> int | None:
@@ -276,41 +275,6 @@ def _batches(windows: list[_Window], specials: int, batch_tokens: int, padded: b
         subwords += length
     if batch:
         yield batch
-
-
-def _batch(
-    windows: list[_Window],
-    sentences: Sequence[Groups],
-    before: Int[np.ndarray, " subword"],
-    behind: Int[np.ndarray, " other_subword"],
-    length: int,
-    padding: int,
-) -> _Batch:
-    rows = [np.concatenate([before, sentences[w.sentence].ids[w.start : w.stop], behind]) for w in windows]
-    mask = np.arange(length) < np.array([len(row) for row in rows])[:, None]
-    ids = np.full(mask.shape, padding, dtype=np.int64)
-    ids[mask] = np.concatenate(rows)
-    places, groups = [], []
-    for row, window in enumerate(windows):
-        sentence = sentences[window.sentence]
-        inside = (sentence.positions >= window.use_from) & (sentence.positions < window.use_to)
-        places.append(row * length + len(before) + sentence.positions[inside] - window.start)
-        groups.append(sentence.groups[inside])
-    return _Batch(
-        torch.from_numpy(ids),
-        torch.from_numpy(mask.astype(np.int64)),
-        torch.from_numpy(np.concatenate(places)),
-        torch.from_numpy(np.concatenate(groups)),
-    )
-
-
-def _member_states(
-    states: LayerStates, batch: _Batch, device: torch.device
-) -> dict[int, Float32[Tensor, "member neuron"]]:
-    with library_errors(f"expected a model that runs on {batch.ids.shape[1]} sub-words, as its config.json says"):
-        found = states(_copied(batch.ids, device), _copied(batch.mask, device))
-    places = _copied(batch.places, device)
-    return {layer: state.flatten(0, 1)[places].float() for layer, state in found.items()}
 
 
 def _add_rows(

@@ -89,59 +89,49 @@ def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
 
 def _natural(tokenizer: Any, sentences: Sequence[Sentence]) -> list[TokenisedSentence]:
     encoding = encode(tokenizer, [sentence.text for sentence in sentences], offsets=True)
-    joined = _joined(sentences)
-    subwords_per_sentence = _flat(map(len, encoding["input_ids"]))
-    offsets = _flat(chain.from_iterable(chain.from_iterable(encoding["offset_mapping"]))).reshape(-1, 2)
-    offsets = offsets + np.repeat(joined.sentence_starts, subwords_per_sentence)[:, None]
-    starts, ends = _trimmed(offsets, _solid(joined.text))
-    # A sub-word overlaps the words from the first that ends behind its start to the last that begins before its end.
-    first_word = np.searchsorted(joined.word_ends, starts, side="right")
-    after_last_word = np.searchsorted(joined.word_starts, ends, side="left")
-    words_per_subword = np.where(starts < ends, after_last_word - first_word, 0).clip(min=0)
-    subwords = np.repeat(np.arange(len(words_per_subword)), words_per_subword)
-    words = np.repeat(first_word, words_per_subword) + _counted(words_per_subword)
-    return _by_sentence(encoding["input_ids"], joined.words_per_sentence, words, subwords, words_per_subword > 1)
-
-
-@dataclass(frozen=True)
-class _Joined:
-    """Sentences one behind the other in one text, a space between any two. Numbers count its characters."""
-
-    text: str
-    sentence_starts: Int64[np.ndarray, " sentence"]
-    words_per_sentence: Int64[np.ndarray, " sentence"]
-    word_starts: Int64[np.ndarray, " word"]
-    word_ends: Int64[np.ndarray, " word"]
-
-
-def _joined(sentences: Sequence[Sentence]) -> _Joined:
+    # Sentences one behind the other in one text, a space between any two, whose characters are numbered.
     texts = [
         "".join(form + " " * space for form, space in zip(sentence.forms, sentence.space_after, strict=True))
         for sentence in sentences
     ]
     lengths = _flat(len(text) + 1 for text in texts)
-    words_per_sentence = _flat(len(sentence.forms) for sentence in sentences)
-    word_lengths = _flat(len(form) for sentence in sentences for form in sentence.forms)
+    subwords_per_sentence = _flat(map(len, encoding["input_ids"]))
+    offsets = _flat(chain.from_iterable(chain.from_iterable(encoding["offset_mapping"]))).reshape(-1, 2)
+    offsets = offsets + np.repeat(np.cumsum(lengths) - lengths, subwords_per_sentence)[:, None]
+    starts, ends = _trimmed(offsets, _solid(" ".join(texts)))
+    word_starts, word_ends = _word_bounds(sentences)
+    # A sub-word overlaps the words from the first that ends behind its start to the last that begins before its end.
+    first_word = np.searchsorted(word_ends, starts, side="right")
+    after_last_word = np.searchsorted(word_starts, ends, side="left")
+    words_per_subword = np.where(starts < ends, after_last_word - first_word, 0).clip(min=0)
+    subwords = np.repeat(np.arange(len(words_per_subword)), words_per_subword)
+    words = np.repeat(first_word, words_per_subword) + _counted(words_per_subword)
+    return _by_sentence(encoding["input_ids"], _words_of(sentences), words, subwords, words_per_subword > 1)
+
+
+def _word_bounds(
+    sentences: Sequence[Sentence],
+) -> tuple[Int64[np.ndarray, " word"], Int64[np.ndarray, " word"]]:
+    """Return words' first characters and those after their last, a space between any two sentences."""
+    lengths = _flat(len(form) for sentence in sentences for form in sentence.forms)
     spaces = _flat(space for sentence in sentences for space in sentence.space_after)
-    spaces_between_sentences = np.repeat(np.arange(len(sentences)), words_per_sentence)
-    word_ends = np.cumsum(word_lengths + spaces) - spaces + spaces_between_sentences
-    return _Joined(
-        text=" ".join(texts),
-        sentence_starts=np.cumsum(lengths) - lengths,
-        words_per_sentence=words_per_sentence,
-        word_starts=word_ends - word_lengths,
-        word_ends=word_ends,
-    )
+    spaces_between_sentences = np.repeat(np.arange(len(sentences)), _words_of(sentences))
+    ends = np.cumsum(lengths + spaces) - spaces + spaces_between_sentences
+    return ends - lengths, ends
 
 
 def _isolated(tokenizer: Any, sentences: Sequence[Sentence]) -> list[TokenisedSentence]:
     forms = sorted({form for sentence in sentences for form in sentence.forms})
     subwords: dict[str, list[int]] = dict(zip(forms, encode(tokenizer, forms)["input_ids"], strict=True))
     ids = [list(chain.from_iterable(subwords[form] for form in sentence.forms)) for sentence in sentences]
-    counts = _flat(len(sentence.forms) for sentence in sentences)
     lengths = _flat(len(subwords[form]) for sentence in sentences for form in sentence.forms)
     words = np.repeat(np.arange(len(lengths)), lengths)
-    return _by_sentence(ids, counts, words, np.arange(len(words)), np.zeros(len(words), dtype=bool))
+    return _by_sentence(ids, _words_of(sentences), words, np.arange(len(words)), np.zeros(len(words), dtype=bool))
+
+
+def _words_of(sentences: Sequence[Sentence]) -> Int64[np.ndarray, " sentence"]:
+    """Return how many words each sentence has."""
+    return _flat(len(sentence.forms) for sentence in sentences)
 
 
 def _solid(text: str) -> Bool[np.ndarray, " character"]:

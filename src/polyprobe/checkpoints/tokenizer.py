@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.checkpoints.boundary import library_errors
+from polyprobe.checkpoints.boundary import library_errors, quiet_transformers
 from polyprobe.checkpoints.layout import TOKENIZER, TOKENIZER_FILES, alone, read_json
 from polyprobe.checkpoints.location import Location
-from polyprobe.checkpoints.quiet import quiet_transformers
 from polyprobe.running.errors import BadInputError
 
 _OF_THE_LAST_CALL: Final = ("truncation", "padding")

@@ -1,6 +1,7 @@
 """Independent work over processes, one thread each; results in the order of the items."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from polyprobe.running.machine import use_threads
@@ -30,12 +31,11 @@ def fan_out(
         description: the text before the progress bar.
         tensors: whether the work needs tensors; work without them is spared the import of torch.
     """
-    prepare = _one_thread if tensors else None
+    prepare = partial(use_threads, 1) if tensors else None
     if workers <= 1 or len(items) <= 1:
         if prepare:
             prepare()
-        for item in progress(items, description=description):
-            yield function(item)
+        yield from map(function, progress(items, description=description))
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -47,7 +47,3 @@ def fan_out(
             # Waits for what is being computed: it may write into a folder that the caller is about to remove.
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-
-
-def _one_thread() -> None:
-    use_threads(1)

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any, Final
@@ -77,11 +77,9 @@ def _locked(folder: Path) -> Iterator[bool]:
     """
     opened = os.open(folder, os.O_RDONLY)
     try:
-        try:
+        ours = False
+        with suppress(OSError):
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            ours = False
-        else:
             ours = True
         yield ours
     finally:

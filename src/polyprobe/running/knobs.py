@@ -5,10 +5,12 @@ POLYPROBE_DEVICE, POLYPROBE_BATCH_TOKENS, POLYPROBE_THREADS, POLYPROBE_MIRROR.
 """
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from polyprobe.running.errors import BadInputError, one_line
+from polyprobe.running.machine import cores
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,9 @@ def knobs(path: Path = Path("config/local.yaml")) -> Knobs:
     Raises:
         BadInputError: the file does not hold names and values, or a knob is unknown, of the wrong type or not positive.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    values: dict[str, int | str] = {
-        "workers": cores,
-        "threads": cores,
+    values: dict[str, Any] = {
+        "workers": cores(),
+        "threads": cores(),
         "device": "auto",
         "batch_tokens": 8192,
         "mirror": "",
@@ -73,10 +74,10 @@ def knobs(path: Path = Path("config/local.yaml")) -> Knobs:
         if text := os.environ.get(variable):
             given = int(text) if isinstance(value, int) and text.isdecimal() else text
             values[name] = _checked(variable, given, value)
-    return Knobs(**{field.name: values[field.name] for field in fields(Knobs)})  # type: ignore[arg-type]
+    return Knobs(**values)
 
 
-def _of_file(path: Path) -> dict[str, object]:
+def _of_file(path: Path) -> dict[str, Any]:
     """Return what a file says of knobs; nothing where there is none.
 
     Raises:
@@ -95,7 +96,7 @@ def _of_file(path: Path) -> dict[str, object]:
     return given
 
 
-def _checked(where: str, given: object, default: int | str) -> int | str:
+def _checked(where: str, given: Any, default: int | str) -> Any:
     """Return a knob's value.
 
     Args:
@@ -106,10 +107,9 @@ def _checked(where: str, given: object, default: int | str) -> int | str:
     Raises:
         BadInputError: it is of another type, or not positive.
     """
-    if isinstance(default, str) and isinstance(given, str):
-        return given
-    if isinstance(default, str) or isinstance(given, bool) or not isinstance(given, int):
+    # Not isinstance: to Python, yes and no are integers.
+    if type(given) is not type(default):
         raise BadInputError(f"{where}: expected {type(default).__name__}, got {given!r}")
-    if given < 1:
+    if isinstance(given, int) and given < 1:
         raise BadInputError(f"{where}: expected a positive value, got {given!r}")
     return given

@@ -1,4 +1,11 @@
-"""What a process may take of the machine: threads that compute, and memory that does not suffice."""
+"""What a process may take of the machine: cores, threads that compute, and memory that does not suffice."""
+
+import os
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def use_threads(count: int) -> None:

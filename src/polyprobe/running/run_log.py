@@ -1,7 +1,6 @@
 """`.scratch/runs.jsonl`: which stage ran when, how long, and on what machine; one line per run."""
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from polyprobe.running.machine import cores
 from polyprobe.running.scratch import scratch_root
 
 NAME: Final = "runs.jsonl"
@@ -101,7 +101,7 @@ def logged(study: str, parameters: str, stage: str, arguments: Sequence[str]) ->
                     torch=None if torch is None else str(torch.__version__),
                     platform=platform.platform(),
                     processor=_processor(),
-                    cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+                    cores=cores(),
                     gpu=_gpu(),
                     memory=_memory(),
                 )
@@ -164,12 +164,9 @@ def working_tree() -> tuple[str | None, bool | None]:
 def _append(run: Run) -> None:
     line = json.dumps(asdict(run), ensure_ascii=False) + "\n"
     path().parent.mkdir(parents=True, exist_ok=True)
-    log = os.open(path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        # One write, so that the lines of processes that end at once do not mix.
-        os.write(log, line.encode())
-    finally:
-        os.close(log)
+    # Without a buffer, so that the lines of processes that end at once do not mix.
+    with path().open("ab", buffering=0) as log:
+        log.write(line.encode())
 
 
 def _processor() -> str:

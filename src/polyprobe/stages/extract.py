@@ -42,23 +42,26 @@ def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[l
     Returns:
         How the words of each language were cut into sub-words, and the similarities of parallel sentences.
     """
-    from polyprobe import checkpoints
+    from polyprobe.checkpoints.embedding import sentence_embeddings
+    from polyprobe.checkpoints.extraction import embed_selected_words
+    from polyprobe.checkpoints.loading import load_model
+    from polyprobe.checkpoints.location import location_of
+    from polyprobe.checkpoints.selection import select_words
+    from polyprobe.checkpoints.tokenizer import load_tokenizer
 
     machine, layers = knobs(), layers_of(study, checkpoint.checkpoint, checkpoint.layers)
     use_threads(machine.threads)
-    location = checkpoints.location_of(checkpoint, study.checkpoint(checkpoint.checkpoint).weights)
-    model = checkpoints.load_model(location, study.extract.dtype, machine.torch_device())
-    tokenizer = checkpoints.load_tokenizer(location)
+    location = location_of(checkpoint, study.checkpoint(checkpoint.checkpoint).weights)
+    model = load_model(location, study.extract.dtype, machine.torch_device())
+    tokenizer = load_tokenizer(location)
     caps = study.extract.max_words.model_dump() if study.extract.max_words else None
     metadata = {"weights_sha256": checkpoint.weights_sha256, "tokenisation": study.extract.tokenisation}
     counts: list[Entry] = []
     for language in study.languages:
         table = words.TABLE.read(words.TABLE.at(language=language))
-        rows = checkpoints.select_words(
-            table, caps, study.words.min_label_count, seed=study.extract.seed, language=language
-        )
+        rows = select_words(table, caps, study.words.min_label_count, seed=study.extract.seed, language=language)
         with embeddings.writing(folder, layers, language, rows.astype("int32"), checkpoint.width, metadata) as writer:
-            cut = checkpoints.embed_selected_words(
+            cut = embed_selected_words(
                 model,
                 tokenizer,
                 table,
@@ -72,7 +75,7 @@ def _embed(study: Study, checkpoint: manifest.Manifest, folder: Path) -> tuple[l
             )
         counts.append({"language": language} | asdict(cut))
     embed = partial(
-        checkpoints.sentence_embeddings,
+        sentence_embeddings,
         model,
         tokenizer,
         layers=layers,

@@ -5,7 +5,6 @@ from pathlib import Path
 from polyprobe.artefacts import manifest, scores
 from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
-from polyprobe.transfer.fine_tuning import fine_tune
 
 
 def finetune_pos(study: Study, key: str) -> None:
@@ -15,6 +14,8 @@ def finetune_pos(study: Study, key: str) -> None:
         study: the parameters.
         key: the checkpoint's.
     """
+    from polyprobe.transfer.fine_tuning import fine_tune
+
     fine_tune(
         "pos",
         manifest.read(manifest.path(key)),

@@ -1,7 +1,6 @@
 """Finds out which weights a checkpoint is, and writes that down as its manifest."""
 
 from polyprobe.artefacts import manifest
-from polyprobe.checkpoints import resolve as resolve_checkpoint
 from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
 
@@ -13,7 +12,9 @@ def resolve(study: Study, key: str) -> None:
         study: the parameters.
         key: the checkpoint's.
     """
-    manifest.write(manifest.path(key, manifest.FOLDER), resolve_checkpoint(study, key))
+    from polyprobe.checkpoints import resolving
+
+    manifest.write(manifest.path(key, manifest.FOLDER), resolving.resolve(study, key))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from polyprobe.artefacts import manifest
-from polyprobe.checkpoints import apply_duplicates_policy, described_duplicates, equal_to_previous
+from polyprobe.checkpoints.duplicates import apply_duplicates_policy, described_duplicates, equal_to_previous
 from polyprobe.running.files import new_folder, write_json
 from polyprobe.stage import run_stage
 from polyprobe.study import Study

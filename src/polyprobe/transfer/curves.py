@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import transformers
 
+_FOLDER: Final = "dvclive"
 _NAMES: Final = {"loss": "loss", "eval_score": "dev_score"}
 """Curves by the names that Trainer logs under."""
 
@@ -16,11 +17,11 @@ class Curves(transformers.TrainerCallback):  # type: ignore[misc]
     A run that is gone on with begins with what was logged before its last save.
 
     Args:
-        folder: where dvclive keeps the curves.
+        scratch: where dvclive keeps the curves, in a folder of its own.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, scratch: Path) -> None:
+        self.folder = scratch / _FOLDER
         self.live: Any = None
 
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **rest: Any) -> None:
@@ -69,12 +70,12 @@ class Curves(transformers.TrainerCallback):  # type: ignore[misc]
             self.live.log_metric(_NAMES[name], logged[name])
 
 
-def save_curves(folder: Path, output: Path) -> None:
+def save_curves(scratch: Path, output: Path) -> None:
     """Write `loss.tsv` and `dev_score.tsv` (step and value) from where `Curves` has kept them.
 
     Args:
-        folder: the one that `Curves` was given.
+        scratch: what `Curves` was given.
         output: the folder to write to.
     """
     for name in _NAMES.values():
-        shutil.copyfile(folder / "plots" / "metrics" / f"{name}.tsv", output / f"{name}.tsv")
+        shutil.copyfile(scratch / _FOLDER / "plots" / "metrics" / f"{name}.tsv", output / f"{name}.tsv")

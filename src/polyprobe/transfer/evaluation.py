@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from polyprobe.checkpoints.boundary import library_errors
 from polyprobe.running.progress import progress
@@ -76,17 +77,22 @@ def pad(batch: list[Encoded], pad_token_id: int, *, segments: bool) -> dict[str,
         `input_ids` and `attention_mask` and, for a model with segments, `token_type_ids`, each [example, subword].
     """
     rows = [example.input_ids for example in batch]
-    inputs = {"input_ids": _padded(rows, pad_token_id), "attention_mask": _padded([[1] * len(row) for row in rows])}
+    inputs = {"input_ids": padded(rows, pad_token_id), "attention_mask": padded([[1] * len(row) for row in rows], 0)}
     if segments:
-        inputs["token_type_ids"] = _padded(
-            [example.token_type_ids or [0] * len(example.input_ids) for example in batch]
-        )
+        types = [example.token_type_ids or [0] * len(example.input_ids) for example in batch]
+        inputs["token_type_ids"] = padded(types, 0)
     return inputs
 
 
-def _padded(rows: list[list[int]], filler: int = 0) -> torch.Tensor:
-    width = max(map(len, rows))
-    return torch.tensor([row + [filler] * (width - len(row)) for row in rows])
+def padded(rows: list[list[int]], filler: int) -> torch.Tensor:
+    """Return rows of numbers as one tensor, those that are shorter than others filled up behind.
+
+    Args:
+        rows: numbers of each example.
+        filler: what fills up.
+    """
+    tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+    return pad_sequence(tensors, batch_first=True, padding_value=filler)
 
 
 def _batches(examples: list[Encoded], batch_tokens: int) -> list[list[int]]:

@@ -11,6 +11,8 @@ from polyprobe.running.errors import BadInputError
 
 LOST: Final = -1
 """Position and prediction of an item that truncation cut off; it counts as wrong."""
+NO_TARGET: Final = -100
+"""What torch's cross-entropy leaves out."""
 
 
 @dataclass(frozen=True)

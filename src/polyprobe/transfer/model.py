@@ -9,11 +9,11 @@ import peft
 import torch
 import transformers
 
-from polyprobe import checkpoints
 from polyprobe.checkpoints import loading
 from polyprobe.checkpoints.config import cannot_load, load_config
 from polyprobe.checkpoints.layout import CONFIG
 from polyprobe.checkpoints.location import Location
+from polyprobe.checkpoints.tokenizer import load_tokenizer as load_fast_tokenizer
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import PARAMS, Lora
 from polyprobe.transfer.tasks import TransferTask
@@ -32,7 +32,7 @@ def load_tokenizer(location: Location) -> Any:
     Raises:
         BadInputError: the tokenizer or the architecture cannot be loaded, or no token is fit for padding.
     """
-    tokenizer = checkpoints.load_tokenizer(location)
+    tokenizer = load_fast_tokenizer(location)
     # As config.json says: weights of another shape are refused when they are loaded.
     rows = load_config(location.weights).get_text_config().vocab_size
     found = {name: getattr(tokenizer, f"{name}_id") for name in _PADDING}
@@ -94,13 +94,10 @@ def load_with_head(
         model, found = getattr(transformers, task.HEAD).from_pretrained(
             weights,
             config=config,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
             quantization_config=quantisation,
             dtype=compute_dtype,
             device_map={"": device},
+            **loading.FROM_PRETRAINED,
         )
     model.name_or_path = model.config._name_or_path = str(folder)  # where PEFT looks for config.json
     head = head_name(model)

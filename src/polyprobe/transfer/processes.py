@@ -1,8 +1,7 @@
 """One process, or one per GPU as `accelerate launch` starts them: they share each step and hold the same model."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,8 @@ def device_of(device: str) -> str:
     return str(state.device) if state.num_processes > 1 else device
 
 
-@contextmanager
-def output_folder(path: Path, device: str) -> Iterator[Path]:
-    """Yield a temporary folder to fill, which takes the place of `path` as that of `new_folder` does.
+def output_folder(path: Path, device: str) -> AbstractContextManager[Path]:
+    """Return a context of a temporary folder to fill, which takes the place of `path` as that of `new_folder` does.
 
     What processes beside the main one write is the same and is thrown away.
 
@@ -36,12 +34,7 @@ def output_folder(path: Path, device: str) -> Iterator[Path]:
         device: what one process alone would compute on.
     """
     state = processes(device)
-    if state.is_main_process:
-        with new_folder(path) as folder:
-            yield folder
-    else:
-        with temporary_folder(f"process-{state.process_index}") as folder:
-            yield folder
+    return new_folder(path) if state.is_main_process else temporary_folder(f"process-{state.process_index}")
 
 
 def share_of_a_step(name: str, settings: Task, count: int) -> tuple[int, int]:

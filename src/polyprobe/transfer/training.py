@@ -12,19 +12,18 @@ from typing import Any, Final
 import torch
 import transformers
 from transformers.trainer_pt_utils import get_length_grouped_indices
+from transformers.trainer_utils import get_last_checkpoint
 
-from polyprobe.checkpoints.quiet import quiet_transformers
+from polyprobe.checkpoints.boundary import quiet_transformers
 from polyprobe.running.seeds import derive_seed
 from polyprobe.study import Task
 from polyprobe.transfer.curves import Curves
-from polyprobe.transfer.evaluation import has_segments, pad
-from polyprobe.transfer.examples import Encoded
+from polyprobe.transfer.evaluation import has_segments, pad, padded
+from polyprobe.transfer.examples import NO_TARGET, Encoded
 from polyprobe.transfer.processes import processes, share_of_a_step
 from polyprobe.transfer.tasks import TransferTask
 
-CURVES: Final = "dvclive"
 _SAVED: Final = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state*.pth")
-_IGNORED: Final = -100
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Training:
     """In which the model computes."""
     seed: int
     scratch: Path
-    """Where to save at each evaluation, and to go on from; takes the curves, in `CURVES`."""
+    """Where to save at each evaluation, and to go on from; takes the curves too."""
 
 
 def train(model: Any, examples: list[Encoded], training: Training, dev_score: Callable[[Any], float]) -> int:
@@ -69,7 +68,7 @@ def train(model: Any, examples: list[Encoded], training: Training, dev_score: Ca
         _remove_unfinished(training.scratch)
     state.wait_for_everyone()
     with quiet_transformers():
-        trainer.train(resume_from_checkpoint=_last_save(training.scratch))
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(training.scratch))
     return int(trainer.state.best_global_step)
 
 
@@ -123,33 +122,23 @@ def _trainer(
     segments = has_segments(model)
 
     def collate(batch: list[Encoded]) -> dict[str, torch.Tensor]:
-        inputs = pad(batch, training.pad_token_id, segments=segments)
-        return inputs | {"labels": _padded_targets([training.task.targets(example) for example in batch])}
+        targets: list[Any] = [training.task.targets(example) for example in batch]
+        labels = padded(targets, NO_TARGET) if isinstance(targets[0], list) else torch.tensor(targets)
+        return pad(batch, training.pad_token_id, segments=segments) | {"labels": labels}
 
     trainer = _Trainer(
         model=model,
         args=arguments,
         data_collator=collate,
-        train_dataset=_Rows(examples),
-        eval_dataset=_Rows(examples[:1]),
-        callbacks=[Curves(training.scratch / CURVES)],
+        train_dataset=examples,
+        eval_dataset=examples[:1],
+        callbacks=[Curves(training.scratch)],
     )
     trainer.group = training.settings.batch_size * training.settings.gradient_accumulation
     # Heads take the mean loss of their batch whatever they are told, so that Trainer must scale it.
     trainer.model_accepts_loss_kwargs = False
     trainer.remove_callback(transformers.PrinterCallback)
     return trainer
-
-
-class _Rows(torch.utils.data.Dataset[Encoded]):
-    def __init__(self, examples: list[Encoded]) -> None:
-        self.examples = examples
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def __getitem__(self, number: int) -> Encoded:
-        return self.examples[number]
 
 
 class _LengthGroupedSampler(torch.utils.data.Sampler[int]):
@@ -184,7 +173,7 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
     """Examples of a step."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> _LengthGroupedSampler:
-        lengths = [len(example.input_ids) for example in self.train_dataset.examples]
+        lengths = [len(example.input_ids) for example in self.train_dataset]
         return _LengthGroupedSampler(lengths, self.group, self.args.seed)
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
@@ -192,13 +181,6 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
         self.log(metrics)
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-
-def _padded_targets(rows: list[int | list[int]]) -> torch.Tensor:
-    width = max(len(row) if isinstance(row, list) else 0 for row in rows)
-    return torch.tensor(
-        [row + [_IGNORED] * (width - len(row)) if isinstance(row, list) else row for row in rows], dtype=torch.long
-    )
 
 
 def _remove_unfinished(scratch: Path) -> None:
@@ -211,8 +193,3 @@ def _remove_unfinished(scratch: Path) -> None:
             whole = False
         if not whole:
             shutil.rmtree(folder)
-
-
-def _last_save(scratch: Path) -> str | None:
-    saves = {int(folder.name.rpartition("-")[2]): folder for folder in scratch.glob("checkpoint-*")}
-    return str(saves[max(saves)]) if saves else None

@@ -7,14 +7,13 @@ tagging: UD 2.5, of each language every treebank whose files begin with its code
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from polyprobe.downloads import check_archive, download, extract
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.scratch import scratch_root
+from polyprobe.running.scratch import temporary_folder
 from polyprobe.study import PARAMS, Archive, Study, TransferArchive
 from polyprobe.transfer.layout import file_name, files
 from polyprobe.transfer.sources.tagged_words import tagged_words
@@ -31,14 +30,9 @@ def from_archive(study: Study) -> Iterator[Mapping[str, Path]]:
     Raises:
         BadInputError: an archive cannot be had, is not the expected one, or lacks a file that the study needs.
     """
-    scratch_root().mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        folder, unpacked = (
-            Path(stack.enter_context(TemporaryDirectory(prefix=prefix, dir=scratch_root())))
-            for prefix in ("tasks-", "unpacked-")
-        )
-        archives = study.transfer.archive
-        assert archives is not None
+    archives = study.transfer.archive
+    assert archives is not None
+    with temporary_folder("tasks") as folder, temporary_folder("unpacked") as unpacked:
         _write_xnli(study, archives, folder / "xnli", unpacked)
         _write_pos(study, archives.ud, folder / "pos", unpacked)
         yield {"xnli": folder / "xnli", "pos": folder / "pos"}

@@ -61,7 +61,7 @@ class TransferTask(Protocol):
         ...
 
     def targets(self, example: Encoded) -> int | list[int]:
-        """Return what the model's loss is taken against: a label, or one per sub-word with -100 where there is none."""
+        """Return what the loss is taken against: a label, or one per sub-word with NO_TARGET where there is none."""
         ...
 
     def predictions(self, logits: "Float[Tensor, 'example ...']", batch: list[Encoded]) -> list[list[int]]:

@@ -13,6 +13,7 @@ from polyprobe.running.errors import BadInputError
 from polyprobe.study import POSTask
 from polyprobe.transfer.examples import (
     LOST,
+    NO_TARGET,
     WITHOUT_LABELS,
     Encoded,
     Example,
@@ -30,9 +31,6 @@ LABELS: Final = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN P
 METRICS: Final = ("f1", "f1_macro", "accuracy", "f1_xtreme")
 HEAD: Final = "AutoModelForTokenClassification"
 ADAPTER_KIND: Final = "TOKEN_CLS"
-
-_IGNORED: Final = -100
-"""The label that torch's cross-entropy leaves out."""
 
 
 def read(file: Path) -> list[Example]:
@@ -102,7 +100,7 @@ def targets(example: Encoded) -> list[int]:
 
     Where two words share a sub-word, it has the first one's label.
     """
-    row = [_IGNORED] * len(example.input_ids)
+    row = [NO_TARGET] * len(example.input_ids)
     for position, label in zip(reversed(example.positions), reversed(example.labels), strict=True):
         if position != LOST:
             row[position] = label
