@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from transformers import AutoModel, GenerationConfig
@@ -13,15 +13,6 @@ from polyprobe.checkpoints.config import cannot_load, load_config
 from polyprobe.checkpoints.layout import alone, weights_and_index
 from polyprobe.checkpoints.location import Location
 from polyprobe.running.errors import BadInputError
-
-FROM_PRETRAINED: Final = {
-    "local_files_only": True,
-    "use_safetensors": True,
-    "output_loading_info": True,
-    # Left out, it would have the terminal asked.
-    "trust_remote_code": False,
-}
-"""What transformers is told whenever it loads a model."""
 
 
 def load_model(location: Location, dtype: str = "float32", device: str = "cpu") -> Any:
@@ -41,9 +32,13 @@ def load_model(location: Location, dtype: str = "float32", device: str = "cpu") 
             weights,
             config=config,
             dtype=getattr(torch, dtype),
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            # Left out, it would have the terminal asked.
+            trust_remote_code=False,
             # Left out, it would be looked for in files.
             generation_config=GenerationConfig(),
-            **FROM_PRETRAINED,
         )
         if config.get_text_config() is not config:
             model = model.get_decoder()

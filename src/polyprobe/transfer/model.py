@@ -94,10 +94,13 @@ def load_with_head(
         model, found = getattr(transformers, task.HEAD).from_pretrained(
             weights,
             config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
             quantization_config=quantisation,
             dtype=compute_dtype,
             device_map={"": device},
-            **loading.FROM_PRETRAINED,
         )
     model.name_or_path = model.config._name_or_path = str(folder)  # where PEFT looks for config.json
     head = head_name(model)
