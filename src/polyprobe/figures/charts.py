@@ -44,8 +44,12 @@ class Kinds:
     colours: alt.Scale
     shapes: alt.Scale
     dashes: alt.Scale
-    sort: Any = alt.Undefined
-    """The order of the things, where scales do not name them."""
+    named: bool = True
+    """Whether the scales name the things. Of those that do not, Vega-Lite joins the legends of one layer only: that of
+    the points."""
+    order: str | None = None
+    """The column by which scales that do not name the things sort them, the same in all rows of a thing; None for the
+    order of the rows."""
     told: Sequence[str] = ()
     """What a tooltip says first, as `tooltip` takes it."""
 
@@ -57,35 +61,41 @@ class Kinds:
         """Return the condition that shows what is chosen in full colour, and the rest faintly."""
         return alt.condition(self.chosen(), alt.value(full), alt.value(faint))
 
+    def channel(self, kind: Any, scale: alt.Scale, *, legend: bool = True) -> Any:
+        """Return an Altair channel that draws each thing by a scale.
+
+        Args:
+            kind: the channel's class.
+            scale: one of the three.
+            legend: whether it is in the legend.
+        """
+        # The sorts of lines and points are equal but not alike: of scales that are alike no legend is drawn if one has
+        # none.
+        by = self.order and alt.EncodingSortField(field=self.order, op="max" if legend else "min")
+        sort = alt.Undefined if self.named else by
+        shown = alt.Undefined if legend else None
+        return kind(f"{self.field}:N", title=None, scale=scale, sort=sort, legend=shown)
+
     def coloured(self, base: alt.Chart) -> alt.Chart:
-        """Return a chart that draws each thing in its colour."""
-        colour = alt.Color(f"{self.field}:N", title=None, scale=self.colours, sort=self.sort)
+        """Return a chart, with its axes, that draws each thing in its colour."""
+        colour = self.channel(alt.Color, self.colours, legend=self.named)
         return base.encode(color=colour, opacity=self.faded())
 
-    def shape(self) -> alt.Shape:
-        """Return the channel that gives each thing's points their shape."""
-        return alt.Shape(f"{self.field}:N", title=None, scale=self.shapes, sort=self.sort)
-
-    def line(self, coloured: alt.Chart, y: alt.Y) -> alt.Chart:
-        """Return each thing's line.
+    def lines(self, base: alt.Chart, y: alt.Y, *fields: str) -> tuple[alt.Chart, alt.Chart]:
+        """Return each thing's line, and its points, on which the choice in the legend hangs.
 
         Args:
-            coloured: what `coloured` returns, with its x axis.
+            base: a chart with its x axis.
             y: the y axis.
+            fields: what a point's tooltip says, as `tooltip` takes it.
         """
-        dash = alt.StrokeDash(f"{self.field}:N", title=None, scale=self.dashes, sort=self.sort)
-        return coloured.mark_line().encode(y=y, strokeDash=dash)
-
-    def points(self, coloured: alt.Chart, y: alt.Y, *fields: str) -> alt.Chart:
-        """Return each thing's points, and the choice in the legend.
-
-        Args:
-            coloured: what `coloured` returns, with its x axis.
-            y: the y axis.
-            fields: what a tooltip says, as `tooltip` takes it.
-        """
-        points = coloured.mark_point(filled=True, size=45)
-        return points.encode(y=y, shape=self.shape(), tooltip=self.tooltip(*fields)).add_params(self.chosen())
+        dash = self.channel(alt.StrokeDash, self.dashes, legend=self.named)
+        line = self.coloured(base).mark_line().encode(y=y, strokeDash=dash)
+        filled = base.encode(fill=self.channel(alt.Fill, self.colours), opacity=self.faded())
+        points = (self.coloured(base) if self.named else filled).mark_point(filled=True, size=45)
+        shape = self.channel(alt.Shape, self.shapes)
+        points = points.encode(y=y, shape=shape, tooltip=self.tooltip(*fields))
+        return line, points.add_params(self.chosen())
 
     def tooltip(self, *fields: str) -> list[alt.Tooltip]:
         """Return the fields as a chart shows them on hovering.
@@ -100,7 +110,7 @@ class Kinds:
                 title=name.replace("_", " "),
                 format=formats.get(name, ".3f" if kind == "Q" else ""),
             )
-            for field in (*self.told, *fields)
+            for field in dict.fromkeys([*self.told, *fields])
             for name, kind in [field.split(":")]
         ]
 

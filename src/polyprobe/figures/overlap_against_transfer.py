@@ -158,16 +158,19 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
         y=charts.rate("low", "zero-shot score"), y2="high:Q"
     )
     drawn = [band, fit.mark_line(color=REFERENCE_COLOUR)] if lines else []
-    return charts.chart(data, _chart(base, drawn, charts.kinds("language", marks), data["panel"]))
+    kinds = charts.kinds("language", marks)
+    fill = alt.Fill("language:N", legend=None, scale=kinds.colours)
+    return charts.chart(data, _chart(base, drawn, kinds, fill, data["panel"]))
 
 
 def template() -> templates.Template:
     """Return the chart of `plots/overlap_vs_transfer.csv`, with lines that Vega fits, without their intervals."""
     base = _base("the source language")
     fit = base.transform_filter(alt.datum.used).transform_regression("overlap", "score")
+    line = fit.mark_line(color=REFERENCE_COLOUR)
     kinds = templates.of_table("language", domain=templates.TARGETS)
     drawn = (
-        _chart(base, [fit.mark_line(color=REFERENCE_COLOUR)], kinds, templates.TABLE_ORDER)
+        _chart(base, [line], kinds, kinds.channel(alt.Fill, kinds.colours), templates.TABLE_ORDER)
         .transform_filter("datum.aggregation == 'pairwise'")
         .transform_calculate(panel=templates.panel("datum.model + ', ' + upper(datum.task)"))
         .add_params(*templates.STUDY)
@@ -182,23 +185,23 @@ def _base(source: str) -> alt.Chart:
     )
 
 
-def _chart(base: alt.Chart, fit: Sequence[alt.Chart], kinds: charts.Kinds, order: Any) -> Any:
+def _chart(base: alt.Chart, fit: Sequence[alt.Chart], kinds: charts.Kinds, fill: alt.Fill, order: Any) -> Any:
     """Return one panel per model and task.
 
     Args:
         base: a chart with its axes.
         fit: what lies below the points.
         kinds: the languages.
+        fill: the channel that fills points that are used.
         order: of the panels.
     """
-    fill = alt.Fill("language:N", legend=None, scale=kinds.colours)
     points = (
         base.transform_filter("!datum.fit")
         .mark_point(size=50, strokeWidth=1.5)
         .encode(
-            stroke=alt.Stroke("language:N", title=None, scale=kinds.colours),
+            stroke=kinds.channel(alt.Stroke, kinds.colours),
             fill=alt.condition(alt.datum.used, fill, alt.value("transparent")),
-            shape=kinds.shape(),
+            shape=kinds.channel(alt.Shape, kinds.shapes),
             opacity=kinds.faded(),
             tooltip=kinds.tooltip("model:N", "checkpoint:N", "language:N", "overlap:Q", "score:Q", "used:N"),
         )

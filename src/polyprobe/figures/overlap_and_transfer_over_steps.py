@@ -102,7 +102,7 @@ def template() -> templates.Template:
     tasks = ", ".join(f"{task}: '{_panel(task, metric)}'" for task, metric in MAIN_METRIC.items())
     where = ["rev", "model", "checkpoint", "step", "panel"]
     drawn = (
-        _chart(templates.STEPS, templates.of_table("model", sort=None), templates.TABLE_ORDER, rings=False)
+        _chart(templates.STEPS, templates.of_table("model"), templates.TABLE_ORDER, rings=False)
         .transform_filter("datum.aggregation == 'average'")
         .transform_fold(["overlap", "score"], as_=["what", "value"])
         .transform_calculate(panel=f"datum.what == 'overlap' ? '{_OVERLAP}' : {{{tasks}}}[datum.task]")
@@ -120,11 +120,11 @@ def _panel(task: str, metric: str) -> str:
 
 def _chart(x: alt.X, kinds: charts.Kinds, order: Any, *, rings: bool) -> Any:
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False))
-    proper = kinds.coloured(alt.Chart().encode(x=x, y=y))
+    base = alt.Chart().encode(x=x, y=y)
+    line, points = kinds.lines(base, y, "model:N", "step:Q", "panel:N", "value:Q")
     # All points, most of them unseen: Vega warns of a panel in which a layer is empty.
-    falling = proper.mark_point(size=180).encode(
+    falling = base.mark_point(size=180).encode(
         color=alt.value(SOURCE_COLOUR), opacity=alt.condition(alt.datum.falls, alt.value(1), alt.value(0))
     )
-    points = kinds.points(proper, y, "model:N", "step:Q", "panel:N", "value:Q")
-    layers = [kinds.line(proper, y), *([falling] if rings else []), points]
+    layers = [line, falling, points] if rings else [line, points]
     return charts.panelled(alt.layer(*layers), order, shared_y=False)

@@ -73,9 +73,8 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
     kinds = charts.kinds("size", marks([*dict.fromkeys(data["size"])]))
 
     def draw(x: alt.X) -> alt.FacetChart:
-        proper = kinds.coloured(alt.Chart().encode(x=x))
         y = charts.rate("corrected", "overlap corrected for chance")
-        points = kinds.points(proper, y, "model:N", "k:O", "step:Q", "corrected:Q", "overlap:Q", "expected:Q")
-        return charts.panelled(alt.layer(kinds.line(proper, y), points), data["panel"])
+        told = ("model:N", "k:O", "step:Q", "corrected:Q", "overlap:Q", "expected:Q")
+        return charts.panelled(alt.layer(*kinds.lines(alt.Chart().encode(x=x), y, *told)), data["panel"])
 
     return charts.charts_over_steps(data, draw)

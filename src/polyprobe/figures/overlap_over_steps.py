@@ -104,7 +104,7 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
 def template() -> templates.Template:
     """Return the chart of `plots/overlap/means.csv`."""
     drawn = (
-        _chart(templates.STEPS, templates.of_table("series", sort=None), templates.TABLE_ORDER)
+        _chart(templates.STEPS, templates.of_table("series"), templates.TABLE_ORDER)
         .transform_filter("datum.studied && (datum.control == 'none' || datum.control == 'shuffled_labels')")
         .transform_calculate(series=f"datum.control == 'none' ? datum.category : '{SHUFFLED}'")
         .transform_aggregate(**templates.means(_VALUES), groupby=["rev", "model", "checkpoint", "step", "series"])
@@ -115,12 +115,11 @@ def template() -> templates.Template:
 
 def _chart(x: alt.X, kinds: charts.Kinds, order: Any) -> Any:
     base = alt.Chart().encode(x=x)
-    proper = kinds.coloured(base.transform_filter(alt.datum.series != SHUFFLED))
-    band = proper.mark_area(opacity=0.13).encode(y=charts.rate("low"), y2="high:Q", opacity=kinds.faded(0.13, 0))
+    proper = base.transform_filter(alt.datum.series != SHUFFLED)
+    band = kinds.coloured(proper).mark_area(opacity=0.13)
+    band = band.encode(y=charts.rate("low"), y2="high:Q", opacity=kinds.faded(0.13, 0))
     null = charts.reference(base.transform_filter(alt.datum.series == SHUFFLED), "overlap:Q", (6, 4))
     chance = charts.reference(base, "mean(expected):Q")
-    line = kinds.line(proper, charts.rate())
-    points = kinds.points(
-        proper, charts.rate(), "model:N", "series:N", "step:Q", "overlap:Q", "low:Q", "high:Q", "expected:Q"
-    )
-    return charts.panelled(alt.layer(band, null, chance, line, points), order)
+    told = ("model:N", "series:N", "step:Q", "overlap:Q", "low:Q", "high:Q", "expected:Q")
+    lines = kinds.lines(proper, charts.rate(), *told)
+    return charts.panelled(alt.layer(band, null, chance, *lines), order)

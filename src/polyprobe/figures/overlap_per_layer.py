@@ -103,7 +103,7 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
 def template() -> templates.Template:
     """Return the chart of `plots/overlap/layers.csv`."""
     axis = alt.Axis(tickMinStep=1, labelExpr="datum.value < 1 ? '' : datum.label", format="d", grid=False)
-    kinds = templates.of_table("category", sort=alt.EncodingSortField(field="first", op="min"))
+    kinds = templates.of_table("category", order="first")
     of_model = ["rev", "model"]
     drawn = (
         _chart(axis, kinds, templates.TABLE_ORDER)
@@ -135,10 +135,7 @@ def template() -> templates.Template:
 
 def _chart(axis: alt.Axis, kinds: charts.Kinds, order: Any) -> Any:
     base = alt.Chart().encode(x=alt.X("place:Q", title="layer", axis=axis, scale=alt.Scale(zero=False, padding=12)))
-    proper = kinds.coloured(base)
-    error = proper.mark_rule(strokeWidth=1).encode(y=charts.rate("low"), y2="high:Q")
-    line = kinds.line(proper, charts.rate())
-    points = kinds.points(
-        proper, charts.rate(), "model:N", "category:N", "layer:O", "overlap:Q", "low:Q", "high:Q", "expected:Q"
-    )
-    return charts.panelled(alt.layer(charts.reference(base, "mean(expected):Q"), error, line, points), order)
+    chance = charts.reference(base, "mean(expected):Q")
+    error = kinds.coloured(base).mark_rule(strokeWidth=1).encode(y=charts.rate("low"), y2="high:Q")
+    told = ("model:N", "category:N", "layer:O", "overlap:Q", "low:Q", "high:Q", "expected:Q")
+    return charts.panelled(alt.layer(chance, error, *kinds.lines(base, charts.rate(), *told)), order)

@@ -120,10 +120,7 @@ def template() -> templates.Template:
 
 def _chart(x: alt.X, kinds: charts.Kinds, order: Any, source: str) -> Any:
     base = alt.Chart().encode(x=x)
-    proper = kinds.coloured(base)
     y = charts.rate(title=f"overlap rate with {source}")
-    points = kinds.points(
-        proper, y, "model:N", "layer:O", "language:N", "step:Q", "overlap:Q", "corrected:Q", "categories:O"
-    )
+    told = ("model:N", "layer:O", "language:N", "step:Q", "overlap:Q", "corrected:Q", "categories:O")
     chance = charts.reference(base, "mean(expected):Q")
-    return charts.panelled(alt.layer(chance, kinds.line(proper, y), points), order)
+    return charts.panelled(alt.layer(chance, *kinds.lines(base, y, *told)), order)

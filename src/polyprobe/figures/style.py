@@ -14,6 +14,7 @@ the layer scan.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -64,6 +65,7 @@ DASHES: Final = ("-", (0.0, (5.0, 1.5)), (0.0, (1.2, 1.2)), (0.0, (4.0, 1.2, 1.0
 REFERENCE_COLOUR: Final = "#555555"
 SHUFFLED: Final = "shuffled labels"
 CHANCE: Final = "expected by chance"
+_PRINT: Final = Path(__file__).with_name("print.mplstyle")
 PANEL_WIDTH: Final = 3.1
 PANEL_HEIGHT: Final = 2.5
 
@@ -149,28 +151,7 @@ def styled(hash_salt: str = "polyprobe") -> Iterator[None]:
     Args:
         hash_salt: what the ids within an SVG derive from.
     """
-    with rc_context(
-        {
-            "font.family": "DejaVu Sans",
-            "font.size": 8,
-            "axes.titlesize": 8.5,
-            "axes.labelsize": 8,
-            "legend.fontsize": 7,
-            "legend.frameon": False,
-            "xtick.labelsize": 7,
-            "ytick.labelsize": 7,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": "#e4e4e4",
-            "grid.linewidth": 0.6,
-            "axes.axisbelow": True,
-            "svg.fonttype": "none",
-            "svg.hashsalt": hash_salt,
-            "pdf.fonttype": 42,
-            "figure.constrained_layout.use": True,
-        }
-    ):
+    with rc_context({"svg.hashsalt": hash_salt}, fname=_PRINT):
         yield
 
 

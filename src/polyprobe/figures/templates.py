@@ -59,20 +59,27 @@ class Template:
     """The colour of what has no value; none by default."""
 
 
-def of_table(field: str, *, domain: Any = alt.Undefined, sort: Any = alt.Undefined, source: bool = False) -> Kinds:
+def of_table(field: str, *, domain: Any = alt.Undefined, order: str | None = None, source: bool = False) -> Kinds:
     """Return what a template's chart tells apart; colours and shapes are those of its configuration.
 
     Args:
         field: the column with the things' names.
-        domain: the things in their order, as an expression; undefined where `sort` gives it.
-        sort: their order where there is no domain; None for that of the rows.
+        domain: the things in their order, as an expression; undefined where the rows have to tell them.
+        order: the column by which they are sorted then; None for the order of the rows.
         source: whether they begin with the source language.
     """
     scale = alt.Scale(domain=domain)
     # A scale comes round by itself, but for that of the source, which is no part of the round.
     dashes = [mark.dashes for mark in _marks(source=True)] if source else DASHES
-    told = ("rev:N", "checkpoint:N")
-    return Kinds(field, scale, scale, alt.Scale(domain=domain, range=[lengths(dash) for dash in dashes]), sort, told)
+    return Kinds(
+        field,
+        colours=scale,
+        shapes=scale,
+        dashes=alt.Scale(domain=domain, range=[lengths(dash) for dash in dashes]),
+        named=domain is not alt.Undefined,
+        order=order,
+        told=("rev:N", "checkpoint:N"),
+    )
 
 
 def panel(name: str) -> str:
@@ -104,7 +111,10 @@ def filled_by_dvc(figure: ModuleType) -> dict[str, Any]:
         "title": {"text": figure.TITLE, "subtitle": wrap(template.reading, _LINE), "anchor": "start"},
         "data": {"values": "<DVC_METRIC_DATA>", "format": {"parse": dict.fromkeys(numbers, "number")}},
         "transform": [*_read(template.schema), *found["transform"]],
+        # As in the script of the report's page.
         "config": {
+            "axis": {"labelSeparation": 4, "titleFontWeight": 400},
+            "header": {"labelFontWeight": 700},
             "legend": {"symbolOpacity": 1, "symbolSize": 60, "symbolStrokeWidth": 2},
             "range": {
                 "category": [mark.colour for mark in shown],

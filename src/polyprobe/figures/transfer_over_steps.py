@@ -111,9 +111,8 @@ def template() -> templates.Template:
 
 def _chart(x: alt.X, kinds: charts.Kinds, order: Any) -> Any:
     base = alt.Chart().encode(x=x)
-    proper = kinds.coloured(base)
     y = alt.Y("score:Q", title="test score", scale=alt.Scale(zero=False))
-    error = proper.mark_rule(strokeWidth=1).encode(y=charts.rate("low", "test score"), y2="high:Q")
-    points = kinds.points(proper, y, "model:N", "language:N", "step:Q", "score:Q", "standard_error:Q", "baseline:Q")
+    error = kinds.coloured(base).mark_rule(strokeWidth=1).encode(y=charts.rate("low", "test score"), y2="high:Q")
+    lines = kinds.lines(base, y, "model:N", "language:N", "step:Q", "score:Q", "standard_error:Q", "baseline:Q")
     baseline = charts.reference(base, "mean(baseline):Q")
-    return charts.panelled(alt.layer(baseline, error, kinds.line(proper, y), points), order, shared_y=False)
+    return charts.panelled(alt.layer(baseline, error, *lines), order, shared_y=False)
