@@ -131,7 +131,7 @@ def kinds(field: str, marks: Mapping[str, Mark]) -> Kinds:
     )
 
 
-def lengths(dashes: Any) -> list[float]:
+def lengths(dashes: Any) -> list[int] | list[float]:
     """Return matplotlib's line style as Vega has it: the lengths of dashes and gaps, in pixels."""
     return [1, 0] if isinstance(dashes, str) else [2 * part for part in dashes[1]]
 

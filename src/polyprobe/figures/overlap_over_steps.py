@@ -10,10 +10,9 @@ from polyprobe.artefacts import overlap
 from polyprobe.artefacts.dimensions import short_name
 from polyprobe.figures import charts, templates
 from polyprobe.figures.style import (
-    CHANCE,
-    REFERENCE_COLOUR,
     SHUFFLED,
     category_marks,
+    chance,
     from_zero,
     legend_beside,
     panels,
@@ -80,7 +79,7 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
             null = rows[rows["series"] == SHUFFLED]
             if len(null):
                 reference(panel, null, "overlap", SHUFFLED, "--")
-            panel.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
+            chance(panel, rows)
             step_axis(panel, rows["step"].tolist())
             panel.set_title(model)
         axes[0][0].set_ylabel("overlap rate")
@@ -119,7 +118,7 @@ def _chart(x: alt.X, kinds: charts.Kinds, order: Any) -> Any:
     band = kinds.coloured(proper).mark_area(opacity=0.13)
     band = band.encode(y=charts.rate("low"), y2="high:Q", opacity=kinds.faded(0.13, 0))
     null = charts.reference(base.transform_filter(alt.datum.series == SHUFFLED), "overlap:Q", (6, 4))
-    chance = charts.reference(base, "mean(expected):Q")
+    by_chance = charts.reference(base, "mean(expected):Q")
     told = ("model:N", "series:N", "step:Q", "overlap:Q", "low:Q", "high:Q", "expected:Q")
     lines = kinds.lines(proper, charts.rate(), *told)
-    return charts.panelled(alt.layer(band, null, chance, *lines), order)
+    return charts.panelled(alt.layer(band, null, by_chance, *lines), order)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from polyprobe.artefacts import overlap
 from polyprobe.artefacts.dimensions import short_name
 from polyprobe.figures import charts, templates
-from polyprobe.figures.style import CHANCE, REFERENCE_COLOUR, category_marks, from_zero, legend_beside, panels, styled
+from polyprobe.figures.style import category_marks, chance, from_zero, legend_beside, panels, styled
 from polyprobe.figures.tables import Tables
 
 NAME: Final = "overlap_per_layer"
@@ -70,7 +70,7 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
                 across = line["layer"] + between * (place - (len(shown) - 1) / 2)
                 panel.vlines(across, line["low"], line["high"], color=mark.colour, linewidth=0.7)
                 panel.plot(across, line["overlap"], label=category, **mark.line() | {"linewidth": 1.0})
-            panel.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
+            chance(panel, rows)
             panel.set_xticks(layers)
             panel.set_xlabel("layer")
             panel.set_title(f"{model}, {rows['checkpoint'].iloc[-1]}")
@@ -135,7 +135,7 @@ def template() -> templates.Template:
 
 def _chart(axis: alt.Axis, kinds: charts.Kinds, order: Any) -> Any:
     base = alt.Chart().encode(x=alt.X("place:Q", title="layer", axis=axis, scale=alt.Scale(zero=False, padding=12)))
-    chance = charts.reference(base, "mean(expected):Q")
+    by_chance = charts.reference(base, "mean(expected):Q")
     error = kinds.coloured(base).mark_rule(strokeWidth=1).encode(y=charts.rate("low"), y2="high:Q")
     told = ("model:N", "category:N", "layer:O", "overlap:Q", "low:Q", "high:Q", "expected:Q")
-    return charts.panelled(alt.layer(chance, error, *kinds.lines(base, charts.rate(), *told)), order)
+    return charts.panelled(alt.layer(by_chance, error, *kinds.lines(base, charts.rate(), *told)), order)

@@ -8,16 +8,7 @@ from matplotlib.figure import Figure
 
 from polyprobe.artefacts import overlap
 from polyprobe.figures import charts, templates
-from polyprobe.figures.style import (
-    CHANCE,
-    REFERENCE_COLOUR,
-    from_zero,
-    language_marks,
-    legend_beside,
-    panels,
-    step_axis,
-    styled,
-)
+from polyprobe.figures.style import chance, from_zero, language_marks, legend_beside, panels, step_axis, styled
 from polyprobe.figures.tables import Tables
 
 NAME: Final = "overlap_with_source_over_steps"
@@ -78,7 +69,7 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
                     line = rows[rows["language"] == code].sort_values("step", kind="stable")
                     if len(line):
                         panel.plot(line["step"], line["overlap"], label=code, **mark.line())
-                panel.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
+                chance(panel, rows)
                 step_axis(panel, rows["step"].tolist())
                 panel.set_title(f"{model}, layer {layer}")
             row[0].set_ylabel(f"overlap rate with {tables.source_language}")
@@ -122,5 +113,5 @@ def _chart(x: alt.X, kinds: charts.Kinds, order: Any, source: str) -> Any:
     base = alt.Chart().encode(x=x)
     y = charts.rate(title=f"overlap rate with {source}")
     told = ("model:N", "layer:O", "language:N", "step:Q", "overlap:Q", "corrected:Q", "categories:O")
-    chance = charts.reference(base, "mean(expected):Q")
-    return charts.panelled(alt.layer(chance, *kinds.lines(base, y, *told)), order)
+    by_chance = charts.reference(base, "mean(expected):Q")
+    return charts.panelled(alt.layer(by_chance, *kinds.lines(base, y, *told)), order)

@@ -5,10 +5,9 @@ who do not see all colours.
 
 The colour of a language is given by the study, not by what a figure happens to show. The source language is black, with
 stars; the n-th of the others, in the order of `languages` in params.yaml, has the n-th of COLOURS and of MARKERS. So a
-language that has no data somewhere leaves its colour free and shifts no other. The templates in `.dvc/plots` follow the
-same rule: dvc.yaml hands them the study's languages and its source language, as the labels of the axes, and they make
-of them the domain of their scales, the source first. Categories are ordered likewise, the study's own before those of
-the layer scan.
+language that has no data somewhere leaves its colour free and shifts no other. Categories are ordered likewise, the
+study's own before those of the layer scan. The templates of `dvc plots` follow the same rules
+(`polyprobe.figures.templates`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,7 +42,7 @@ COLOURS: Final = (
     "#332288",
     "#8c8c8c",
 )
-"""Okabe and Ito's and Tol's colour-blind safe colours; the same order as in `.dvc/plots`."""
+"""Okabe and Ito's and Tol's colour-blind safe colours."""
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
 SHAPES: Final = {
     "o": "circle",
@@ -208,6 +207,16 @@ def reference(axes: Axes, rows: pd.DataFrame, value: str, label: str, dashes: st
         axes.axhline(line.iloc[0], color=REFERENCE_COLOUR, linestyle=dashes, linewidth=1, label=label)
     else:
         axes.plot(line.index, line, color=REFERENCE_COLOUR, linestyle=dashes, linewidth=1, label=label)
+
+
+def chance(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw what is expected by chance: the mean of the column `expected`, as a dotted line.
+
+    Args:
+        axes: where.
+        rows: those of one panel.
+    """
+    axes.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
 
 
 def step_axis(axes: Axes, steps: Sequence[int]) -> None:
