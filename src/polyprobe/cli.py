@@ -193,3 +193,15 @@ def offline_plots() -> None:
     from polyprobe.ops.offline_plots import PAGE, write_offline_page
 
     print(f"{PAGE}: {'written' if write_offline_page() else 'is there and current'}")
+
+
+@app.command(epilog="Example: polyprobe plot-templates")
+def plot_templates() -> None:
+    """Write the templates of `dvc plots`.
+
+    They are the charts of the report's page with DVC's anchors: after a change of a chart, run this and commit them.
+    """
+    from polyprobe.ops.plot_templates import write_templates
+
+    for file in write_templates():
+        print(file)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from polyprobe import cli
 from polyprobe.running.errors import BadInputError
 
-COMMANDS = "cluster cost doctor offline-plots pocket remote report scores stage study".split()
+COMMANDS = "cluster cost doctor offline-plots plot-templates pocket remote report scores stage study".split()
 
 
 def walk(group: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:

@@ -59,6 +59,7 @@ from polyprobe.figures.style import (
 
 PLOTS = {name: plot for entry in YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["plots"]
          for name, plot in entry.items()}  # fmt: skip
+BY_NAME = {figure.NAME: figure for figure in FIGURES}
 OVER_STEPS = (overlap_over_steps, overlap_and_transfer_over_steps, transfer_over_steps, overlap_with_source_over_steps,
               overlap_by_size)  # fmt: skip
 UNEVEN = Synthetic(
@@ -538,7 +539,7 @@ def filled(
     labels = {label: params[plot[label]] for label in ("x_label", "y_label") if label in plot}
     folder = str(ROOT / ".dvc/plots")
     renderer = VegaRenderer(points, name, template=plot["template"], template_dir=folder, x=plot["x"], y=column,
-                            title=plot["title"], **labels)  # fmt: skip
+                            title=name, **labels)  # fmt: skip
     template: dict[str, Any] = renderer.get_filled_template()
     return template
 
@@ -546,14 +547,20 @@ def filled(
 def points_drawn(
     name: str, root: Path, tables: Tables, revisions: tuple[str, ...] = ("workspace",)
 ) -> Iterator[dict[str, str]]:
-    """The points of a template's drawing: what their description says, and `colour` and `path`."""
+    """The points of a template's drawing, or the cells of its maps."""
     svg = vl_convert.vegalite_to_svg(filled(name, root, tables.languages, tables.source_language, revisions))
+    assert BY_NAME[name].TITLE in svg
+    return points_of(svg, "rect mark" if name == "pairwise_heatmap" else "point")
+
+
+def points_of(svg: str, role: str = "point") -> Iterator[dict[str, str]]:
+    """The points of a drawing: what their description says, and `colour` and `path`."""
     assert "NaN" not in svg
     assert "undefined" not in svg
-    assert PLOTS[name]["title"] in svg
-    for mark in re.findall(r'<path[^>]*aria-roledescription="point"[^>]*>', svg):
+    for mark in re.findall(rf'<path[^>]*aria-roledescription="{role}"[^>]*>', svg):
         told = dict(re.findall(r"(?:^|; )([^:;]+): ([^;]*)", re.search(r'aria-label="([^"]*)"', mark)[1]))  # type: ignore[index]
-        told["colour"] = re.search(r' fill="([^"]*)"', mark)[1]  # type: ignore[index]
+        colours = [re.search(rf' {channel}="([^"]*)"', mark) for channel in ("fill", "stroke")]
+        told["colour"] = next(found[1] for found in colours if found and found[1] != "transparent")
         told["path"] = re.search(r' d="([^"]*)"', mark)[1]  # type: ignore[index]
         yield told
 
@@ -582,25 +589,29 @@ def test_the_heatmaps_dots_are_its_significant_pairs(root: Path, tables: Tables)
 @pytest.mark.parametrize(
     ("figure", "keys", "value"),
     [
-        (overlap_over_steps, ("checkpoint", "name"), "overlap"),
-        (overlap_per_layer, ("layer", "name"), "overlap"),
-        (overlap_and_transfer_over_steps, ("checkpoint", "panel"), "value"),
-        (overlap_against_transfer, ("checkpoint", "task", "language"), "score"),
-        (transfer_over_steps, ("checkpoint", "task", "language"), "score"),
-        (overlap_with_source_over_steps, ("checkpoint", "language"), "overlap"),
+        (overlap_over_steps, {"checkpoint": "checkpoint", "series": "series"}, {"overlap": "overlap rate"}),
+        (overlap_per_layer, {"layer": "layer", "category": "category"}, {"overlap": "overlap rate"}),
+        (overlap_and_transfer_over_steps, {"checkpoint": "checkpoint", "panel": "panel"}, {"value": "value"}),
+        (overlap_against_transfer, {"checkpoint": "checkpoint", "language": "language"}, {"score": "zero-shot score"}),
+        (transfer_over_steps, {"checkpoint": "checkpoint", "language": "language"}, {"score": "test score"}),
+        (
+            overlap_with_source_over_steps,
+            {"checkpoint": "checkpoint", "language": "language"},
+            {"overlap": "overlap rate with the source language"},
+        ),
     ],
     ids=lambda value: getattr(value, "NAME", None),
 )
 def test_dvc_plots_show_the_figures_numbers(
-    figure: ModuleType, keys: tuple[str, ...], value: str, uneven_root: Path, uneven_tables: Tables
+    figure: ModuleType, keys: dict[str, str], value: dict[str, str], uneven_root: Path, uneven_tables: Tables
 ) -> None:
-    data = figure.data(uneven_tables).rename(columns={"series": "name", "category": "name"})
+    data = figure.data(uneven_tables)
     if figure is overlap_over_steps:
-        data = data[data["name"] != SHUFFLED]
-    expected = [(*map(str, row[:-1]), row[-1]) for row in data[[*keys, value]].itertuples(index=False, name=None)]
-    language = {"language": "language, source first"} if figure is transfer_over_steps else {}
+        data = data[data["series"] != SHUFFLED]
+    expected = [(*map(str, row[:-1]), row[-1]) for row in data[[*keys, *value]].itertuples(index=False, name=None)]
+    ((_, axis),) = value.items()
     found = [
-        (*(point[language.get(key, key)] for key in keys), float(point[value]))
+        (*(point[key] for key in keys.values()), float(point[axis]))
         for point in points_drawn(figure.NAME, uneven_root, uneven_tables)
     ]
     assert len(found) == len(expected)
@@ -613,8 +624,7 @@ def test_dvc_plots_show_the_figures_numbers(
 def test_dvc_plots_give_a_language_the_figures_colour(name: str, uneven_root: Path, uneven_tables: Tables) -> None:
     expected = {code: mark.colour for code, mark in language_marks(UNEVEN.languages, "qaa").items()}
     points = list(points_drawn(name, uneven_root, uneven_tables))
-    found = {(point.get("language") or point["language, source first"], point["colour"], point["path"])
-             for point in points}  # fmt: skip
+    found = {(point["language"], point["colour"], point["path"]) for point in points}
     assert {(code, colour) for code, colour, _ in found} <= set(expected.items())
     assert len({path for *_, path in found}) == len({code for code, *_ in found}) == len(found) >= 4
 
@@ -627,8 +637,8 @@ def test_dvc_plots_give_a_category_the_figures_colour(full_root: Path, full_tabl
     scan_first = scan_first[scan_first["studied"] | ~scan_first["category"].isin(["Part of Speech"])]
     overlap.LAYERS.write(scan_first.astype({"tokens_seen": "Int64"}), tmp_path / overlap.LAYERS.path)
     assert short_name(scan_first["category"].iloc[0]) != "POS"
-    for name in ("overlap_over_steps", "overlap_per_layer"):
-        found = {(point["name"], point["colour"]) for point in points_drawn(name, tmp_path, full_tables)}
+    for name, column in (("overlap_over_steps", "series"), ("overlap_per_layer", "category")):
+        found = {(point[column], point["colour"]) for point in points_drawn(name, tmp_path, full_tables)}
         assert found == {pair for pair in expected.items() if name == "overlap_per_layer" or pair[0] in [*expected][:3]}
 
 
@@ -668,6 +678,29 @@ def test_dvc_plots_use_the_figures_colours_shapes_and_names() -> None:
 
 def test_every_template_is_used() -> None:
     assert {plot["template"] for plot in PLOTS.values()} == {file.stem for file in (ROOT / ".dvc/plots").glob("*.json")}
+
+
+@pytest.mark.parametrize("name", [name for name in PLOTS if name != "pairwise_heatmap"])
+def test_dvc_plots_show_what_the_page_shows(name: str, uneven_root: Path, uneven_tables: Tables) -> None:
+    """The same points, in the same colours and shapes, with the same words."""
+    figure = BY_NAME[name]
+    chart = figure.chart(figure.data(uneven_tables), uneven_tables)
+    on_page = dict(chart.views[0].specification) | {"datasets": {"rows": chart.rows}}
+    rings = 'aria-roledescription="point" stroke="#000000"'
+    expected = list(points_of(vl_convert.vegalite_to_svg(on_page).replace(rings, "")))
+    found = list(points_drawn(name, uneven_root, uneven_tables))
+    own = {"rev", "checkpoint"}
+    said = {"overlap rate with qaa": "overlap rate with the source language"}
+
+    def told(point: dict[str, str]) -> tuple[list[str], list[float]]:
+        kept = sorted((said.get(key, key), value) for key, value in point.items() if key not in own)
+        numbers = [float(value) for _, value in kept if re.fullmatch(r"-?[\d.]+", value)]
+        return [f"{key}: {value}" for key, value in kept if not re.fullmatch(r"-?[\d.]+", value)], numbers
+
+    # The page has six digits, and a tooltip three decimals.
+    for shown, wanted in zip(sorted(map(told, found)), sorted(map(told, expected)), strict=True):
+        assert shown[0] == wanted[0]
+        assert shown[1] == pytest.approx(wanted[1], abs=1.1e-3)
 
 
 def test_a_study_with_one_checkpoint_has_its_figures(tmp_path: Path) -> None:

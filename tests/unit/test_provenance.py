@@ -269,14 +269,14 @@ def test_the_citations_are_those_of_the_citation_file() -> None:
         return found[1].replace("{", "").replace("}", "")
 
     authors = [f"{author['family-names']}, {author['given-names']}" for author in paper["authors"]]
-    assert field(PAPER.bibtex, "title") == paper["title"]
-    assert field(PAPER.bibtex, "author").split(" and ") == authors
-    assert field(PAPER.bibtex, "year") == str(paper["year"])
-    assert field(PAPER.bibtex, "booktitle") == paper["collection-title"]
-    assert field(SOFTWARE.bibtex, "title") == told["title"]
-    assert field(SOFTWARE.bibtex, "author") == told["authors"][0]["name"]
-    assert field(SOFTWARE.bibtex, "version") == told["version"]
-    assert field(SOFTWARE.bibtex, "license") == told["license"]
+    assert field(PAPER, "title") == paper["title"]
+    assert field(PAPER, "author").split(" and ") == authors
+    assert field(PAPER, "year") == str(paper["year"])
+    assert field(PAPER, "booktitle") == paper["collection-title"]
+    assert field(SOFTWARE, "title") == told["title"]
+    assert field(SOFTWARE, "author") == told["authors"][0]["name"]
+    assert field(SOFTWARE, "version") == told["version"]
+    assert field(SOFTWARE, "license") == told["license"]
     assert TEXT.count("@") == 2
     assert TEXT.count("{") == TEXT.count("}")
 

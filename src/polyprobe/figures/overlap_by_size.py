@@ -2,9 +2,11 @@
 
 from typing import Final
 
+import altair as alt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from polyprobe.figures import charts
 from polyprobe.figures.style import REFERENCE_COLOUR, legend_beside, marks, panels, step_axis, styled
 from polyprobe.figures.tables import Tables
 
@@ -58,3 +60,21 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
         axes[0][0].set_ylabel("overlap corrected for chance")
         legend_beside(figure, [f"k = {k}" for k in sizes])
         return figure
+
+
+def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
+    """Return the interactive chart, with one panel per model and one line per k.
+
+    Args:
+        data: what `data` returns.
+        tables: not used; every figure takes them.
+    """
+    data = data.assign(panel=data["model"], size="k = " + data["k"].astype(str))
+    kinds = charts.kinds("size", marks([*dict.fromkeys(data["size"])]))
+
+    def draw(x: alt.X) -> alt.FacetChart:
+        y = charts.rate("corrected", "overlap corrected for chance")
+        told = ("model:N", "k:O", "step:Q", "corrected:Q", "overlap:Q", "expected:Q")
+        return charts.panelled(alt.layer(*kinds.lines(alt.Chart().encode(x=x), y, *told)), data["panel"])
+
+    return charts.charts_over_steps(data, draw)

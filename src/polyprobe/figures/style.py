@@ -5,15 +5,15 @@ who do not see all colours.
 
 The colour of a language is given by the study, not by what a figure happens to show. The source language is black, with
 stars; the n-th of the others, in the order of `languages` in params.yaml, has the n-th of COLOURS and of MARKERS. So a
-language that has no data somewhere leaves its colour free and shifts no other. The templates in `.dvc/plots` follow the
-same rule: dvc.yaml hands them the study's languages and its source language, as the labels of the axes, and they make
-of them the domain of their scales, the source first. Categories are ordered likewise, the study's own before those of
-the layer scan.
+language that has no data somewhere leaves its colour free and shifts no other. Categories are ordered likewise, the
+study's own before those of the layer scan. The templates of `dvc plots` follow the same rules
+(`polyprobe.figures.templates`).
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -42,7 +42,7 @@ COLOURS: Final = (
     "#332288",
     "#8c8c8c",
 )
-"""Okabe and Ito's and Tol's colour-blind safe colours; the same order as in `.dvc/plots`."""
+"""Okabe and Ito's and Tol's colour-blind safe colours."""
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
 SHAPES: Final = {
     "o": "circle",
@@ -64,6 +64,7 @@ DASHES: Final = ("-", (0.0, (5.0, 1.5)), (0.0, (1.2, 1.2)), (0.0, (4.0, 1.2, 1.0
 REFERENCE_COLOUR: Final = "#555555"
 SHUFFLED: Final = "shuffled labels"
 CHANCE: Final = "expected by chance"
+_PRINT: Final = Path(__file__).with_name("print.mplstyle")
 PANEL_WIDTH: Final = 3.1
 PANEL_HEIGHT: Final = 2.5
 
@@ -149,28 +150,7 @@ def styled(hash_salt: str = "polyprobe") -> Iterator[None]:
     Args:
         hash_salt: what the ids within an SVG derive from.
     """
-    with rc_context(
-        {
-            "font.family": "DejaVu Sans",
-            "font.size": 8,
-            "axes.titlesize": 8.5,
-            "axes.labelsize": 8,
-            "legend.fontsize": 7,
-            "legend.frameon": False,
-            "xtick.labelsize": 7,
-            "ytick.labelsize": 7,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": "#e4e4e4",
-            "grid.linewidth": 0.6,
-            "axes.axisbelow": True,
-            "svg.fonttype": "none",
-            "svg.hashsalt": hash_salt,
-            "pdf.fonttype": 42,
-            "figure.constrained_layout.use": True,
-        }
-    ):
+    with rc_context({"svg.hashsalt": hash_salt}, fname=_PRINT):
         yield
 
 
@@ -227,6 +207,16 @@ def reference(axes: Axes, rows: pd.DataFrame, value: str, label: str, dashes: st
         axes.axhline(line.iloc[0], color=REFERENCE_COLOUR, linestyle=dashes, linewidth=1, label=label)
     else:
         axes.plot(line.index, line, color=REFERENCE_COLOUR, linestyle=dashes, linewidth=1, label=label)
+
+
+def chance(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw what is expected by chance: the mean of the column `expected`, as a dotted line.
+
+    Args:
+        axes: where.
+        rows: those of one panel.
+    """
+    axes.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
 
 
 def step_axis(axes: Axes, steps: Sequence[int]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from polyprobe.artefacts.dimensions import short_name
-from polyprobe.report.charts import pairwise_heatmap
+from polyprobe.figures import pairwise_heatmap
 
 
 def explorer(pairs: pd.DataFrame, languages: Sequence[str]) -> dict[str, Any] | None:
@@ -30,7 +30,7 @@ def explorer(pairs: pd.DataFrame, languages: Sequence[str]) -> dict[str, Any] | 
         "languages": list(languages),
         "maps": found,
         "start": start,
-        "specification": pairwise_heatmap.specification(languages),
+        "specification": pairwise_heatmap.chart_of_map(languages),
     }
 
 

@@ -14,7 +14,6 @@ from polyprobe.artefacts.manifest import Manifest
 from polyprobe.figures import FIGURES, Tables, draw_all
 from polyprobe.figures.style import families
 from polyprobe.report import citation, listings
-from polyprobe.report.charts import CHARTS
 from polyprobe.report.colours import style_sheet, with_variables
 from polyprobe.report.explorer import explorer
 from polyprobe.report.fonts import font_faces
@@ -87,7 +86,11 @@ def _page(tables: Tables, records: Records, figures: Mapping[str, dict[str, Any]
         lstrip_blocks=True,
     )
     texts = _texts_and_listings(tables, records)
-    charts = {name: asdict(draw(tables)) for name, draw in CHARTS.items() if name in figures}
+    charts = {
+        figure.NAME: asdict(figure.chart(figure.data(tables), tables))
+        for figure in FIGURES
+        if figure.NAME in figures and hasattr(figure, "chart")
+    }
     languages_by_family = [code for codes in families(tables.languages).values() for code in codes]
     return environment.get_template("page.html").render(
         **texts,
@@ -158,7 +161,7 @@ def _draw_all(tables: Tables, folder: Path, workers: int) -> dict[str, dict[str,
             kind: base64.b64encode((folder / f"{figure.NAME}.{kind}").read_bytes()).decode("ascii")
             for kind in ("svg", "pdf")
         }
-        interactive = figure.NAME in CHARTS
+        interactive = hasattr(figure, "chart")
         drawn[figure.NAME] = {"title": figure.TITLE, "reading": figure.READING, "interactive": interactive} | files
     return drawn
 

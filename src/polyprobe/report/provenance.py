@@ -9,7 +9,7 @@ from polyprobe.artefacts._tables import Entry, JsonFile
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.languages import languages
 from polyprobe.report.licences import model_licence, treebank_licence
-from polyprobe.report.listings import MISSING, Listing
+from polyprobe.report.listings import MISSING, Listing, counted, listing, text, upper
 
 TREEBANKS: Final = JsonFile[dict[str, list[Entry]]]("metrics/treebanks.json", stage="fetch_ud")
 """The treebanks of each language, as `fetch_ud` found them."""
@@ -26,35 +26,21 @@ def read_task_data(file: Path = TASK_DATA.path) -> list[Entry]:
 
 def model_listing(manifests: Sequence[Manifest]) -> Listing:
     """List where each checkpoint is from."""
-    return Listing(
+    return listing(
         "Models",
-        [
-            "checkpoint",
-            "from",
-            "commit",
-            "weights (SHA-256)",
-            "settings (SHA-256)",
-            "tokenizer (SHA-256)",
-            "parameters",
-            "computed in",
-            "licence",
-            "",
-        ],
-        [
-            [
-                found.checkpoint,
-                found.repository or found.folder or "a folder",
-                MISSING if found.commit is None else found.commit[:_SHOWN],
-                found.weights_sha256[:_SHOWN],
-                found.config_sha256[:_SHOWN],
-                found.tokenizer_sha256[:_SHOWN],
-                f"{found.parameters:,}",
-                found.dtype,
-                model_licence(found),
-                "dropped as a duplicate" if found.dropped else "",
-            ]
-            for found in manifests
-        ],
+        manifests,
+        {
+            "checkpoint": lambda found: found.checkpoint,
+            "from": lambda found: found.repository or found.folder or "a folder",
+            "commit": lambda found: MISSING if found.commit is None else found.commit[:_SHOWN],
+            "weights (SHA-256)": lambda found: found.weights_sha256[:_SHOWN],
+            "settings (SHA-256)": lambda found: found.config_sha256[:_SHOWN],
+            "tokenizer (SHA-256)": lambda found: found.tokenizer_sha256[:_SHOWN],
+            "parameters": lambda found: f"{found.parameters:,}",
+            "computed in": lambda found: found.dtype,
+            "licence": model_licence,
+            "": lambda found: "dropped as a duplicate" if found.dropped else "",
+        },
         _other_tokenizers(manifests),
     )
 
@@ -65,24 +51,19 @@ def treebank_listing(treebanks: Mapping[str, Sequence[Entry]]) -> Listing:
     Args:
         treebanks: `metrics/treebanks.json`.
     """
-    entries = [(code, entry) for code, found in treebanks.items() for entry in found]
-    return Listing(
+    entries = [entry | {"language": code} for code, found in treebanks.items() for entry in found]
+    return listing(
         "Treebanks",
-        ["language", "treebank", "from", "sentences", "words", "licence", "files (SHA-256)"],
-        [
-            [
-                _named(code),
-                entry["treebank"]
-                if entry.get("folder", entry["treebank"]) == entry["treebank"]
-                else f"{entry['treebank']} (there {entry['folder']})",
-                entry["source"],
-                f"{entry['sentences']:,}",
-                f"{entry['words']:,}",
-                treebank_licence(entry.get("licence")),
-                files_digest(entry["files"]),
-            ]
-            for code, entry in entries
-        ],
+        entries,
+        {
+            "language": lambda entry: _named(entry["language"]),
+            "treebank": _treebank,
+            "from": text("source"),
+            "sentences": counted("sentences"),
+            "words": counted("words"),
+            "licence": lambda entry: treebank_licence(entry.get("licence")),
+            "files (SHA-256)": lambda entry: files_digest(entry["files"]),
+        },
         "The hash is that of a text with one line `name hash` per file, in the order of the names."
         + _left_out(entries, "withheld_sentences", "Sentences without their text")
         + _left_out(entries, "skipped_sentences", "Malformed sentences"),
@@ -96,24 +77,19 @@ def task_data_listing(entries: Sequence[Entry], source: str) -> Listing:
         entries: `metrics/transfer_data.json`.
         source: `transfer.source`.
     """
-    return Listing(
+    return listing(
         "Task files",
-        ["task", "split", "language", "examples", "labels", "in train too", "in dev too", "file (SHA-256)"],
-        [
-            [
-                entry["task"].upper(),
-                entry["split"],
-                _named(entry["language"]),
-                f"{entry['examples']:,}",
-                f"{entry['items']:,}",
-                *(
-                    MISSING if (seen := entry.get(f"seen_in_{split}")) is None else f"{seen:,}"
-                    for split in ("train", "dev")
-                ),
-                entry["sha256"][:_SHOWN],
-            ]
-            for entry in entries
-        ],
+        entries,
+        {
+            "task": upper("task"),
+            "split": text("split"),
+            "language": lambda entry: _named(entry["language"]),
+            "examples": counted("examples"),
+            "labels": counted("items"),
+            "in train too": lambda entry: _seen(entry.get("seen_in_train")),
+            "in dev too": lambda entry: _seen(entry.get("seen_in_dev")),
+            "file (SHA-256)": lambda entry: entry["sha256"][:_SHOWN],
+        },
         f"Source: {source}. Labels: one per pair of sentences (XNLI) or word (POS). In train or dev too: examples that "
         "stand there word for word.",
     )
@@ -131,9 +107,18 @@ def files_digest(files: Sequence[Mapping[str, str]]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:_SHOWN]
 
 
-def _left_out(entries: Sequence[tuple[str, Entry]], count: str, sentences: str) -> str:
-    counted = [f"{entry['treebank']} {n:,}" for _, entry in entries if (n := entry.get(count, 0))]
-    return f" {sentences} that were left out: {', '.join(counted)}." if counted else ""
+def _treebank(entry: Entry) -> str:
+    folder, name = entry.get("folder", entry["treebank"]), entry["treebank"]
+    return str(name) if folder == name else f"{name} (there {folder})"
+
+
+def _seen(count: int | None) -> str:
+    return MISSING if count is None else f"{count:,}"
+
+
+def _left_out(entries: Sequence[Entry], count: str, sentences: str) -> str:
+    numbers = [f"{entry['treebank']} {n:,}" for entry in entries if (n := entry.get(count, 0))]
+    return f" {sentences} that were left out: {', '.join(numbers)}." if numbers else ""
 
 
 def _named(code: str) -> str:
