@@ -165,7 +165,7 @@ def test_other_settings_do_not_go_on_from_this_state(unbroken: dict[str, str]) -
     assert _hashes(Path("other"))[weights] != unbroken[weights]
 
 
-def test_products_are_computed_in_the_number_format_that_is_asked_for(unbroken) -> None:
+def test_products_are_computed_in_the_number_format_that_is_asked_for(unbroken: dict[str, str]) -> None:
     losses = {}
     for dtype in ("float32", "bfloat16"):
         settings = SETTINGS.model_copy(update={"compute_dtype": dtype})
