@@ -57,7 +57,7 @@ class Kinds:
         """Return the selection of what is clicked in the legend."""
         return alt.selection_point(fields=[self.field], bind="legend", name="chosen")
 
-    def faded(self, full: float = 1.0, faint: float = 0.12) -> Any:
+    def faded(self, full: float = 1.0, faint: float | int = 0.12) -> Any:
         """Return the condition that shows what is chosen in full colour, and the rest faintly."""
         return alt.condition(self.chosen(), alt.value(full), alt.value(faint))
 

@@ -1,6 +1,6 @@
 """Overlap corrected for chance over training steps, for every number k of neurons that the study looks at."""
 
-from typing import Final
+from typing import Any, Final
 
 import altair as alt
 import pandas as pd
@@ -72,7 +72,7 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
     data = data.assign(panel=data["model"], size="k = " + data["k"].astype(str))
     kinds = charts.kinds("size", marks([*dict.fromkeys(data["size"])]))
 
-    def draw(x: alt.X) -> alt.FacetChart:
+    def draw(x: alt.X) -> Any:
         y = charts.rate("corrected", "overlap corrected for chance")
         told = ("model:N", "k:O", "step:Q", "corrected:Q", "overlap:Q", "expected:Q")
         return charts.panelled(alt.layer(*kinds.lines(alt.Chart().encode(x=x), y, *told)), data["panel"])
