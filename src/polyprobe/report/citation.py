@@ -3,6 +3,6 @@
 from pathlib import Path
 from typing import Final
 
-TEXT: Final = Path(__file__).with_suffix(".bib").read_text(encoding="utf-8").strip()
+TEXT: Final = Path(__file__).with_name("citation.bib").read_text(encoding="utf-8").strip()
 """Both entries, as BibTeX."""
 PAPER, SOFTWARE = TEXT.split("\n\n")
