@@ -20,16 +20,19 @@ $(INSTALLED): requirements-torch.txt requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m polyprobe.ops.offline_plots
+	$(BIN)/polyprobe offline-plots
 	touch $@
 
 repro: install
 	$(BIN)/dvc repro
 	$(BIN)/dvc metrics show
 
-# What the study in force needs, to and from the remote that `python -m polyprobe.ops.remote set` has set.
-push pull: install
-	$(BIN)/python -m polyprobe.ops.remote $@
+# Outputs of the study in force and the run-cache, to and from the remote (docs/sharing.md).
+push: install
+	$(BIN)/dvc push --run-cache
+
+pull: install
+	$(BIN)/dvc pull --run-cache
 
 # Unit tests side by side, one thread each: threads that wait for each other on shared cores take many times as long. The
 # pipeline's tests start processes of their own.

@@ -9,7 +9,7 @@ import torch
 
 
 def machine() -> str:
-    """One line: the processor (and GPU), cores, torch's version and threads."""
+    """Return one line on the processor (and GPU), cores, torch's version and threads."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -22,6 +22,6 @@ def machine() -> str:
 
 
 def children() -> float:
-    """Seconds of a core that the processes took which this one started and that have ended."""
+    """Return the seconds of a core that the processes took which this one started and that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

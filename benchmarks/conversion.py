@@ -35,16 +35,32 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def convert(root: Path, language: str) -> tuple[int, int]:
-    """What `convert_unimorph` does with one language; words and tokens."""
+    """Convert one language as `convert_unimorph` does.
+
+    Args:
+        root: the languages' folders, each with its treebanks; takes the table.
+        language: its code.
+
+    Returns:
+        Words and tokens.
+    """
     names = sorted(folder.name for folder in (root / language).iterdir())
     table = read_words(root, language, names, Words(min_label_count=20, min_lemma_count=0, seed=0), "fail")
-    words.write(root / f"{language}.parquet", table.frames())
+    words.TABLE.write_frames(table.frames(), root / f"{language}.parquet")
     inventory(language, table.labels(), 20)
     return len(table), losses(language, table)["tokens"]
 
 
 def plain(root: Path, language: str) -> int:
-    """The same rows by a plain loop: every token parsed into objects, mapped by itself, one dictionary per word."""
+    """Write the same rows by a plain loop: every token parsed into objects, mapped by itself, one dictionary per word.
+
+    Args:
+        root: the languages' folders, each with its treebanks; takes the table.
+        language: its code.
+
+    Returns:
+        Words.
+    """
     rows = []
     for folder in sorted((root / language).iterdir()):
         for file in treebank_files(folder):
@@ -64,7 +80,15 @@ def plain(root: Path, language: str) -> int:
 def plain_rows(
     sentence: conllu.TokenList, language: str, treebank: str, file: str, number: int
 ) -> list[dict[str, object]]:
-    """One sentence's words."""
+    """Return a row for each of one sentence's words.
+
+    Args:
+        sentence: as conllu parses it.
+        language: its code.
+        treebank: name of the treebank's folder.
+        file: name of the file.
+        number: the sentence's place in the file.
+    """
     rows: list[dict[str, object]] = []
     parts: dict[int, dict[str, str]] = {}
     for token in sentence:
@@ -107,13 +131,23 @@ def plain_rows(
 
 
 def tags_of(token: conllu.Token, language: str) -> tuple[str, ...]:
-    """A token's tags, its features written as the file has them."""
+    """Return a token's tags, its features written as the file has them.
+
+    Args:
+        token: as conllu parses it.
+        language: its code.
+    """
     feats = "|".join(f"{name}={value}" for name, value in (token["feats"] or {}).items()) or "_"
     return to_unimorph(token["upos"], feats, language, token["form"])
 
 
 def collect(source: Path | None, root: Path) -> None:
-    """Links each language's treebanks below `root`/language."""
+    """Link each language's treebanks below `root`/once/language.
+
+    Args:
+        source: a folder of `UD_*` folders; None: the mini-languages' treebanks, written here.
+        root: takes the links.
+    """
     if source is None:
         study = load_study(ROOT / "studies/pocket.yaml")
         assert study.pocket is not None
@@ -127,7 +161,12 @@ def collect(source: Path | None, root: Path) -> None:
 
 
 def repeat(root: Path, tokens: int) -> None:
-    """Copies every treebank until there are so many tokens, each time with sentence ids of its own."""
+    """Copy every treebank below `root`/many until there are so many tokens, each time under a name of its own.
+
+    Args:
+        root: where `collect` put the treebanks.
+        tokens: at least so many; a multiword token counts beside its words.
+    """
     done = 0
     for round_number in count():
         for folder in sorted((root / "once").glob("*/UD_*")):
@@ -142,7 +181,11 @@ def repeat(root: Path, tokens: int) -> None:
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print.
+
+    Raises:
+        AssertionError: the plain loop does not find as many words.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--treebanks", type=Path, help="a folder of UD_* folders")
     parser.add_argument("--tokens", type=int, default=4_000_000)

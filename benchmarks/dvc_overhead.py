@@ -3,8 +3,8 @@
 The project's own dvc.yaml in a temporary folder, with the paper's study cut or stretched to so many checkpoints; every
 out is a file of a few bytes, and dvc.lock says that all is up to date. Measured, in seconds of one core: what a worker
 pays for each stage beside the stage itself (`dvc repro --single-item STAGE` where nothing runs), `dvc status`, and
-`dvc repro` where nothing runs. Last, the straight line through what a worker pays (`src/polyprobe/ops/cost.yaml` holds
-it), and what the other two would take for Pythia.
+`dvc repro` where nothing runs. Last, the straight line through what a worker pays, and what the other two would take
+for Pythia.
 """
 
 import contextlib
@@ -28,7 +28,11 @@ ENVIRONMENT: Final = {**os.environ, "DVC_NO_ANALYTICS": "1"}
 
 
 def make(root: Path, checkpoints: int) -> tuple[int, str]:
-    """Writes the pipeline, its outs and its dvc.lock.
+    """Write the pipeline, its outs and its dvc.lock.
+
+    Args:
+        root: an empty folder.
+        checkpoints: how many the study has.
 
     Returns:
         How many stages there are, and the address of one.
@@ -60,7 +64,13 @@ def _again_and_again(table: dict[str, Any]) -> Any:
 
 
 def lock_all() -> int:
-    """Every out as a small file, the whole dvc.lock in one go; dvc's own would be written anew for each stage."""
+    """Write every out as a small file, and the whole dvc.lock in one go.
+
+    dvc's own would be written anew for each stage.
+
+    Returns:
+        How many stages there are.
+    """
     from dvc.dependency.param import ParamsDependency
     from dvc.repo import Repo
     from dvc.stage.serialize import to_lockfile
@@ -94,14 +104,28 @@ def lock_all() -> int:
 
 
 def dvc(root: Path, *arguments: str) -> str:
-    """Runs dvc, which must succeed, and returns what it printed."""
+    """Run dvc, which must succeed, and return what it printed.
+
+    Args:
+        root: the folder of the pipeline.
+        *arguments: of the command line.
+    """
     command = [sys.executable, "-m", "dvc", *arguments]
     return subprocess.run(command, cwd=root, env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout
 
 
 def seconds(root: Path, *arguments: str) -> float:
-    """Seconds of one core that a dvc command takes which has nothing to do, the less of two: other work on the machine
-    does not count."""
+    """Return the seconds of one core that a dvc command takes which has nothing to do.
+
+    The less of two runs: other work on the machine does not count.
+
+    Args:
+        root: the folder of the pipeline.
+        *arguments: of the command line.
+
+    Raises:
+        SystemExit: dvc found something to do.
+    """
     taken = []
     for _ in range(2):
         began = children()
@@ -113,7 +137,11 @@ def seconds(root: Path, *arguments: str) -> float:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table.
+
+    Raises:
+        SystemExit: dvc found something to do.
+    """
     print(machine())
     print(f"{'stages':>7}{'one stage, s':>14}{'status, s':>11}{'repro, s':>10}{'dvc.lock, KiB':>15}")
     measured = []

@@ -20,9 +20,10 @@ import numpy as np
 import torch
 
 from _machine import machine
-from polyprobe.checkpoints import Sentence, word_embeddings
+from polyprobe.checkpoints.embedding import word_embeddings
+from polyprobe.checkpoints.sentences import Sentence
 from polyprobe.running.knobs import knobs
-from polyprobe.running.threads import use_threads
+from polyprobe.running.machine import use_threads
 from polyprobe.treebanks.conllu import read_sentences
 from polyprobe.treebanks.treebank import treebank_files
 
@@ -34,7 +35,10 @@ TOLERANCE: Final = 1e-4
 
 
 def synthetic(count: int) -> list[Sentence]:
-    """Half of the sentences have more than 18 words, few more than 50; frequent words are short, rare ones long."""
+    """Make up sentences of random words.
+
+    Half of them have more than 18 words, few more than 50; frequent words are short, rare ones long.
+    """
     generator = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfwypvbgk"))
     lexicon = ["".join(generator.choice(letters, 1 + generator.poisson(2 + place / 1500))) for place in range(6000)]
@@ -46,7 +50,12 @@ def synthetic(count: int) -> list[Sentence]:
 
 
 def from_treebanks(folder: Path, count: int) -> list[Sentence]:
-    """As many sentences of each treebank, from all over it."""
+    """Return as many sentences of each treebank, from all over it, in random order.
+
+    Args:
+        folder: of `UD_*` folders.
+        count: sentences in all, about.
+    """
     treebanks = sorted(path for path in folder.iterdir() if path.name.startswith("UD_"))
     found = []
     for treebank in treebanks:
@@ -58,7 +67,7 @@ def from_treebanks(folder: Path, count: int) -> list[Sentence]:
 
 
 def tokenizer_of(sentences: list[Sentence]) -> Any:
-    """Byte-level BPE, trained on the sentences."""
+    """Train byte-level BPE on the sentences."""
     from tokenizers import ByteLevelBPETokenizer
     from transformers import PreTrainedTokenizerFast
 
@@ -69,7 +78,12 @@ def tokenizer_of(sentences: list[Sentence]) -> Any:
 
 
 def model_of(shape: str, device: str) -> Any:
-    """A base model with random weights whose states vary from layer to layer."""
+    """Return a base model with random weights whose states vary from layer to layer.
+
+    Args:
+        shape: a key of `SHAPES`.
+        device: where the model is.
+    """
     from transformers import BloomConfig, BloomModel
 
     width, blocks, heads = SHAPES[shape]
@@ -79,7 +93,17 @@ def model_of(shape: str, device: str) -> Any:
 
 
 def plain(model: Any, tokenizer: Any, sentences: list[Sentence], layers: list[int]) -> dict[int, np.ndarray]:
-    """One sentence at a time."""
+    """Return the embeddings of words, one sentence at a time.
+
+    Args:
+        model: a base model.
+        tokenizer: its fast tokenizer.
+        sentences: whole sentences, all of whose words are embedded.
+        layers: numbered from 1, the embedding output.
+
+    Returns:
+        By layer, [word, neuron] in the order of sentences and words.
+    """
     rows: dict[int, list[np.ndarray]] = {layer: [] for layer in layers}
     for sentence in sentences:
         encoding = tokenizer(sentence.text, return_offsets_mapping=True)
@@ -93,7 +117,7 @@ def plain(model: Any, tokenizer: Any, sentences: list[Sentence], layers: list[in
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    """How long it takes, and what it returns."""
+    """Return how many seconds a call takes, and what it returns."""
     _wait()
     start = time.perf_counter()
     result = work()
@@ -102,7 +126,13 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def peak(width: int, dtype: torch.dtype, device: str) -> float:
-    """What a large product of matrices reaches, in operations per second."""
+    """Return what a large product of matrices reaches, in operations per second.
+
+    Args:
+        width: of the model; the matrices are [4096, width] and [width, 4 * width].
+        dtype: of the matrices.
+        device: where they are.
+    """
     left, right = (
         torch.randn(4096, width, device=device).to(dtype),
         torch.randn(width, 4 * width, device=device).to(dtype),
@@ -116,14 +146,18 @@ def _wait() -> None:
 
 
 def dtypes(device: str) -> list[torch.dtype]:
-    """bfloat16 only where the processor multiplies it."""
+    """Return the precisions to be measured: bfloat16 only where the processor multiplies it."""
     able = torch.cpu.get_capabilities()
     fast = device != "cpu" or able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16")
     return [torch.float32, torch.bfloat16] if fast else [torch.float32]
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print.
+
+    Raises:
+        AssertionError: in float32 the embeddings differ from the plain loop's.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=[*SHAPES], default="560m")
     parser.add_argument("--treebanks", type=Path, help="a folder of UD_* folders")

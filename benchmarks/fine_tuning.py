@@ -27,7 +27,7 @@ from polyprobe.study import Lora, Task
 from polyprobe.transfer import TASKS, Encoded
 from polyprobe.transfer import model as models
 from polyprobe.transfer.evaluation import pad
-from polyprobe.transfer.training import train
+from polyprobe.transfer.training import Training, train
 
 SHAPES: Final = {
     "tiny": {"vocab_size": 320, "hidden_size": 64, "n_layer": 2, "n_head": 4},
@@ -40,26 +40,47 @@ RECIPES: Final = ("plain", "ours")
 
 
 class Clock(transformers.TrainerCallback):
-    """Notes when each step ends and what its loss was."""
+    """The time at which each step ended, and its loss."""
 
     times: Final[list[float]] = []
     losses: Final[list[float]] = []
 
     def on_step_end(self, arguments: Any, state: Any, control: Any, **rest: Any) -> None:
-        """Waits for the GPU, where there is one."""
+        """Note the time, once the GPU, where there is one, has ended the step.
+
+        Args:
+            arguments: the trainer's, not used.
+            state: the trainer's, not used.
+            control: the trainer's, not used.
+            **rest: what else the trainer hands over, not used.
+        """
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.times.append(time.perf_counter())
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **rest: Any) -> None:
-        """The loss of one step."""
+        """Note the loss of one step.
+
+        Args:
+            arguments: the trainer's, not used.
+            state: the trainer's, not used.
+            control: the trainer's, not used.
+            logs: what is logged; of a step, its loss among it.
+            **rest: what else the trainer hands over, not used.
+        """
         if "loss" in logs:
             self.losses.append(logs["loss"])
 
 
 def pairs(count: int, vocabulary: int) -> list[Encoded]:
-    """Pairs of random sub-words, as long as XNLI's (half of them above 33, few above 100); the last one is the label's
-    sign."""
+    """Make up pairs of random sub-words, as long as XNLI's.
+
+    Half of them have more than 33 sub-words, few more than 100; the last sub-word is the label's sign.
+
+    Args:
+        count: pairs.
+        vocabulary: sub-words of the model.
+    """
     generator = np.random.default_rng(0)
     lengths = np.clip(np.exp(generator.normal(np.log(33), 0.5, count)), 8, LONGEST).astype(int)
     labels = generator.integers(0, 3, count)
@@ -72,20 +93,34 @@ def pairs(count: int, vocabulary: int) -> list[Encoded]:
 
 
 def ours(model: Any, examples: list[Encoded], options: argparse.Namespace, dtype: torch.dtype, scratch: Path) -> None:
-    """What `finetune_xnli` does."""
+    """Fine-tune as `finetune_xnli` does.
+
+    Args:
+        model: with head and adapter; is trained.
+        examples: the pairs.
+        options: of the command line.
+        dtype: that the model computes in.
+        scratch: a folder for what is half-done.
+    """
     settings = Task(
         folder=None, languages=["qaa"], train_examples=None, epochs=1, learning_rate=options.learning_rate,
         batch_size=options.batch_size, gradient_accumulation=A_STEP // options.batch_size, max_length=LONGEST,
         evaluate_every=options.steps, weight_decay=0.0, max_gradient_norm=1.0, max_train=None, max_test=None,
     )  # fmt: skip
-    train(
-        model, "xnli", TASKS["xnli"], examples, settings, dev_score=lambda model: 0.0, pad_token_id=PADDING,
-        dtype=dtype, seed=0, scratch=scratch,
-    )  # fmt: skip
+    training = Training("xnli", TASKS["xnli"], settings, pad_token_id=PADDING, dtype=dtype, seed=0, scratch=scratch)
+    train(model, examples, training, lambda model: 0.0)
 
 
 def plain(model: Any, examples: list[Encoded], options: argparse.Namespace, dtype: torch.dtype, scratch: Path) -> None:
-    """The released code's recipe."""
+    """Fine-tune by the released code's recipe.
+
+    Args:
+        model: with head and adapter; is trained.
+        examples: the pairs.
+        options: of the command line.
+        dtype: that the model computes in.
+        scratch: a folder for the trainer's output.
+    """
     device = next(model.parameters()).device
     arguments = transformers.TrainingArguments(
         output_dir=str(scratch), num_train_epochs=1, per_device_train_batch_size=8, gradient_accumulation_steps=4,
@@ -108,7 +143,15 @@ def plain(model: Any, examples: list[Encoded], options: argparse.Namespace, dtyp
 
 
 def measure(recipe: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Fine-tunes by one recipe: samples per second after the first step, bytes of memory, losses."""
+    """Fine-tune by one recipe.
+
+    Args:
+        recipe: one of `RECIPES`.
+        options: of the command line.
+
+    Returns:
+        Samples per second after the first step, bytes of memory, losses.
+    """
     lora = Lora(
         rank=8, alpha=32, dropout=0.05, targets=None, quantisation=options.quantisation, compute_dtype="bfloat16"
     )
@@ -130,7 +173,12 @@ def measure(recipe: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def write_weights(model: str, folder: Path) -> None:
-    """A BLOOM of the shape with random weights in bfloat16."""
+    """Write a BLOOM of the shape with random weights in bfloat16.
+
+    Args:
+        model: a key of `SHAPES`.
+        folder: takes weights and config.
+    """
     transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16)
@@ -143,7 +191,7 @@ def write_weights(model: str, folder: Path) -> None:
 
 
 def main() -> None:
-    """Measures both recipes and prints what they do."""
+    """Measure both recipes and print what they do."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=SHAPES, default="560m")
     parser.add_argument("--tiny", action="store_true", help="the smallest shape and few steps")

@@ -24,7 +24,16 @@ Problem = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def make_problem(words: int, neurons: int, classes: int) -> Problem:
-    """A linear probe and words of which every fourth neuron tells something, correlated with its neighbours."""
+    """Make up a linear probe and words of which every fourth neuron tells something, correlated with its neighbours.
+
+    Args:
+        words: how many.
+        neurons: how many.
+        classes: how many.
+
+    Returns:
+        Weight [class, neuron], bias [class], inputs [word, neuron], labels [word].
+    """
     generator = torch.Generator().manual_seed(classes)
     labels = torch.randint(0, classes, (words,), generator=generator)
     labels[:classes] = torch.arange(classes)
@@ -37,7 +46,12 @@ def make_problem(words: int, neurons: int, classes: int) -> Problem:
 
 
 def masked_passes(problem: Problem, selection: Selection, count: int) -> float:
-    """Seconds per candidate of one masked forward pass each, over `count` candidates spread over the steps.
+    """Return the seconds per candidate of one masked forward pass each.
+
+    Args:
+        problem: probe and words.
+        selection: of k neurons of the problem.
+        count: candidates, spread over the steps.
 
     Raises:
         SystemExit: at one of those steps a candidate is better than the neuron that was selected.
@@ -64,7 +78,15 @@ def masked_passes(problem: Problem, selection: Selection, count: int) -> float:
 
 
 def naive(problem: Problem, k: int) -> list[int]:
-    """All neurons by one masked pass per candidate, for small problems."""
+    """Pick neurons by one masked pass per candidate, for small problems.
+
+    Args:
+        problem: probe and words.
+        k: how many.
+
+    Returns:
+        The neurons in the order in which they are picked.
+    """
     weight, bias, inputs, labels = problem
     chosen: list[int] = []
     for _ in range(k):
@@ -79,7 +101,12 @@ def naive(problem: Problem, k: int) -> list[int]:
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The least time of some calls."""
+    """Return the least time of some calls, in seconds.
+
+    Args:
+        work: what is called.
+        repeats: how many times.
+    """
     found = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -89,7 +116,12 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def exponentials_per_second(problem: Problem) -> tuple[float, float, float] | None:
-    """Of the compiled loop over all candidates, of the plain compiled loop, and of torch.exp; billions."""
+    """Measure exponentials per second, in billions.
+
+    Returns:
+        Of the compiled loop over all candidates, of the plain compiled loop, and of torch.exp; None where there is no
+        compiled code.
+    """
     built = library()
     if built is None:
         return None
@@ -111,7 +143,11 @@ def exponentials_per_second(problem: Problem) -> tuple[float, float, float] | No
 
 
 def main() -> None:
-    """Measures and prints the ratios."""
+    """Measure and print the ratios.
+
+    Raises:
+        SystemExit: the ways do not find the same neurons.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("words", 10_000), ("neurons", 1024), ("k", 50), ("candidates", 100)):
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -29,7 +29,11 @@ and more languages at the same checkpoints do not help. The report prints the la
 
 
 def measure(checkpoint_r: float) -> dict[tuple[int, str], float]:
-    """Coverage per number of checkpoints and aggregation."""
+    """Return the coverage per number of checkpoints and aggregation.
+
+    Args:
+        checkpoint_r: correlation of the checkpoints' own overlap and score.
+    """
     cells = [(count, aggregation) for count in CHECKPOINTS for aggregation in AGGREGATIONS]
     return {
         cell: coverage.simulated_coverage(*cell, studies=coverage.STUDIES, seed=SEED, checkpoint_r=checkpoint_r)
@@ -38,7 +42,11 @@ def measure(checkpoint_r: float) -> dict[tuple[int, str], float]:
 
 
 def page(found: dict[float, dict[tuple[int, str], float]]) -> str:
-    """The table with how to read it."""
+    """Return the table with how to read it.
+
+    Args:
+        found: by correlation of the checkpoints, what `measure` returns.
+    """
     headings = [
         f"{aggregation}, true r {coverage.true_r(aggregation, r):.2f}" for r in found for aggregation in AGGREGATIONS
     ]
@@ -63,7 +71,7 @@ def page(found: dict[float, dict[tuple[int, str], float]]) -> str:
 
 
 def main() -> None:
-    """Measures, prints and writes the table."""
+    """Measure, print and write the table."""
     found = {r: measure(r) for r in (UNRELATED, coverage.CHECKPOINT_R)}
     text = page(found)
     print(text)

@@ -35,7 +35,7 @@ DUPLICATES = ("560m-10k", "560m-500k", "1b7-1k", "1b7-10k", "1b7-250k", "1b7-300
 
 
 def manifests(study: Study) -> list[Manifest]:
-    """One per published checkpoint; those that the paper found to be duplicates are dropped."""
+    """Return one manifest per published checkpoint; those that the paper found to be duplicates are dropped."""
     return [
         Manifest(
             checkpoint=key, model=str(one.model), repository="made up", commit="0" * 40, folder=None,
@@ -49,7 +49,16 @@ def manifests(study: Study) -> list[Manifest]:
 
 
 def made_up_probes(study: Study, found: Manifest, generator: np.random.Generator) -> pd.DataFrame:
-    """Random neurons, more of them from a common pool the further the training."""
+    """Return random neurons, more of them from a common pool the further the training.
+
+    Args:
+        study: the paper's.
+        found: the checkpoint's manifest.
+        generator: the source of randomness.
+
+    Returns:
+        A table as `artefacts.probes` has it.
+    """
     k = study.probe.k_max
     common = int(30 * min(found.step, 600_000) / 600_000)
     parts = []
@@ -68,11 +77,21 @@ def made_up_probes(study: Study, found: Manifest, generator: np.random.Generator
     information = ("dev_information", "dev_information_normalised", "test_information", "test_information_normalised")
     rest: dict[str, Any] = dict.fromkeys(information, 0.5) | {"test_accuracy": 0.8, "test_majority": 0.4}
     counts = dict.fromkeys(("classes", "train_words", "dev_words", "test_words", "epochs"), 100)
-    return table.assign(**rest, **counts)[probes.SCHEMA.names]
+    return table.assign(**rest, **counts)[probes.TABLE.schema.names]
 
 
 def made_up_scores(study: Study, found: Manifest, task: str, generator: np.random.Generator) -> pd.DataFrame:
-    """Scores that rise with training."""
+    """Return scores that rise with training.
+
+    Args:
+        study: the paper's.
+        found: the checkpoint's manifest.
+        task: a key of `transfer`.
+        generator: the source of randomness.
+
+    Returns:
+        A table as `artefacts.scores` has it.
+    """
     section = getattr(study.transfer, task)
     rows = []
     for metric in {"xnli": ("accuracy",), "pos": ("f1", "f1_macro", "f1_xtreme")}[task]:
@@ -85,11 +104,11 @@ def made_up_scores(study: Study, found: Manifest, task: str, generator: np.rando
                     "best_step": 500,
                 }
             )  # fmt: skip
-    return pd.DataFrame(rows)[scores.SCHEMA.names]
+    return pd.DataFrame(rows)[scores.TABLE.schema.names]
 
 
 def make(root: Path) -> None:
-    """Writes what the stages read."""
+    """Write what the stages read."""
     shutil.copy(ROOT / "studies/paper.yaml", root / "params.yaml")
     study = load_study(root / "params.yaml")
     generator = np.random.default_rng(0)
@@ -97,7 +116,7 @@ def make(root: Path) -> None:
         manifest.write(root / manifest.path(found.checkpoint), found)
         if found.dropped:
             continue
-        probes.write(probes.path(found.checkpoint, root), made_up_probes(study, found, generator))
+        probes.TABLE.write(made_up_probes(study, found, generator), probes.TABLE.at(root, checkpoint=found.checkpoint))
         alike = pd.DataFrame(
             [
                 {
@@ -108,26 +127,35 @@ def make(root: Path) -> None:
                 for code in target_languages(study)
             ]
         )  # fmt: skip
-        similarity.write(root / similarity.path(found.checkpoint), alike)
+        similarity.TABLE.write(alike, similarity.TABLE.at(root, checkpoint=found.checkpoint))
         for task in scores.TASKS:
-            folder = scores.folder(task, found.checkpoint, root)
-            scores.write(folder / scores.NAME, made_up_scores(study, found, task, generator))
+            file = scores.TABLE.at(root, task=task, checkpoint=found.checkpoint)
+            scores.TABLE.write(made_up_scores(study, found, task, generator), file)
     categories = dict.fromkeys(name for key in study.checkpoints for name in categories_of(study, key))
     words = {"train": 800, "dev": 100, "test": 100}
-    corpus.write(
-        root / corpus.PATH,
-        [
-            {"language": code, "category": name, "probed": True, "words": words, "values": {}, "reason": None}
-            for code in study.languages
-            for name in categories
-        ],
-    )
+    offered = [
+        {"language": code, "category": name, "probed": True, "words": words, "values": {}, "reason": None}
+        for code in study.languages
+        for name in categories
+    ]
+    corpus.TABLE.write(offered, root / corpus.TABLE.path)
     write_json(root / "metrics/treebanks.json", {})
     write_json(root / "metrics/transfer_data.json", [])
 
 
 def run(stage: str, root: Path) -> tuple[float, float]:
-    """Seconds and peak MiB of one stage."""
+    """Run one stage as a process of its own.
+
+    Args:
+        stage: its name.
+        root: the study's folder.
+
+    Returns:
+        Seconds and peak MiB.
+
+    Raises:
+        SystemExit: the stage failed.
+    """
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", f"polyprobe.stages.{stage}"], cwd=root)
     _, status, used = os.wait4(process.pid, 0)
@@ -138,7 +166,11 @@ def run(stage: str, root: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table.
+
+    Raises:
+        SystemExit: a stage failed.
+    """
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

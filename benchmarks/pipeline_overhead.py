@@ -34,7 +34,11 @@ COMMANDS: Final = (("--version",), ("status",), ("repro",))
 
 
 def make(root: Path) -> int:
-    """Writes the pipeline, its outs and its dvc.lock; returns how many stages there are."""
+    """Write the pipeline, its outs and its dvc.lock into an empty folder; return how many stages there are.
+
+    Raises:
+        SystemExit: a command failed.
+    """
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, root)
     for name in ("src", "studies"):
@@ -52,12 +56,20 @@ def make(root: Path) -> int:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """That of the commands: a study runs its own code."""
+    """Return the environment of the commands: a study runs its own code."""
     return {**os.environ, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(root / "src")}
 
 
 def run(root: Path, *command: str) -> str:
-    """Runs a command, which must succeed, and returns what it printed."""
+    """Run a command, which must succeed, and return what it printed.
+
+    Args:
+        root: the folder that it runs in.
+        *command: its words.
+
+    Raises:
+        SystemExit: the command failed.
+    """
     done = subprocess.run(command, cwd=root, env=environment(root), check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
@@ -65,7 +77,18 @@ def run(root: Path, *command: str) -> str:
 
 
 def least(root: Path, *command: str) -> tuple[float, float]:
-    """Seconds on the clock and of one core, the least of some runs."""
+    """Return the seconds of a command that has nothing to do, the least of some runs.
+
+    Args:
+        root: the folder that it runs in.
+        *command: its words.
+
+    Returns:
+        Seconds on the clock and of one core.
+
+    Raises:
+        SystemExit: the command failed, or found something to do.
+    """
     clock, core = [], []
     for _ in range(REPETITIONS):
         began, used = time.perf_counter(), children()
@@ -78,7 +101,15 @@ def least(root: Path, *command: str) -> tuple[float, float]:
 
 
 def change_k(root: Path, k: int) -> None:
-    """Prints how long another k takes in a finished study, from the command to the end of each stage."""
+    """Print how long another k takes in a finished study, from the command to the end of each stage.
+
+    Args:
+        root: the study's folder.
+        k: the new value of `overlap.k`.
+
+    Raises:
+        SystemExit: `dvc exp run` failed.
+    """
     command = [sys.executable, "-m", "dvc", "exp", "run", "--set-param", f"overlap.k={k}"]
     print(f"{'overlap.k=' + str(k):12}{'seconds':>9}{'since the command':>19}")
     began = last = time.perf_counter()
@@ -99,7 +130,11 @@ def change_k(root: Path, k: int) -> None:
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables.
+
+    Raises:
+        SystemExit: a command failed, or found something to do where nothing was.
+    """
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from _machine import machine
-from polyprobe.probes import fit, poisson
+from polyprobe.probes import TrainedProbe, fit, poisson
 from polyprobe.running.progress import progress
 
 BATCH, LEARNING_RATE, SAMPLES = 256, 0.01, 5
@@ -41,7 +41,20 @@ class Problem(NamedTuple):
 
 
 def problem(words: int, judged: int, neurons: int, classes: int, strength: float) -> Problem:
-    """Every eighth neuron carries the label, weakly; noise is shared by many neurons, as in a model's hidden states."""
+    """Make up words of which every eighth neuron carries the label, weakly.
+
+    Noise is shared by many neurons, as in a model's hidden states.
+
+    Args:
+        words: to train on.
+        judged: words to judge with.
+        neurons: how many.
+        classes: how many.
+        strength: of the neurons that carry the label.
+
+    Returns:
+        Inputs [word, neuron] and labels [word] of both.
+    """
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, classes, (words + judged,), generator=generator)
     factors = torch.randn(neurons // 4, neurons, generator=generator) * (neurons // 4) ** -0.5
@@ -52,13 +65,25 @@ def problem(words: int, judged: int, neurons: int, classes: int, strength: float
 
 
 def entropy(log_odds: Tensor) -> Tensor:
-    """Of independent Bernoulli masks, in nats."""
+    """Return the entropy of independent Bernoulli masks, in nats.
+
+    Args:
+        log_odds: of a neuron's inclusion, [neuron].
+    """
     distribution = torch.distributions.Bernoulli(logits=log_odds)
     return distribution.entropy().sum()
 
 
 def judged(weight: Tensor, bias: Tensor, log_odds: Tensor, at: Problem, masks: int) -> Loss:
-    """Eq. 2 with so many masks per word, the same ones at each call."""
+    """Return Eq. 2 with so many masks per word, the same ones at each call.
+
+    Args:
+        weight: the probe's, [class, neuron].
+        bias: the probe's, [class].
+        log_odds: of a neuron's inclusion, [neuron].
+        at: the words to judge with.
+        masks: how many per word.
+    """
     generator = torch.Generator().manual_seed(1)
     inclusion = log_odds.sigmoid().expand_as(at.judged_inputs)
     with torch.no_grad():
@@ -79,7 +104,15 @@ class PlainProbe(torch.nn.Module):
         self.log_odds = torch.nn.Parameter(torch.rand(neurons))
 
     def losses(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Fresh masks [sample, word, neuron] and the loss of each [sample, word]."""
+        """Return fresh masks [sample, word, neuron] and the loss of each [sample, word].
+
+        Args:
+            inputs: [word, neuron].
+            labels: [word].
+
+        Returns:
+            The masks, and the losses in nats.
+        """
         # Three times as fast as torch.bernoulli: the loop is plain, not slow by carelessness.
         masks = (torch.rand(SAMPLES, *inputs.shape) < self.log_odds.detach().sigmoid()).float()
         logits = self.linear(inputs * masks)
@@ -87,7 +120,12 @@ class PlainProbe(torch.nn.Module):
         return masks, torch.nn.functional.cross_entropy(logits.transpose(1, 2), repeated, reduction="none")
 
     def objective(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Its gradient is the reference's estimate of that of Eq. 2."""
+        """Return a number whose gradient is the reference's estimate of the gradient of Eq. 2.
+
+        Args:
+            inputs: [word, neuron].
+            labels: [word].
+        """
         _, likelihood = self.losses(inputs, labels)
         with torch.no_grad():
             masks, reward = self.losses(inputs, labels)
@@ -105,7 +143,17 @@ class Point:
 
 
 def plain(at: Problem, patience: int, masks: int, budget: float) -> tuple[list[Point], bool, float]:
-    """Trains the plain loop: a point per epoch, whether it stopped by itself, and the seconds per epoch."""
+    """Train the plain loop.
+
+    Args:
+        at: the words.
+        patience: epochs without improvement on the held-out words after which it stops.
+        masks: per word, to judge with.
+        budget: seconds after which it is cut off.
+
+    Returns:
+        A point per epoch, whether it stopped by itself, and the seconds per epoch.
+    """
     torch.manual_seed(0)
     order = torch.randperm(len(at.inputs))
     held, train = order[: len(order) // 10], order[len(order) // 10 :]
@@ -143,17 +191,29 @@ class Ours:
 
 
 def ours(at: Problem, patience: int, masks: int, seed: int, estimator: str) -> Ours:
-    """Trains one probe of `poisson` to its early stop."""
+    """Train one probe of `poisson` to its early stop.
+
+    Args:
+        at: the words.
+        patience: epochs without improvement on the held-out words after which it stops.
+        masks: per word, to judge with.
+        seed: of the probe.
+        estimator: one of `poisson.ESTIMATORS`.
+    """
     start = time.perf_counter()
     settings = {"estimator": estimator, "patience": patience, "batch_size": BATCH, "learning_rate": LEARNING_RATE}
     probe = fit("poisson", (at.inputs, at.labels), None, seed, monte_carlo_samples=SAMPLES, **settings)
     seconds = time.perf_counter() - start
-    assert isinstance(probe, poisson.PoissonProbe)
+    assert isinstance(probe, TrainedProbe)
     return Ours(seconds, probe.epochs, judged(probe.weight, probe.bias, probe.log_odds, at, masks))
 
 
 def limits(at: Problem) -> tuple[float, float, float]:
-    """What this thread reaches with nothing else to do: multiply-adds, bytes and random numbers per second."""
+    """Return what this thread reaches with nothing else to do.
+
+    Returns:
+        Multiply-adds, bytes and random numbers per second.
+    """
     left = torch.randn((1 + SAMPLES) * at.classes, at.inputs.shape[1])
     batch = at.inputs[:BATCH].contiguous()
     products = _rate(lambda: left @ batch.T, left.numel() * BATCH)
@@ -175,7 +235,7 @@ def _rate(work: object, amount: int) -> float:
 
 
 def main() -> None:
-    """Measures both and prints the ratio."""
+    """Measure both and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sizes = (("words", 9000), ("neurons", 1024), ("classes", 14), ("judged", 2000), ("patience", 50))
     for name, default in (*sizes, ("masks", 16), ("seeds", 3), ("budget", 330)):

@@ -47,7 +47,17 @@ SAMPLE: Final = (4_000, 16_000)
 
 
 def dataset(words: dict[str, int], neurons: int, classes: int, device: str) -> Dataset:
-    """Every eighth neuron carries the label, weakly; noise is shared by many neurons."""
+    """Make up a dataset in which every eighth neuron carries the label, weakly; noise is shared by many neurons.
+
+    Args:
+        words: how many in each set.
+        neurons: how many.
+        classes: how many.
+        device: where the dataset lies.
+
+    Returns:
+        Inputs [word, neuron] and labels [word] of each set.
+    """
     generator = torch.Generator().manual_seed(0)
     carriers = len(range(0, neurons, 8))
     direction = 0.4 * torch.randn(classes, carriers, generator=generator)
@@ -63,13 +73,27 @@ def dataset(words: dict[str, int], neurons: int, classes: int, device: str) -> D
 
 
 def splits(words: int, cap: dict[str, int] | None) -> dict[str, int]:
-    """80, 10 and 10 percent, each cut to the cap."""
+    """Return the words of each set: 80, 10 and 10 percent, each cut to the cap.
+
+    Args:
+        words: in all.
+        cap: the most of each set; None: no cap.
+    """
     sizes = {"train": words * 8 // 10, "dev": words // 10, "test": words // 10}
     return {name: min(size, cap[name]) if cap else size for name, size in sizes.items()}
 
 
 def seconds(words: dict[str, int], category: Category, options: argparse.Namespace) -> tuple[float, int]:
-    """One dataset with its seeds, fitted and picked from; and the epochs of its first probe."""
+    """Fit the probes of one dataset, one per seed, and pick from each.
+
+    Args:
+        words: how many in each set.
+        category: its number of classes counts.
+        options: of the command line.
+
+    Returns:
+        Seconds, and the epochs of the first probe.
+    """
     data = dataset(words, options.neurons, category.classes, options.device)
     runs = [Run("none", index, index) for index in range(options.seeds)]
     start = time.perf_counter()
@@ -78,13 +102,20 @@ def seconds(words: dict[str, int], category: Category, options: argparse.Namespa
 
 
 def line(points: list[tuple[int, float]], at: int) -> float:
-    """The straight line through two points; below the first, in proportion to the words."""
+    """Return the seconds at a number of words by the straight line through two points.
+
+    Below the first point they are in proportion to the words.
+
+    Args:
+        points: words and seconds, the smaller one first.
+        at: words.
+    """
     (low, first), (high, last) = points
     return first * at / low if at < low else first + (last - first) * (at - low) / (high - low)
 
 
 def main() -> None:
-    """Measures and prints the cost of the stage."""
+    """Measure and print the cost of the stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--whole", action="store_true", help="run every probe of the stage")
     parser.add_argument(

@@ -42,12 +42,18 @@ class Simulated:
 
 
 def simulate(planted: str, checkpoints: int, studies: int, seed: int = 0) -> Simulated:
-    """Studies of one model each.
+    """Simulate studies of one model each.
 
     A checkpoint's quality grows over training, with noise. Overlap follows it (but for `none`), with noise that the
     languages of a checkpoint share and noise of their own, and differs in level from language to language. The score
     follows quality, or overlap itself, likewise. Probes tell of quality with noise; the source language's score is the
     quality, in `hidden_quality` with noise as large as the quality's own.
+
+    Args:
+        planted: a key of `PLANTED`.
+        checkpoints: of each study.
+        studies: how many.
+        seed: of the simulation.
     """
     generator = np.random.default_rng([seed, checkpoints, list(PLANTED).index(planted)])
     shape = (studies, checkpoints, len(LANGUAGES) - 1)
@@ -95,7 +101,15 @@ def _manifest(study: int, step: int) -> Manifest:
 
 
 def analysed(simulated: Simulated, resamples: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The total's cells of the correlation table, and overlap's rows of the predictors, of each study."""
+    """Analyse the studies with our own tables.
+
+    Args:
+        simulated: the studies.
+        resamples: of the bootstraps and permutations.
+
+    Returns:
+        The total's cells of the correlation table, and overlap's rows of the predictors, of each study.
+    """
     layers = {found.checkpoint: [LAYER] for found in simulated.manifests}
     points = analysis.points(
         simulated.overlap,
@@ -143,7 +157,17 @@ class Told:
 
 
 def told(planted: str, checkpoints: int, studies: int, resamples: int = 1000) -> dict[str, Told]:
-    """What is said of pairwise points and of averages."""
+    """Return what is said of pairwise points and of averages.
+
+    Args:
+        planted: a key of `PLANTED`.
+        checkpoints: of each study.
+        studies: how many.
+        resamples: of the bootstraps and permutations.
+
+    Returns:
+        By aggregation, means and shares over the studies.
+    """
     cells, predictors = analysed(simulate(planted, checkpoints, studies), resamples)
     found = {}
     for aggregation in ("average", "pairwise"):
@@ -163,7 +187,12 @@ def told(planted: str, checkpoints: int, studies: int, resamples: int = 1000) ->
 
 
 def rows(sizes: list[int], studies: int) -> Iterator[str]:
-    """The lines of the table."""
+    """Yield the lines of the table.
+
+    Args:
+        sizes: numbers of checkpoints.
+        studies: how many for each line.
+    """
     columns = ["relation planted", "checkpoints", "points", "mean r", "plain p < .05", "mixed model's p < .05",
                "permutation p < .05", "mean r given the others", "its interval excludes 0"]  # fmt: skip
     yield f"| {' | '.join(columns)} |"
@@ -195,7 +224,7 @@ pairwise points, where the relation is as strong as it is here."""
 
 
 def main() -> None:
-    """Simulates, prints and writes the table."""
+    """Simulate, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--checkpoints", type=int, nargs="+", default=[6, 20])

@@ -76,7 +76,7 @@ def main() -> None:
     for line in problems:
         print(line)
     if problems:
-        sys.exit("run the study (`dvc repro`), or write its page again (`python -m polyprobe.ops.results`), and commit")
+        sys.exit("run the study (`dvc repro`) or write its page (`python benchmarks/documents/results.py`), and commit")
 
 
 if __name__ == "__main__":

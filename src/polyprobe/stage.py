@@ -13,14 +13,29 @@ from polyprobe.study import PARAMS, Study, load_study
 
 
 def run_stage(stage: Callable[[Study], None]) -> None:
-    """Runs a stage that is there once. One readable line and exit code 1 for bad input."""
+    """Run a stage that is there once.
+
+    Bad input ends in one readable line and exit code 1.
+
+    Raises:
+        SystemExit: the command line is not as its usage says, the input is bad, or python does not find the code of
+            this folder.
+    """
     _run(lambda arguments, study: stage(study), "")
 
 
 def run_keyed_stage(
     stage: Callable[[Study, str], None], *, section: Literal["checkpoints", "pretrain", "inputs"]
 ) -> None:
-    """Runs a stage that is there once per key of a section of params.yaml: such as per checkpoint."""
+    """Run a stage that is there once per key of a section of params.yaml, such as per checkpoint.
+
+    Args:
+        stage: called with the study and the key that the command line names.
+        section: the section that has the keys.
+
+    Raises:
+        SystemExit: as for `run_stage`, or the section has no such key.
+    """
 
     def keyed(arguments: list[str], study: Study) -> None:
         keys = getattr(study, section)
@@ -32,16 +47,20 @@ def run_keyed_stage(
 
 
 def parameters_digest(study: Study) -> str:
-    """A digest of all parameters, defaults too: the same for the same study, however its file is written."""
+    """Return a digest of all parameters: the same for the same study, however its file is written."""
     return hashlib.sha256(study.model_dump_json().encode()).hexdigest()[:16]
 
 
-def _run(call: Callable[[list[str], Study], None], usage: str) -> None:
+def _run(call: Callable[[list[str], Study], None], key: str) -> None:
     arguments = sys.argv[1:]
     name = Path(sys.argv[0]).stem
     _use_the_code_of_this_folder(name)
-    if len(arguments) != len(usage.split()):
-        sys.exit(f"usage: python -m polyprobe.stages.{name} {usage}".rstrip())
+    usage = f"usage: python -m polyprobe.stages.{name} {key}".rstrip()
+    if arguments in (["--help"], ["-h"]):
+        print(f"{usage}\n\n{sys.modules['__main__'].__doc__}\n\n`dvc repro {name}` runs it where it is not up to date.")
+        return
+    if len(arguments) != len(key.split()):
+        sys.exit(usage)
     try:
         study = load_study()
         with logged(study.study, parameters_digest(study), name, arguments):
@@ -51,10 +70,13 @@ def _run(call: Callable[[list[str], Study], None], usage: str) -> None:
 
 
 def _use_the_code_of_this_folder(name: str) -> None:
-    """Starts anew where python has found the package in another folder than this repository's `src`.
+    """Start anew where python has found the package in another folder than this repository's `src`.
 
     DVC hashes the code that lies here. In the folder of a queued experiment or in a worktree, python finds the code of
     the workspace that was installed, which may have been edited since: results would go by the wrong code's hash.
+
+    Raises:
+        SystemExit: python, told to look in `src` first, finds the package elsewhere all the same.
     """
     here = Path("src/polyprobe")
     if not here.is_dir() or here.samefile(Path(__file__).parent):

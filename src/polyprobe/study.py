@@ -33,10 +33,10 @@ def _known_language(code: object) -> str:
 
 
 def _known_category(name: object) -> str:
-    if name not in SHORT_NAMES and name not in dimensions():
+    if not isinstance(name, str) or (name not in SHORT_NAMES and name not in dimensions()):
         expected = ", ".join([*dimensions(), *SHORT_NAMES])
         raise ValueError(f"unknown category {name!r}, expected one of {expected}")
-    return str(name)
+    return name
 
 
 def _layer(value: object) -> object:
@@ -75,8 +75,6 @@ Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 FileSplit = Literal["train", "dev", "test"]
-ComputeDtype = Literal["bfloat16", "float32"]
-"""The number format of matrix products: bfloat16 is fast on GPUs and on processors with instructions for it only."""
 
 
 class Archive(_Section):
@@ -131,20 +129,17 @@ class Parallel(_Section):
         return self
 
 
-class PocketNLI(_Section):
-    """Pairs per split of the generated NLI task (the test set is the same size in each language)."""
+class SplitSizes(_Section):
+    """A number for each split."""
 
     train: Positive
     dev: Positive
     test: Positive
 
 
-class PocketSentences(_Section):
-    """Sentences per file of each generated treebank, of the parallel set, and of the POS task."""
+class PocketSentences(SplitSizes):
+    """Sentences per file of each generated treebank, and of the parallel set."""
 
-    train: Positive
-    dev: Positive
-    test: Positive
     parallel: Positive
 
 
@@ -153,8 +148,10 @@ class Pocket(_Section):
 
     seed: int
     treebank: PocketSentences
-    nli: PocketNLI
-    pos: PocketNLI
+    nli: SplitSizes
+    """Pairs of the NLI task; the test set is the same size in each language."""
+    pos: SplitSizes
+    """Sentences of the tagging task, likewise."""
 
 
 class Words(_Section):
@@ -179,7 +176,8 @@ class Pretrain(_Section):
     learning_rate: Rate
     warmup_steps: Annotated[int, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0)]
-    compute_dtype: ComputeDtype
+    compute_dtype: Literal["bfloat16", "float32"]
+    """Of matrix products; fast in bfloat16 on GPUs and on processors that have instructions for it, slow on others."""
     save_at: list[Annotated[int, Field(ge=0)]]
     """Optimiser steps after which a checkpoint is saved; training ends with the last one."""
     files: list[FileSplit]
@@ -261,19 +259,12 @@ class Duplicates(_Section):
     that are all one number do not count."""
 
 
-class MaxWords(_Section):
-    """At most this many words per language and lemma split."""
-
-    train: Positive
-    dev: Positive
-    test: Positive
-
-
 class Extract(_Section):
     """Hidden states of words."""
 
-    max_words: MaxWords | None
-    """The cap; each label keeps at least words.min_label_count words. null: every word."""
+    max_words: SplitSizes | None
+    """At most so many words per language and lemma split; each label keeps at least words.min_label_count words. null:
+    every word."""
     tokenisation: Literal["natural", "isolated"]
     """natural: the sentence as written; isolated: each word alone without spaces (the released code)."""
     dtype: Literal["float32", "bfloat16", "float16"]
@@ -356,7 +347,7 @@ class Lora(_Section):
     architecture."""
     quantisation: Literal["nf4", "none"]
     """nf4: 4-bit NormalFloat with double quantisation; none: LoRA on the unquantised weights."""
-    compute_dtype: ComputeDtype
+    compute_dtype: Literal["bfloat16", "float32"]
 
 
 class Task(_Section):
@@ -443,7 +434,10 @@ class IncludeConverged(_Section):
 
 
 class IncludeConvergedByTask(_Section):
-    """As recovered from the paper's r and p (fidelity, "Correlation")."""
+    """Whether the converged model is a point, per task and aggregation.
+
+    Recovered from the paper's r and p (fidelity, "Correlation").
+    """
 
     xnli: IncludeConverged
     pos: IncludeConverged
@@ -569,7 +563,7 @@ class Study(_Section):
 
 
 def load_study(path: Path = PARAMS) -> Study:
-    """Reads and checks a params file.
+    """Read and check a params file.
 
     Raises:
         BadInputError: the file is missing, is no YAML, or holds an unknown, missing or wrong key.
@@ -580,6 +574,8 @@ def load_study(path: Path = PARAMS) -> Study:
         values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(f"{path}: no such file, expected the study's parameters") from None
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{path}: no UTF-8 at byte {error.start}") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def study() -> Study:
     """The study in force; these tests are about pocket."""
     found = load_study(ROOT / "params.yaml")
-    if found.study != "pocket" or not (ROOT / overlap.PAIRS).exists():
+    if found.study != "pocket" or not (ROOT / overlap.PAIRS.path).exists():
         pytest.skip("the study in force is not pocket, or has not been run")
     return found
 
@@ -24,18 +24,18 @@ def study() -> Study:
 @pytest.fixture(scope="module")
 def pairs(study: Study) -> pd.DataFrame:
     """Overlap of two different languages at the study's layers and categories."""
-    table = overlap.read_pairs(ROOT / overlap.PAIRS)
+    table = overlap.PAIRS.read(ROOT / overlap.PAIRS.path)
     return table[table["studied"] & (table["language_a"] != table["language_b"])]
 
 
 @pytest.fixture(scope="module")
 def told(study: Study) -> pd.DataFrame:
-    return probes.read_plot(ROOT / probes.PLOT)
+    return probes.PLOT.read(ROOT / probes.PLOT.path)
 
 
 @pytest.fixture(scope="module")
 def transfer(study: Study) -> pd.DataFrame:
-    return scores.read_plot(ROOT / scores.PLOT)
+    return scores.PLOT.read(ROOT / scores.PLOT.path)
 
 
 def last(study: Study) -> str:
@@ -53,7 +53,7 @@ def mean_and_error(pairs: pd.DataFrame, checkpoint: str, control: str) -> tuple[
     null hypothesis the cells are uncorrelated, those that share a language too.
     """
     cells = pairs[(pairs["checkpoint"] == checkpoint) & (pairs["control"] == control)]["corrected"]
-    return float(cells.mean()), float(cells.sem())
+    return float(cells.mean()), float(cells.sem())  # type: ignore[arg-type]
 
 
 def test_shuffled_labels_bring_the_overlap_to_chance(study: Study, pairs: pd.DataFrame) -> None:
@@ -70,7 +70,7 @@ def test_the_last_checkpoint_overlaps_more_than_the_null_and_than_step_0(study: 
 
 
 def test_two_seeds_agree_far_more_than_two_languages(study: Study, pairs: pd.DataFrame) -> None:
-    means = overlap.read_means(ROOT / overlap.MEANS)
+    means = overlap.MEANS.read(ROOT / overlap.MEANS.path)
     means = means[means["studied"] & (means["control"] == "none")]
     assert (means["ceiling"] > 2 * means["overlap"]).all()
 
@@ -104,7 +104,7 @@ def test_tagging_transfers_better_to_near_languages_than_to_far_ones(study: Stud
 
 
 def test_correlations_say_their_points_or_why_not(study: Study) -> None:
-    cells = [cell for cell in correlation.read(ROOT / correlation.PATH) if cell["category"] is None]
+    cells = [cell for cell in correlation.TABLE.read(ROOT / correlation.TABLE.path) if cell["category"] is None]
     targets = len(study.languages) - 1
     for cell in cells:
         assert cell["n"] == len(study.checkpoints) * (targets if cell["aggregation"] == "pairwise" else 1)

@@ -52,7 +52,8 @@ def object_of(project: Project, output: str) -> Path:
     for stage in locked(project)["stages"].values():
         for out in stage["outs"]:
             if out["path"] == output:
-                return project.path / ".dvc/cache/files/md5" / out["md5"][:2] / out["md5"][2:]
+                digest: str = out["md5"]
+                return project.path / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
     raise AssertionError(output)
 
 

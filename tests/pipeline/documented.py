@@ -20,8 +20,8 @@ NEEDS: Final = ("cluster", "gpu", "network")
 SHELL: Final = ("bash", "sh", "console")
 OTHER: Final = ("text", "yaml", "json", "python", "ini", "mermaid", "toml", "diff", "csv")
 PROGRAMS: Final = (
-    "accelerate apt apt-get aws cd cp curl dask dvc export git gsutil make mkdir mypy pip pytest python python3 qsub "
-    "rclone rsync ruff sbatch scp source squeue ssh time uv"
+    "accelerate apt apt-get aws cd cp curl dask dvc export git gsutil jupyter make mkdir mypy pip polyprobe pytest "
+    "python python3 qsub rclone rsync ruff sbatch scp source squeue ssh time uv"
 ).split()
 _INLINE: Final = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 _FENCE: Final = re.compile(r"^( *)(`{3,}|~{3,})\s*(\S*)\s*$")
@@ -220,7 +220,7 @@ def runs_elsewhere(command: Command, known: Table) -> bool:
 def substituted(command: str, placeholders: dict[str, str]) -> str:
     """A command with a reader's own names replaced, whole words only."""
     for name, value in placeholders.items():
-        command = re.sub(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", lambda _, value=value: value, command)
+        command = value.join(re.split(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", command))
     return command
 
 

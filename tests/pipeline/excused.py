@@ -8,6 +8,8 @@ from tiny_project import ROOT
 sys.path.append(str(ROOT / "tests" / "unit"))
 from import_graph import EXCUSED, SOURCE, modules
 
+__all__ = ["EXCUSED", "REPLACED", "replace_excused"]
+
 WITHOUT_STATEMENTS = '"""Nothing."""\n'
 REPLACED = {
     "polyprobe": WITHOUT_STATEMENTS,

@@ -1,6 +1,5 @@
 """What the tests of the shared remote have in common: a study that is pushed, and someone else's clone of it."""
 
-import re
 import shutil
 import subprocess
 import sys
@@ -15,27 +14,27 @@ sys.path.append(str(ROOT / "tests"))
 from servers import RemoteServer, s3_server, ssh_server, webdav_server
 from servers.running import Folder
 
-REMOTE = (sys.executable, "-m", "polyprobe.ops.remote")
+REMOTE = (sys.executable, "-m", "polyprobe", "remote")
 ANSWERS_WITHIN = 120
 """Seconds; a command that takes longer hangs."""
 
 
 @dataclass(frozen=True)
 class Clone(Project):
-    """A checkout whose commands may be given secrets in the environment."""
+    """A checkout that shares its study by a remote."""
 
-    def remote(self, *arguments: str, secrets: dict[str, str] | None = None) -> tuple[int, str]:
-        """Runs `python -m polyprobe.ops.remote`; its exit status and what it printed."""
+    def remote(self, *arguments: str) -> tuple[int, str]:
+        """Runs `polyprobe remote`; its exit status and what it printed."""
         done = subprocess.run(
-            [*REMOTE, *arguments], cwd=self.path, env=self.environment() | (secrets or {}), text=True, check=False,
+            [*REMOTE, *arguments], cwd=self.path, env=self.environment(), text=True, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=ANSWERS_WITHIN,
         )  # fmt: skip
         return done.returncode, done.stdout
 
     def shared_on(self, server: RemoteServer) -> "Clone":
         """Sets the remote."""
-        status, said = self.remote("set", server.url, *server.options, secrets=server.environment)
-        assert status == 0, said
+        for name, value in {"url": server.url, **server.settings}.items():
+            self.dvc("remote", "modify", "--local", "storage", name, value)
         return self
 
     def check(self) -> None:
@@ -44,17 +43,13 @@ class Clone(Project):
         assert status == 0, said
         assert "nothing is missing, nothing damaged" in said
 
-    def pull(self) -> str:
-        """Pulls, which must succeed."""
-        status, said = self.remote("pull")
-        assert status == 0, said
-        return said
+    def pull(self) -> None:
+        """Pulls as `make pull` does, which must succeed."""
+        self.dvc("pull", "--run-cache")
 
-    def push(self) -> str:
-        """Pushes, which must succeed."""
-        status, said = self.remote("push")
-        assert status == 0, said
-        return said
+    def push(self) -> None:
+        """Pushes as `make push` does, which must succeed."""
+        self.dvc("push", "--run-cache")
 
     def wipe(self) -> None:
         """Takes away cache and outputs; what git holds stays."""
@@ -95,12 +90,6 @@ def folder_server(home: Path) -> Iterator[RemoteServer]:
 
 
 SERVERS = {"folder": folder_server, "ssh": ssh_server, "webdav": webdav_server, "s3": s3_server}
-
-
-def moved(said: str, verb: str) -> tuple[int, int]:
-    """How many objects, of how many, a command said that it is to move."""
-    found = re.search(rf"{verb} (\d+) of (\d+) objects, [\d.]+ \w+", said)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def truncated(content: bytes) -> bytes:

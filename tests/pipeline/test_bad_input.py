@@ -122,13 +122,13 @@ def test_bad_input_is_one_line(damaged: Project, case: str) -> None:
 def test_edits_of_params_are_not_overwritten(damaged: Project) -> None:
     damaged.replace("params.yaml", "overlap:\n  k: 6", "overlap:\n  k: 5")
     try:
-        done = damaged.run("python", "-m", "polyprobe.ops.study", "use", "pocket", check=False)
+        done = damaged.run("polyprobe", "study", "use", "pocket", check=False)
         assert done.returncode == 1
         assert "has edits that neither the last commit nor a study's file holds" in done.stdout
         assert "k: 5" in (damaged.path / "params.yaml").read_text(encoding="utf-8")
     finally:
         damaged.run("git", "checkout", "--force", "--quiet", "HEAD")
-    damaged.run("python", "-m", "polyprobe.ops.study", "use", "pocket")
+    damaged.run("polyprobe", "study", "use", "pocket")
     try:
         assert (damaged.path / "params.yaml").read_bytes() == (damaged.path / "studies/pocket.yaml").read_bytes()
     finally:
@@ -136,7 +136,7 @@ def test_edits_of_params_are_not_overwritten(damaged: Project) -> None:
 
 
 def test_an_unknown_study_is_named(damaged: Project) -> None:
-    done = damaged.run("python", "-m", "polyprobe.ops.study", "use", "nine", check=False)
+    done = damaged.run("polyprobe", "study", "use", "nine", check=False)
     assert done.returncode == 1
     assert "no study 'nine', expected one of local, paper, paper-large, pocket, tiny" in done.stdout
     assert Path(damaged.path / "params.yaml").exists()

@@ -20,11 +20,11 @@ from damage import forget, locked
 from filelock import FileLock
 from tiny_project import Project
 
-from polyprobe.ops.cluster.strays import PROJECT, STAGE
+from polyprobe.ops.cluster.leftover_processes import PROJECT, STAGE
 
 pytestmark = pytest.mark.pipeline
 
-CLUSTER = ("python", "-m", "polyprobe.ops.cluster", "repro")
+CLUSTER = ("polyprobe", "cluster", "repro")
 LOCAL = ("--cluster", "local", "-n", "2")
 PATIENCE = 180.0
 """Seconds after which something that is waited for will not come. No claim about speed."""

@@ -146,7 +146,7 @@ def blocks(page: str) -> list[Command]:
 def test_the_short_commands_run(reader: Reader) -> None:
     """One of each kind; `slow` runs all."""
     for command in blocks("README.md"):
-        if command.text.startswith(("dvc metrics", "python -m polyprobe.ops.study list", "dvc exp show")):
+        if command.text.startswith(("dvc metrics", "polyprobe study list", "dvc exp show")):
             reader.types(replace(command, text=command.text.replace("HEAD k4", "HEAD")))
 
 
@@ -158,7 +158,7 @@ def test_the_blocks_of_a_page_run_in_its_order(reader: Reader, page: str) -> Non
     assert found
     if found[0].text.startswith("git clone"):
         # A page for someone who has nothing yet; whoever has the study has pushed it.
-        reader.project.run("python", "-m", "polyprobe.ops.remote", "push")
+        reader.project.dvc("push", "--run-cache")
         reader.where = reader.project.path.parent
     for command in found:
         if not runs_elsewhere(command, known):

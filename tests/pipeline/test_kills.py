@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -67,7 +67,7 @@ class Victim:
     def go_on(self) -> None:
         """What a user does: where dvc refuses, for it was killed while it wrote a file of its own, asks the doctor."""
         if self.project.run("dvc", "repro", check=False).returncode != 0:
-            self.project.run("python", "-m", "polyprobe.ops.doctor", "--fix")
+            self.project.run("python", "-m", "polyprobe", "doctor", "--fix")
             self.project.dvc("repro")
 
 
@@ -79,7 +79,7 @@ def victim(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Itera
     shutil.rmtree(path)
 
 
-def each_kill() -> list[object]:
+def each_kill() -> Sequence[object]:
     always = [pytest.param(stage, 0, id=f"{stage}-0") for stage in ALWAYS]
     return always + [
         pytest.param(stage, number, marks=pytest.mark.soak, id=f"{stage}-{number}")

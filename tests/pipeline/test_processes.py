@@ -21,8 +21,8 @@ def test_two_processes_train_the_adapter_that_one_trains(
     project.run("torchrun", "--nproc-per-node", "2", "-m", "polyprobe.stages.finetune_xnli", "step-20")
     files = [{file.relative_to(home.path) for file in (home.path / place).rglob("*")} for home in (finished, project)]
     assert files[0] == files[1]
-    curves = [np.loadtxt(home.path / place / "seed-0/loss.tsv", skiprows=1) for home in (finished, project)]
-    np.testing.assert_allclose(*curves, rtol=1e-3)
+    one, other = (np.loadtxt(home.path / place / "seed-0/loss.tsv", skiprows=1) for home in (finished, project))
+    np.testing.assert_allclose(one, other, rtol=1e-3)
     adapters = [load_file(home.path / place / "seed-0/adapter_model.safetensors") for home in (finished, project)]
     trained = [name for name in adapters[0] if "lora_B" in name]
     for name in trained:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from shared_study import SERVERS, Clone, clone_of, copy_of, flipped, large_objects, moved, truncated
+from shared_study import SERVERS, Clone, clone_of, copy_of, flipped, large_objects, truncated
 from tiny_project import Project
 
 from servers import RemoteServer, http_mirror
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.pipeline
 
 KINDS = [
     "ssh",
-    pytest.param("folder", marks=pytest.mark.slow),
+    pytest.param("folder", marks=pytest.mark.soak),
     pytest.param("webdav", marks=pytest.mark.slow),
     pytest.param("s3", marks=pytest.mark.slow),
 ]
@@ -30,11 +30,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def owner(finished: Project, server: RemoteServer, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """Whoever ran the study and pushed it to the server."""
     owner = copy_of(finished, tmp_path_factory.mktemp("owner") / "project").shared_on(server)
-    said = owner.push()
-    to_move, total = moved(said, "pushing")
-    assert to_move == total > 90
-    assert f"pushed {total} objects" in said
-    assert "has all" in said
+    owner.push()
     return owner
 
 
@@ -44,17 +40,13 @@ def colleague(owner: Clone, server: RemoteServer, tmp_path_factory: pytest.TempP
     return clone_of(owner, tmp_path_factory.mktemp("colleague") / "project").shared_on(server)
 
 
-def test_a_clone_pulls_the_study_and_computes_nothing(owner: Clone, colleague: Clone, server: RemoteServer) -> None:
+def test_a_clone_pulls_the_study_and_computes_nothing(owner: Clone, colleague: Clone) -> None:
     owner.check()
-    assert not moved(owner.push(), "pushing")[0]
-    said = colleague.pull()
-    to_move, total = moved(said, "pulling")
-    assert to_move == total > 90
+    colleague.pull()
     colleague.is_whole(owner.outputs())
     assert colleague.repro() == set()
     assert (colleague.path / "data/report/index.html").stat().st_size > 10_000
     assert list((colleague.path / "data/report/figures").glob("*.svg"))
-    assert not moved(colleague.pull(), "pulling")[0]
 
 
 @pytest.mark.soak
@@ -64,9 +56,9 @@ def test_its_run_cache_restores_a_study_whose_lock_is_lost(owner: Clone, colleag
     text = lock.read_text()
     lock.unlink()
     try:
-        # These write to git alone, and DVC's run-cache leaves such stages out.
+        # These write to git too, and what lies there DVC does not push.
         ran = colleague.repro("resolve@step-20")
-        assert ran <= {"fetch_ud", "convert_unimorph", "verify_checkpoints"}
+        assert ran <= {"fetch_ud", "convert_unimorph", "pretrain@pocket", "verify_checkpoints"}
     finally:
         lock.write_text(text)
         colleague.run("git", "reset", "--quiet", "--hard")
@@ -83,11 +75,7 @@ def test_damage_is_refused_found_and_mended(
     server.store.write(key, damage(whole))
     try:
         colleague.wipe()
-        status, said = colleague.remote("pull")
-        assert status == 1
-        assert f"({key}): damaged there" in said
-        assert "error: 1 objects of" in said
-        refused = colleague.run("dvc", "pull", check=False)
+        refused = colleague.run("dvc", "pull", "--run-cache", check=False)
         assert refused.returncode != 0, "DVC took a damaged object: is `verify` set?"
 
         status, said = colleague.remote("check", "--deep")
@@ -120,27 +108,10 @@ def test_a_missing_member_of_a_folder_is_mended(owner: Clone, server: RemoteServ
         status, said = owner.remote("check")
         assert status == 1
         assert "1 missing, 0 damaged" in said
-        assert moved(owner.push(), "pushing")[0] == 1
+        assert owner.remote("heal")[0] == 0
         assert server.store.read(key) == whole
     finally:
         server.store.write(key, whole)
-
-
-@pytest.mark.slow
-def test_a_damaged_local_cache_is_mended_by_a_pull(owner: Clone, colleague: Clone) -> None:
-    colleague.pull()
-    objects = sorted(file for file in (colleague.path / ".dvc/cache/files/md5").rglob("*") if file.is_file())
-    large = [file for file in objects if file.stat().st_size > 500]
-    for file, damage in ((large[2], truncated), (large[5], flipped)):
-        content = file.read_bytes()
-        file.chmod(0o644)
-        file.write_bytes(damage(content))
-        # DVC takes what is read-only for whole.
-        file.chmod(0o444)
-    assert moved(colleague.pull(), "pulling")[0] == 2
-    colleague.run("git", "clean", "-dxfq", "data")
-    colleague.dvc("checkout")
-    colleague.is_whole(owner.outputs())
 
 
 @pytest.mark.slow
@@ -154,8 +125,6 @@ def test_a_mirror_over_http_is_read_and_never_written(finished: Project, tmp_pat
             colleague.is_whole(owner.outputs())
             assert colleague.repro() == set()
             colleague.check()
-            status, said = colleague.remote("push")
-            assert (status, "is a mirror to read from" in said) == (1, True)
             status, said = colleague.remote("heal")
             assert (status, "is a mirror to read from" in said) == (1, True)
 
@@ -163,16 +132,9 @@ def test_a_mirror_over_http_is_read_and_never_written(finished: Project, tmp_pat
             whole = mirror.store.read(key)
             mirror.store.write(key, flipped(whole))
             colleague.wipe()
-            status, said = colleague.remote("pull")
-            assert (status, f"({key}): damaged there" in said) == (1, True)
+            refused = colleague.run("dvc", "pull", "--run-cache", check=False)
+            assert refused.returncode != 0
             assert owner.remote("heal", "--deep")[0] == 0
             assert mirror.store.read(key) == whole
             colleague.pull()
             colleague.is_whole(owner.outputs())
-
-
-@pytest.mark.slow
-def test_dvc_itself_pulls_what_was_pushed(owner: Clone, server: RemoteServer, tmp_path: Path) -> None:
-    other = clone_of(owner, tmp_path / "other").shared_on(server)
-    other.dvc("pull", "--run-cache")
-    other.is_whole(owner.outputs())

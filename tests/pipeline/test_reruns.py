@@ -42,9 +42,9 @@ def test_other_layers_train_nothing_and_going_back_restores(project: Project) ->
     other = re.sub(r"^layers: \[2\]$", "layers: [3]", text, flags=re.MULTILINE)
     assert other != text
     (project.path / "studies/other.yaml").write_text(other, encoding="utf-8")
-    project.run("python", "-m", "polyprobe.ops.study", "use", "other")
+    project.run("polyprobe", "study", "use", "other")
     assert project.repro() <= AGGREGATES
-    project.run("python", "-m", "polyprobe.ops.study", "use", "tiny")
+    project.run("polyprobe", "study", "use", "tiny")
     assert project.repro() <= AGGREGATES
     assert project.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
@@ -114,7 +114,8 @@ def test_a_change_in_transfer_fine_tunes_again(project: Project) -> None:
 def test_what_follows_is_what_depends(project: Project) -> None:
     def after(stage: str) -> set[str]:
         graph = re.findall(r'"([^"]+)" -> "([^"]+)"', project.dvc("dag", "--dot"))
-        reached, frontier = set(), {stage}
+        reached: set[str] = set()
+        frontier = {stage}
         while frontier:
             frontier = {end for start, end in graph if start in frontier} - reached
             reached |= frontier
@@ -164,12 +165,12 @@ def test_a_study_that_is_put_in_force_takes_away_what_another_one_made(project: 
     other = re.sub(r"  step-20: .*\n.*\n", "", text)
     assert other != text
     (project.path / "studies/other.yaml").write_text(other, encoding="utf-8")
-    project.run("python", "-m", "polyprobe.ops.study", "use", "other")
+    project.run("polyprobe", "study", "use", "other")
     assert kept.exists()
     assert not gone.exists()
     assert (project.path / "plots/overlap/means.csv").exists()
     project.repro()
-    project.run("python", "-m", "polyprobe.ops.study", "use", "tiny")
+    project.run("polyprobe", "study", "use", "tiny")
     assert project.repro() <= AGGREGATES | {"verify_checkpoints"}
     assert gone.exists()
     assert project.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""

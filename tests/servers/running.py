@@ -76,10 +76,8 @@ class RemoteServer:
     kind: str
     url: str
     store: Store
-    options: tuple[str, ...] = ()
-    """Options of `python -m polyprobe.ops.remote set`."""
-    environment: dict[str, str] = field(default_factory=dict)
-    """What these options name."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """What `dvc remote modify --local` has to say of it besides."""
     secrets: tuple[str, ...] = ()
     """What must never be seen."""
 

@@ -32,6 +32,6 @@ def ssh_server(home: Path) -> Iterator[RemoteServer]:
         yield RemoteServer(
             kind="ssh",
             url=f"ssh://{getpass.getuser()}@127.0.0.1:{port}{storage}",
-            options=("--keyfile", str(home / "user_key")),
+            settings={"keyfile": str(home / "user_key")},
             store=Folder(storage),
         )

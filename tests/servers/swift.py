@@ -106,8 +106,7 @@ def s3_server(home: Path) -> Iterator[RemoteServer]:
         yield RemoteServer(
             kind="s3",
             url=f"s3://{BUCKET}/{PREFIX}",
-            options=("--endpoint-url", endpoint, "--user", KEY_ID, "--password-from", "S3_SECRET"),
-            environment={"S3_SECRET": secret},
+            settings={"endpointurl": endpoint, "access_key_id": KEY_ID, "secret_access_key": secret},
             secrets=(secret,),
             store=Bucket(client),
         )

@@ -42,8 +42,7 @@ def webdav_server(home: Path) -> Iterator[RemoteServer]:
         yield RemoteServer(
             kind="webdav",
             url=f"webdav://127.0.0.1:{port}/",
-            options=("--user", USER, "--password-from", "WEBDAV_PASSWORD"),
-            environment={"WEBDAV_PASSWORD": password},
+            settings={"user": USER, "password": password},
             secrets=(password,),
             store=Folder(storage),
         )

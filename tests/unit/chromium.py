@@ -55,12 +55,17 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Messages of the console since the last call."""
-        return [f"{entry['level']} {entry['message']}" for entry in self.driver.get_log("browser")]
+        return [f"{entry['level']} {entry['message']}" for entry in self._log("browser")]
+
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        """The entries of one of the browser's logs since the last call."""
+        entries: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
+        return entries
 
     def requests(self) -> set[str]:
         """Addresses that pages have asked for since the last call, but for data in the page itself and for the parts of
         the browser's own first tab."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        messages = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
         asked = {
             message["params"]["request"]["url"]
             for message in messages

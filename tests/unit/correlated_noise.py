@@ -42,7 +42,10 @@ def correlated_noise(seed: int = 0, train: int = 4000, dev: int = 1500, test: in
     labels = torch.multinomial(frequency, words, replacement=True, generator=generator)
     inputs = direction[labels] + torch.randn(words, FACTORS, generator=generator) @ mixing
     inputs += torch.randn(words, NEURONS, generator=generator)
-    sets = [
-        (part, labels[at]) for part, at in ((inputs[at], at) for at in torch.arange(words).split([train, dev, test]))
-    ]
-    return Problem(*sets, carriers.tolist())
+    of_train, of_dev, of_test = torch.split(torch.arange(words), [train, dev, test])
+    return Problem(
+        train=(inputs[of_train], labels[of_train]),
+        dev=(inputs[of_dev], labels[of_dev]),
+        test=(inputs[of_test], labels[of_test]),
+        carriers=carriers.tolist(),
+    )

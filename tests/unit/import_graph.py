@@ -76,7 +76,7 @@ def needed(module: str) -> set[str]:
     """The module and everything that runs when it does: its imports and their packages, directly or not. What is
     excused is left out, and not followed."""
 
-    def brought(name: str) -> set[str]:
+    def brought(name: str) -> frozenset[str]:
         direct = imports(name) | packages(name)
         return direct.union(*map(packages, direct)) - EXCUSED.keys()
 

@@ -16,6 +16,9 @@ COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 
 
 class _Answering(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        raise NotImplementedError
+
     def do_HEAD(self) -> None:
         self.do_GET()
 
@@ -169,9 +172,9 @@ def _entry(file: Path) -> dict[str, Any]:
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """The address of a server of datasets and files, and the paths that it is asked for as they come."""
-    handler = type("Serving", (Hub,), {"folder": folder, "asked": []})
-    with _serving(handler) as address:
-        yield address, handler.asked
+    asked: list[str] = []
+    with _serving(type("Serving", (Hub,), {"folder": folder, "asked": asked})) as address:
+        yield address, asked
 
 
 @contextmanager

@@ -54,8 +54,8 @@ def write_words(root: Path, language: str, labels: Mapping[str, Sequence[str | N
         }
     )
     for name in dimensions():
-        frame[name] = pd.Series(labels.get(name, [None] * count), dtype="object")
-    words.write(words.path(language, root), [frame])
+        frame[name] = pd.Series(labels.get(name, [None] * count), dtype="object")  # type: ignore[arg-type]
+    words.TABLE.write_frames([frame], words.TABLE.at(root, language=language))
 
 
 def write_planted(
@@ -78,7 +78,8 @@ def write_planted(
         splits = random.permutation(np.repeat([*sizes], [2 * size for size in sizes.values()]))
         value = random.integers(0, 2, len(splits))
         missing = random.random(len(splits)) < 0.1
-        names = np.where(missing, None, np.array(["PL", "SG"], dtype=object)[value])
+        names = np.array(["PL", "SG"], dtype=object)[value]
+        names[missing] = None
         write_words(root, language, {"Number": names.tolist()}, splits.tolist())
         rows = np.arange(0, len(splits), 2, dtype=np.int32)
         for layer in layers:

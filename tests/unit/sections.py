@@ -21,7 +21,8 @@ def words(**changes: Any) -> Words:
 
 def parallel(**changes: Any) -> Parallel:
     """parallel: no sentences."""
-    return Parallel(**({"folders": {}, "files": {}, "max_pairs": 1000, "poolings": ["mean", "last"]} | changes))
+    usual: dict[str, Any] = {"folders": {}, "files": {}, "max_pairs": 1000, "poolings": ["mean", "last"]}
+    return Parallel(**(usual | changes))
 
 
 def task(kind: type[Task] = Task, **changes: Any) -> Task:
@@ -36,7 +37,7 @@ def task(kind: type[Task] = Task, **changes: Any) -> Task:
 
 def checkpoint(**changes: Any) -> dict[str, Any]:
     """An entry of checkpoints: a folder's, as it is written in params.yaml."""
-    usual = {
+    usual: dict[str, Any] = {
         "model": "pocket", "repository": None, "revision": None, "step": 0, "tokens_seen": None, "converged": False,
         "layers": [], "categories": [],
     }  # fmt: skip

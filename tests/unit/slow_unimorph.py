@@ -4,6 +4,8 @@
 of each dimension, with the choice among tags that compete which `polyprobe.treebanks.attributes` states.
 """
 
+from collections.abc import Iterable
+
 BASE_TABLE = """
 Person    0 0 | 1 1 | 2 2 | 3 3 | 4 4
 Gender    Masc MASC | Fem FEM | Neut NEUT | Com MASC+FEM
@@ -125,7 +127,7 @@ NUMBER_LETTERS = "Sing S, Plur P, Dual D"
 VERBAL = ["V.PTCP", "V.MSDR", "V.CVB"]
 
 
-def table_rows():
+def table_rows() -> list[tuple[str, list[str]]]:
     """Every row of the base table: an item of a token (`Number=Sing`, or the bare UPOS `NOUN`) and its tags."""
     rows = []
     for line in BASE_TABLE.strip().splitlines():
@@ -139,7 +141,7 @@ def table_rows():
 TABLE = table_rows()
 
 
-def schema():
+def schema() -> list[tuple[str, str]]:
     """Dimension and value, in canonical order."""
     return [
         (line.split(": ")[0], value) for line in SCHEMA.strip().splitlines() for value in line.split(": ")[1].split()
@@ -149,15 +151,15 @@ def schema():
 VALUES = schema()
 
 
-def steps_of(language):
+def steps_of(language: str) -> list[str]:
     return [line.strip() for line in STEPS.get(language, "").strip().splitlines()]
 
 
-def looked_up(item):
+def looked_up(item: str) -> list[str]:
     return next((tags for known, tags in TABLE if known == item), [])
 
 
-def base_bag(upos, feats):
+def base_bag(upos: str, feats: str) -> set[str]:
     """The tags of one token before its language's rules, as a set."""
     items = [] if feats == "_" else feats.split("|")
     bag = []
@@ -172,7 +174,7 @@ def base_bag(upos, feats):
     return set(bag) | set(layer_tags([item for item in items if "[" in item]))
 
 
-def layer_tags(items):
+def layer_tags(items: list[str]) -> list[str]:
     entries = []
     for item in items:
         before, equals, value = item.partition("=")
@@ -201,7 +203,7 @@ def layer_tags(items):
     return tags
 
 
-def holds(condition, bag, form):
+def holds(condition: str, bag: set[str], form: str) -> bool:
     word, *tags = condition.split()
     if word == "has":
         return all(tag in bag for tag in tags)
@@ -219,7 +221,7 @@ def holds(condition, bag, form):
     return True
 
 
-def after_step(step, bag, form):
+def after_step(step: str, bag: set[str], form: str) -> set[str]:
     """The set after one step of a language's rules."""
     conditions, actions = step.split(": ")
     if not all(holds(condition, bag, form) for condition in conditions.split(", ")):
@@ -237,7 +239,7 @@ def after_step(step, bag, form):
     return bag
 
 
-def tags_of(upos, feats, language, form=""):
+def tags_of(upos: str, feats: str, language: str, form: str = "") -> set[str]:
     """The tags of one token as a set.
 
     Raises:
@@ -249,7 +251,7 @@ def tags_of(upos, feats, language, form=""):
     return bag
 
 
-def steps_that_change(upos, feats, language, form=""):
+def steps_that_change(upos: str, feats: str, language: str, form: str = "") -> list[str]:
     """Which steps of the language's rules change the token's tags."""
     bag, changed = base_bag(upos, feats), []
     for step in steps_of(language):
@@ -260,17 +262,17 @@ def steps_that_change(upos, feats, language, form=""):
     return changed
 
 
-def schema_place(tag):
+def schema_place(tag: str) -> int | None:
     """Where a tag stands in the schema, Part of Speech first; None for a tag that is not in it."""
     order = sorted(VALUES, key=lambda entry: entry[0] != "Part of Speech")
     return next((place for place, (_, value) in enumerate(order) if value == tag), None)
 
 
-def dimension_of(tag):
+def dimension_of(tag: str) -> str | None:
     return next((dimension for dimension, value in VALUES if value == tag), None)
 
 
-def reading(tag):
+def reading(tag: str) -> tuple[str, str] | None:
     """Dimension and value that one tag sets; None for a tag that sets nothing.
 
     Raises:
@@ -284,33 +286,37 @@ def reading(tag):
     if tag == "NDEF":
         return "Definiteness", "INDF"
     if tag.startswith("ARG"):
-        if dimension_of(tag[3:]) is None:
+        argument = dimension_of(tag[3:])
+        if argument is None:
             raise ValueError(f"{tag}: agreement without person or number")
-        return dimension_of(tag[3:]), tag[3:]
+        return argument, tag[3:]
     if "+" in tag:
         parts = sorted(tag.split("+"))
         found = [dimension_of(part) for part in parts]
         if any(dimension != found[0] for dimension in found):
             raise ValueError(f"{tag}: several dimensions")
+        assert found[0] is not None
         return found[0], "+".join(parts)
     if "PSS" in tag:
         return "Possession", tag
-    return (dimension_of(tag), tag) if dimension_of(tag) else None
+    dimension = dimension_of(tag)
+    return None if dimension is None else (dimension, tag)
 
 
-def attributes_of(tags):
+def attributes_of(tags: Iterable[str]) -> dict[str, str]:
     """One value per dimension.
 
     Raises:
         ValueError: as `reading`.
     """
-    candidates = {}
+    candidates: dict[str, list[str]] = {}
     for tag in tags:
         if found := reading(tag):
             candidates.setdefault(found[0], []).append(found[1])
     chosen = {}
     for dimension, values in candidates.items():
         verbal = [value for value in VERBAL if value in values and dimension == "Part of Speech"]
-        in_schema = sorted((value for value in values if schema_place(value) is not None), key=schema_place)
+        places = {value: place for value in values if (place := schema_place(value)) is not None}
+        in_schema = sorted(places, key=lambda value: places[value])
         chosen[dimension] = [*verbal, *in_schema, *sorted(values)][0]
     return chosen

@@ -11,7 +11,7 @@ from tokenizers.pre_tokenizers import Sequence as Steps
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 
-from polyprobe.checkpoints import Sentence
+from polyprobe.checkpoints.sentences import Sentence
 
 ARCHITECTURES = ("bloom", "gpt_neox", "llama", "xlm-roberta")
 

@@ -214,7 +214,8 @@ def heatmap(study: Synthetic, table: pd.DataFrame) -> pd.DataFrame:
     other = table[table["language_a"] != table["language_b"]].rename(
         columns={"language_b": "language_x", "language_a": "language_y"}
     )
-    return pd.concat([one, other], ignore_index=True)[overlap.HEATMAP_SCHEMA.names]
+    columns: list[str] = overlap.HEATMAP.schema.names
+    return pd.concat([one, other], ignore_index=True)[columns]
 
 
 def neurons(study: Synthetic) -> pd.DataFrame:
@@ -241,7 +242,7 @@ def neurons(study: Synthetic) -> pd.DataFrame:
             for neuron, count in ((7, len(codes)), (5, 3))
             if count <= len(codes)
         ],
-        columns=overlap.NEURONS_SCHEMA.names,
+        columns=overlap.NEURONS.schema.names,
     )
 
 
@@ -267,7 +268,7 @@ def category_overlap(study: Synthetic) -> pd.DataFrame:
             for layer in study.layers
             for one, other in combinations(study.categories, 2)
         ],
-        columns=overlap.CATEGORIES_SCHEMA.names,
+        columns=overlap.CATEGORIES.schema.names,
     )
 
 
@@ -375,7 +376,7 @@ def write_neurons(root: Path, study: Synthetic = POCKET) -> None:
     """Writes what `overlap` reads into a study's folder."""
     for entry in manifests(study):
         manifest.write(root / manifest.path(entry.checkpoint), entry)
-        probes.write(probes.path(entry.checkpoint, root), found_neurons(study, entry))
+        probes.TABLE.write(found_neurons(study, entry), probes.TABLE.at(root, checkpoint=entry.checkpoint))
 
 
 def similarities(study: Synthetic, entry: Manifest) -> pd.DataFrame:
@@ -395,7 +396,7 @@ def similarities(study: Synthetic, entry: Manifest) -> pd.DataFrame:
             for layer in study.layers
             for code in study.languages[1:-1]
         ],
-        columns=similarity.SCHEMA.names,
+        columns=similarity.TABLE.schema.names,
     )
 
 
@@ -442,15 +443,15 @@ def corpus_entries(study: Synthetic) -> list[dict[str, Any]]:
 def write_overlap(root: Path, study: Synthetic) -> None:
     """Writes `plots/overlap/` of a study."""
     table = pairs(study)
-    overlap.write_pairs(root / overlap.PAIRS, table)
+    overlap.PAIRS.write(table, root / overlap.PAIRS.path)
     averaged = means(table)
-    overlap.write_means(root / overlap.MEANS, averaged)
+    overlap.MEANS.write(averaged, root / overlap.MEANS.path)
     last = averaged.groupby("model", sort=False)["checkpoint"].last()
-    overlap.write_means(root / overlap.LAYERS, averaged[averaged["checkpoint"].isin(last)])
-    overlap.write_sizes(root / overlap.SIZES, sizes(averaged))
-    overlap.write_heatmap(root / overlap.HEATMAP, heatmap(study, table))
-    overlap.write_neurons(root / overlap.NEURONS, neurons(study))
-    overlap.write_categories(root / overlap.CATEGORIES, category_overlap(study))
+    overlap.LAYERS.write(averaged[averaged["checkpoint"].isin(last)], root / overlap.LAYERS.path)
+    overlap.SIZES.write(sizes(averaged), root / overlap.SIZES.path)
+    overlap.HEATMAP.write(heatmap(study, table), root / overlap.HEATMAP.path)
+    overlap.NEURONS.write(neurons(study), root / overlap.NEURONS.path)
+    overlap.CATEGORIES.write(category_overlap(study), root / overlap.CATEGORIES.path)
 
 
 _OVERLAP: dict[str, TemporaryDirectory[str]] = {}
@@ -465,12 +466,12 @@ def write(root: Path, study: Synthetic = POCKET) -> None:
     copytree(_OVERLAP[repr(study)].name, root, dirs_exist_ok=True)
     for entry in manifests(study):
         manifest.write(root / manifest.path(entry.checkpoint), entry)
-        similarity.write(root / similarity.path(entry.checkpoint), similarities(study, entry))
+        similarity.TABLE.write(similarities(study, entry), root / similarity.TABLE.at(checkpoint=entry.checkpoint))
         for task in scores.TASKS:
             folder = scores.folder(task, entry.checkpoint, root)
-            scores.write(folder / scores.NAME, score_table(study, entry, task))
-    probes.write_plot(root / probes.PLOT, probes_told(study))
-    corpus.write(root / corpus.PATH, corpus_entries(study))
+            scores.TABLE.write(score_table(study, entry, task), folder / scores.TABLE.path.name)
+    probes.PLOT.write(probes_told(study), root / probes.PLOT.path)
+    corpus.TABLE.write(corpus_entries(study), root / corpus.TABLE.path)
     write_json(root / "metrics/treebanks.json", treebanks_read(study))
     write_json(root / "metrics/transfer_data.json", [])
 

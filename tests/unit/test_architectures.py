@@ -12,7 +12,10 @@ from tokenizers import ByteLevelBPETokenizer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import load_model, load_tokenizer, locate, resolve
+from polyprobe.checkpoints.loading import load_model
+from polyprobe.checkpoints.location import locate
+from polyprobe.checkpoints.resolving import resolve
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.running.errors import BadInputError
 
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 66}
@@ -62,7 +65,7 @@ def _resolve(folder: Path) -> Manifest:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_saved_model_is_resolved_and_loaded(tmp_path, architecture) -> None:
+def test_a_saved_model_is_resolved_and_loaded(tmp_path: Path, architecture: str) -> None:
     whole = _save(tmp_path / "whole", architecture)
     found = _resolve(tmp_path / "whole")
     assert (found.layers, found.width, found.dtype) == (3, 16, "float32")
@@ -76,7 +79,9 @@ def test_a_saved_model_is_resolved_and_loaded(tmp_path, architecture) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_hash_does_not_see_how_the_weights_were_saved(tmp_path, architecture, monkeypatch) -> None:
+def test_the_hash_does_not_see_how_the_weights_were_saved(
+    tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     whole = _save(tmp_path / "whole", architecture)
     expected = _resolve(tmp_path / "whole").weights_sha256
@@ -93,7 +98,7 @@ def test_the_hash_does_not_see_how_the_weights_were_saved(tmp_path, architecture
         assert _resolve(tmp_path / "base").weights_sha256 == expected
 
 
-def test_weights_that_the_model_would_have_to_make_up_are_refused(tmp_path) -> None:
+def test_weights_that_the_model_would_have_to_make_up_are_refused(tmp_path: Path) -> None:
     _save(tmp_path / "llama", "llama")
     file = tmp_path / "llama" / "model.safetensors"
     tensors = load_file(file)
@@ -112,7 +117,9 @@ def test_weights_that_the_model_would_have_to_make_up_are_refused(tmp_path) -> N
         ("xlm-roberta", "roberta.embeddings.position_ids", torch.arange(66)[None]),
     ],
 )
-def test_what_older_versions_saved_beside_the_weights_is_none_of_them(tmp_path, architecture, name, value) -> None:
+def test_what_older_versions_saved_beside_the_weights_is_none_of_them(
+    tmp_path: Path, architecture: str, name: str, value: torch.Tensor
+) -> None:
     _save(tmp_path, architecture)
     expected = _resolve(tmp_path)
     file = tmp_path / "model.safetensors"
@@ -123,7 +130,7 @@ def test_what_older_versions_saved_beside_the_weights_is_none_of_them(tmp_path, 
 
 @pytest.mark.parametrize("task", ["xnli", "pos"])
 @pytest.mark.parametrize("architecture", ["bloom", "gpt_neox", "llama", "xlm-roberta"])
-def test_every_architecture_is_fine_tuned(tmp_path, architecture, task) -> None:
+def test_every_architecture_is_fine_tuned(tmp_path: Path, architecture: str, task: str) -> None:
     from polyprobe.transfer import TASKS
     from polyprobe.transfer import model as models
 
@@ -152,7 +159,7 @@ def test_every_architecture_is_fine_tuned(tmp_path, architecture, task) -> None:
         assert torch.equal(again(input_ids=ids).logits, model.eval()(input_ids=ids).logits)
 
 
-def test_a_task_that_an_architecture_has_no_head_for_says_so(tmp_path) -> None:
+def test_a_task_that_an_architecture_has_no_head_for_says_so(tmp_path: Path) -> None:
     from polyprobe.transfer import TASKS
     from polyprobe.transfer import model as models
 
@@ -162,7 +169,7 @@ def test_a_task_that_an_architecture_has_no_head_for_says_so(tmp_path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_modules_that_an_architecture_has_not_are_named_with_those_it_has(tmp_path) -> None:
+def test_modules_that_an_architecture_has_not_are_named_with_those_it_has(tmp_path: Path) -> None:
     from polyprobe.transfer import TASKS
     from polyprobe.transfer import model as models
 
@@ -177,7 +184,7 @@ def test_modules_that_an_architecture_has_not_are_named_with_those_it_has(tmp_pa
     "change",
     [{"model_type": "made-up"}, {"model_type": None}, {"auto_map": {"AutoConfig": "code.Config"}, "model_type": "x"}],
 )
-def test_an_unknown_architecture_says_what_is_needed(tmp_path, change) -> None:
+def test_an_unknown_architecture_says_what_is_needed(tmp_path: Path, change: dict[str, object]) -> None:
     _save(tmp_path / "llama", "llama")
     file = tmp_path / "llama" / "config.json"
     config = json.loads(file.read_text()) | change

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import sections
@@ -22,8 +22,12 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForPreTraining, PreTrainedTokenizerFast
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import load_model, load_tokenizer, locate, resolve, word_embeddings
-from polyprobe.checkpoints.loading import refuse_unknown_subwords
+from polyprobe.checkpoints.embedding import word_embeddings
+from polyprobe.checkpoints.loading import load_model, refuse_unknown_subwords
+from polyprobe.checkpoints.location import locate
+from polyprobe.checkpoints.resolving import resolve
+from polyprobe.checkpoints.tokenising import Tokenisation
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.running.errors import BadInputError
 from polyprobe.transfer import TASKS
 from polyprobe.transfer import model as transfer
@@ -371,7 +375,8 @@ def extract(draw: Draw, folder: Path, manifest: Manifest) -> None:
     """What the stage does that embeds words."""
     place = locate(folder, None)
     model, tokenizer = load_model(place), load_tokenizer(place)
-    layers, tokenisation = [1, manifest.layers], draw.choice(["natural", "isolated"])
+    layers = [1, manifest.layers]
+    tokenisation: Tokenisation = draw.choice(get_args(Tokenisation))
     states = word_embeddings(model, tokenizer, SENTENCES[:3], layers, tokenisation=tokenisation)
     words = sum(len(sentence.forms) for sentence in SENTENCES[:3])
     assert all(states[layer].shape == (words, manifest.width) for layer in layers)
@@ -421,7 +426,9 @@ def one_line(step: str, refused: list[str]) -> Iterator[None]:
         refused.append(step)
 
 
-@pytest.mark.parametrize("cases", [20, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "cases", [20, pytest.param(150, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.soak)]
+)
 @pytest.mark.parametrize("damage", [damage_config, damage_tokenizer, damage_weights])
 def test_a_damaged_checkpoint_is_used_or_refused_in_one_line(
     damage: Damage, cases: int, saved: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,7 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,11 @@ from safetensors.torch import save_file
 
 from polyprobe.artefacts import embeddings, manifest, subwords
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import (
-    Location,
-    apply_duplicates_policy,
-    equal_to_previous,
-    load_tokenizer,
-    resolve,
-    tokenizer_hash,
-    weights_summary,
-)
+from polyprobe.checkpoints.duplicates import apply_duplicates_policy, equal_to_previous
+from polyprobe.checkpoints.hashing import weights_summary
+from polyprobe.checkpoints.location import Location
+from polyprobe.checkpoints.resolving import resolve
+from polyprobe.checkpoints.tokenizer import load_tokenizer, tokenizer_hash
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.verify_checkpoints import verify_checkpoints
 from polyprobe.study import Duplicates, Study
@@ -37,7 +33,7 @@ TENSORS = {
 }
 
 CONFIG = {"model_type": "opt", "num_hidden_layers": 2, "hidden_size": 3, "num_attention_heads": 1}
-TOKENIZER = {
+TOKENIZER: dict[str, Any] = {
     "added_tokens": [],
     "model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "a"},
     "padding": None,
@@ -68,7 +64,7 @@ def _resolve(weights: Path, **more: Any) -> Manifest:
     return resolve(sections.study_of({"step-5": entry}), "step-5")
 
 
-def test_the_hash_is_over_names_types_shapes_and_numbers_in_the_order_of_names(tmp_path) -> None:
+def test_the_hash_is_over_names_types_shapes_and_numbers_in_the_order_of_names(tmp_path: Path) -> None:
     digest = hashlib.sha256()
     for name, dtype in (("count", "int64"), ("h.0.weight", "float32"), ("h.1.weight", "float32")):
         numbers = TENSORS[name].to(getattr(torch, dtype)).reshape(-1).numpy().tobytes()
@@ -79,14 +75,14 @@ def test_the_hash_is_over_names_types_shapes_and_numbers_in_the_order_of_names(t
     assert (found.parameters, found.dtype) == (15, "bfloat16")
 
 
-def test_number_format_and_the_sign_of_zero_do_not_matter(tmp_path) -> None:
+def test_number_format_and_the_sign_of_zero_do_not_matter(tmp_path: Path) -> None:
     tensors = {"a": torch.randn(3, 4).bfloat16(), "b": torch.tensor([0.0, -0.0, 1.0])}
     same = {"a": tensors["a"].float(), "b": torch.tensor([-0.0, 0.0, 1.0]).half()}
     one, other = weights_summary(_write(tmp_path / "one", tensors)), weights_summary(_write(tmp_path / "other", same))
     assert (one.sha256, one.tensors) == (other.sha256, other.tensors)
 
 
-def test_shards_and_layout_do_not_matter(tmp_path) -> None:
+def test_shards_and_layout_do_not_matter(tmp_path: Path) -> None:
     assert weights_summary(_write_shards(tmp_path / "shards")) == weights_summary(_write(tmp_path / "whole"))
 
 
@@ -99,12 +95,12 @@ def test_shards_and_layout_do_not_matter(tmp_path) -> None:
         {"h.2.weight": torch.zeros(1)},
     ],
 )
-def test_any_change_of_the_weights_changes_the_hash(tmp_path, change) -> None:
+def test_any_change_of_the_weights_changes_the_hash(tmp_path: Path, change: dict[str, torch.Tensor]) -> None:
     before, after = _write(tmp_path / "before"), _write(tmp_path / "after", TENSORS | change)
     assert weights_summary(before).sha256 != weights_summary(after).sha256
 
 
-def test_two_names_exchanged_change_the_hash(tmp_path) -> None:
+def test_two_names_exchanged_change_the_hash(tmp_path: Path) -> None:
     tensors = {"a": torch.zeros(2), "b": torch.ones(2)}
     swapped = {"a": torch.ones(2), "b": torch.zeros(2)}
     before, after = _write(tmp_path / "before", tensors), _write(tmp_path / "after", swapped)
@@ -117,7 +113,7 @@ def _bloom(folder: Path, tensors: dict[str, torch.Tensor]) -> Path:
     return folder
 
 
-def test_a_tied_output_embedding_does_not_count_and_an_untied_one_does(tmp_path) -> None:
+def test_a_tied_output_embedding_does_not_count_and_an_untied_one_does(tmp_path: Path) -> None:
     tensors = {f"transformer.{name}": tensor for name, tensor in TENSORS.items()}
     tied = {"lm_head.weight": TENSORS["h.0.weight"]}
     untied = {"lm_head.weight": TENSORS["h.0.weight"] + 1}
@@ -130,7 +126,7 @@ def test_a_tied_output_embedding_does_not_count_and_an_untied_one_does(tmp_path)
     assert with_untied.parameters == without.parameters + 6
 
 
-def test_the_base_models_prefix_does_not_count(tmp_path) -> None:
+def test_the_base_models_prefix_does_not_count(tmp_path: Path) -> None:
     prefixed = {f"transformer.{name}": tensor for name, tensor in TENSORS.items()}
     expected = weights_summary(_bloom(tmp_path / "prefixed", prefixed))
     assert weights_summary(_bloom(tmp_path / "bare", TENSORS)) == expected
@@ -143,7 +139,7 @@ def test_the_base_models_prefix_does_not_count(tmp_path) -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
-def test_numbers_that_are_not_finite_are_refused_with_their_tensor(tmp_path, dtype, number) -> None:
+def test_numbers_that_are_not_finite_are_refused_with_their_tensor(tmp_path: Path, dtype: str, number: str) -> None:
     if dtype == "float8_e4m3fn":
         number = "nan"
     largest = torch.finfo(getattr(torch, dtype)).max
@@ -156,7 +152,7 @@ def test_numbers_that_are_not_finite_are_refused_with_their_tensor(tmp_path, dty
         weights_summary(folder)
 
 
-def test_zeros_by_design_are_named_and_others_refused(tmp_path) -> None:
+def test_zeros_by_design_are_named_and_others_refused(tmp_path: Path) -> None:
     by_design = {
         "embeddings.token_type_embeddings.weight": torch.zeros(2, 3),  # as RoBERTa's converter writes them
         "classifier.weight": torch.zeros(3, 3),
@@ -170,7 +166,7 @@ def test_zeros_by_design_are_named_and_others_refused(tmp_path) -> None:
     assert weights_summary(_write(tmp_path / "usual")).zeros == ()
 
 
-def test_a_matrix_of_zeros_in_a_block_is_refused(tmp_path) -> None:
+def test_a_matrix_of_zeros_in_a_block_is_refused(tmp_path: Path) -> None:
     weights_summary(_write(tmp_path / "bias", TENSORS | {"bias": torch.zeros(9)}))
     weights_summary(_write(tmp_path / "row", TENSORS | {"padded": torch.eye(3)[[0, 1, 0]] * torch.tensor([1.0, 0, 0])}))
     for number in (0.0, -0.0):
@@ -179,7 +175,9 @@ def test_a_matrix_of_zeros_in_a_block_is_refused(tmp_path) -> None:
             weights_summary(folder)
 
 
-def test_memory_does_not_grow_with_the_model_and_chunks_leave_no_seam(tmp_path, monkeypatch) -> None:
+def test_memory_does_not_grow_with_the_model_and_chunks_leave_no_seam(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from polyprobe.checkpoints import tensors
 
     expected = weights_summary(_write(tmp_path / "weights"))
@@ -190,7 +188,31 @@ def test_memory_does_not_grow_with_the_model_and_chunks_leave_no_seam(tmp_path, 
         weights_summary(_write(tmp_path / "bad", bad))
 
 
-def test_an_encoder_with_a_decoder_is_refused(tmp_path) -> None:
+def test_parts_of_a_tensor_that_are_constants_of_their_own_are_no_constant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polyprobe.checkpoints import tensors
+
+    steps = {"steps": torch.tensor([1] * 4 + [2] * 4, dtype=torch.int16)}
+    expected = weights_summary(_write(tmp_path, TENSORS | steps))
+    assert "steps" in expected.tensors
+    monkeypatch.setattr(tensors, "_CHUNK", 8)
+    assert weights_summary(tmp_path) == expected
+
+
+def test_weights_that_are_buffers_only_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no weights but buffers"):
+        weights_summary(_write(tmp_path, {"h.0.attn.masked_bias": torch.ones(1)}))
+
+
+def test_a_training_record_that_holds_no_number_is_one_clear_line(tmp_path: Path) -> None:
+    folder = _write(tmp_path)
+    (folder / "training.json").write_text(json.dumps({"tokens_seen": "many"}))
+    with pytest.raises(BadInputError, match=r"training\.json: tokens_seen: expected a number, got 'many'"):
+        _resolve(folder)
+
+
+def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
     folder = _write(tmp_path / "weights")
     (folder / "config.json").write_text('{"model_type": "t5", "num_layers": 2, "d_model": 3}')
     with pytest.raises(
@@ -199,7 +221,7 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path) -> None:
         _resolve(folder)
 
 
-def test_the_tokenizers_layout_and_last_settings_do_not_matter(tmp_path) -> None:
+def test_the_tokenizers_layout_and_last_settings_do_not_matter(tmp_path: Path) -> None:
     folder = _write(tmp_path)
 
     def hash_of(tokenizer: dict[str, Any]) -> str:
@@ -212,7 +234,7 @@ def test_the_tokenizers_layout_and_last_settings_do_not_matter(tmp_path) -> None
     assert hash_of({"added_tokens": [], "model": model | {"vocab": {"a": 0, "b": 2}}}) != first
 
 
-def test_a_folders_manifest(tmp_path) -> None:
+def test_a_folders_manifest(tmp_path: Path) -> None:
     folder = _write(tmp_path / "weights")
     (folder / "training.json").write_text('{"step": 5, "tokens_seen": 640}')
     found = _resolve(folder, converged=True)
@@ -234,7 +256,9 @@ def test_a_folders_manifest(tmp_path) -> None:
         ({"model_type": "gemma3", "text_config": {"num_hidden_layers": 4, "hidden_size": 8}}, (5, 8)),
     ],
 )
-def test_layers_and_width_whatever_the_family_calls_them(tmp_path, config, expected) -> None:
+def test_layers_and_width_whatever_the_family_calls_them(
+    tmp_path: Path, config: dict[str, object], expected: tuple[int, int]
+) -> None:
     (_write(tmp_path) / "config.json").write_text(json.dumps(config))
     found = _resolve(tmp_path)
     assert (found.layers, found.width) == expected
@@ -260,7 +284,7 @@ def _cut(file: Path, end: int) -> None:
         (lambda folder: (folder / "training.json").write_text('{"step": 6}'), r"checkpoints.step-5.step: 5, but .* 6"),
     ],
 )
-def test_a_bad_folder_is_one_clear_line(tmp_path, damage, message) -> None:
+def test_a_bad_folder_is_one_clear_line(tmp_path: Path, damage: Callable[[Path], object], message: str) -> None:
     folder = _write(tmp_path / "weights")
     damage(folder)
     with pytest.raises(BadInputError, match=message) as error:
@@ -268,7 +292,7 @@ def test_a_bad_folder_is_one_clear_line(tmp_path, damage, message) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_folder_or_shard_is_named(tmp_path) -> None:
+def test_a_missing_folder_or_shard_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"nowhere: no such folder, expected model\.safetensors"):
         _resolve(tmp_path / "nowhere")
     folder = _write_shards(tmp_path / "shards")
@@ -286,7 +310,7 @@ def _manifests(hashes: dict[str, str]) -> list[Manifest]:
     ("policy", "dropped"),
     [("drop_both", ["one", "two", "three", "six", "five"]), ("keep_first", ["two", "three", "five"])],
 )
-def test_duplicates_are_dropped_by_policy(policy, dropped) -> None:
+def test_duplicates_are_dropped_by_policy(policy: str, dropped: list[str]) -> None:
     given = _manifests({"one": "a", "two": "a", "four": "b", "three": "a", "six": "c", "five": "c"})
     # A set that is larger than what is found, and one that is not found, do no harm.
     known = [["three", "two", "one"], ["five", "six", "four"], ["four", "one"]]
@@ -335,7 +359,7 @@ def _duplicates(policy: str, known: Sequence[Sequence[str]] = ()) -> Duplicates:
     return Duplicates.model_validate({"policy": policy, "known": list(known), "tolerated_share": 0.1})
 
 
-def test_verifying_writes_every_manifest_and_removes_none(tmp_path, monkeypatch) -> None:
+def test_verifying_writes_every_manifest_and_removes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for found in _manifests({"one": "a", "two": "a", "three": "b", "gone": "a"}):
         manifest.write(manifest.path(found.checkpoint, manifest.FOLDER), found)
@@ -358,7 +382,7 @@ def test_verifying_writes_every_manifest_and_removes_none(tmp_path, monkeypatch)
     assert list(rows[0]) == [*columns.split(), "equal_to_previous"]
 
 
-def test_a_dropped_checkpoint_has_no_embeddings(tmp_path, monkeypatch) -> None:
+def test_a_dropped_checkpoint_has_no_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from polyprobe.artefacts import similarity
     from polyprobe.stages.extract import extract
 
@@ -367,11 +391,11 @@ def test_a_dropped_checkpoint_has_no_embeddings(tmp_path, monkeypatch) -> None:
     manifest.write(manifest.path("one"), replace(found, dropped=True, layers=5))
     extract(_study("one"), "one")
     assert list(Path("data/embeddings/one").iterdir()) == []
-    assert similarity.read(similarity.path("one")).empty
-    assert subwords.read(subwords.path("one")) == []
+    assert similarity.TABLE.read(similarity.TABLE.at(checkpoint="one")).empty
+    assert subwords.TABLE.read(subwords.TABLE.at(checkpoint="one")) == []
 
 
-def test_importing_resolve_and_verify_loads_neither_torch_nor_transformers_nor_pandas(tmp_path) -> None:
+def test_importing_resolve_and_verify_loads_neither_torch_nor_transformers_nor_pandas(tmp_path: Path) -> None:
     script = (
         "import sys, polyprobe.stages.resolve, polyprobe.stages.verify_checkpoints\n"
         "heavy = {'torch', 'transformers', 'pandas', 'scipy'} & set(sys.modules)\n"
@@ -380,11 +404,13 @@ def test_importing_resolve_and_verify_loads_neither_torch_nor_transformers_nor_p
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_a_model_and_its_tokenizer_come_back_as_they_were_saved(tmp_path) -> None:
+def test_a_model_and_its_tokenizer_come_back_as_they_were_saved(tmp_path: Path) -> None:
     from tiny_bloom import tiny_bloom
     from transformers import AutoModelForCausalLM
 
-    from polyprobe.checkpoints import load_model, load_tokenizer, locate
+    from polyprobe.checkpoints.loading import load_model
+    from polyprobe.checkpoints.location import locate
+    from polyprobe.checkpoints.tokenizer import load_tokenizer
 
     tiny_bloom(tmp_path / "tiny", ["the cat sat on the mat"] * 3)
     found = locate(tmp_path / "tiny", None)
@@ -398,7 +424,7 @@ def test_a_model_and_its_tokenizer_come_back_as_they_were_saved(tmp_path) -> Non
     assert load_model(found, "bfloat16", "cpu").dtype == torch.bfloat16
 
 
-def test_embeddings_come_back_and_their_bytes_do_not_change(tmp_path) -> None:
+def test_embeddings_come_back_and_their_bytes_do_not_change(tmp_path: Path) -> None:
     metadata = {name: name * 2 for name in ("weights_sha256", "layer", "tokenisation", "shared_subwords", "a", "b")}
     states, rows = np.ones((3, 4), dtype=np.float16), np.array([1, 5, 9], dtype=np.int32)
     files = [tmp_path / f"{number}.safetensors" for number in range(5)]

@@ -22,7 +22,8 @@ from tiny_bloom import tiny_bloom
 
 from polyprobe.artefacts import manifest
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import converting, weights_summary
+from polyprobe.checkpoints import converting
+from polyprobe.checkpoints.hashing import weights_summary
 from polyprobe.checkpoints.layout import weights_entry
 from polyprobe.running.errors import BadInputError
 
@@ -82,7 +83,7 @@ class HubStudy:
 
 
 @pytest.fixture
-def study(tmp_path) -> Iterator[HubStudy]:
+def study(tmp_path: Path) -> Iterator[HubStudy]:
     path = tmp_path / "study"
     path.mkdir()
     with serving_models() as models:
@@ -114,7 +115,7 @@ def _write(folder: Path, tensors: dict[str, torch.Tensor], form: str = "whole", 
     else:
         ending = "safetensors" if form == "sharded" else "bin"
         stem = "model" if form == "sharded" else "pytorch_model"
-        places = {}
+        places: dict[str, str] = {}
         for number, part in enumerate((names[:1], names[1:]), 1):
             file = f"{stem}-0000{number}-of-00002.{ending}"
             places |= dict.fromkeys(part, file)
@@ -127,7 +128,7 @@ def _write(folder: Path, tensors: dict[str, torch.Tensor], form: str = "whole", 
     return folder
 
 
-def test_a_sharded_checkpoint_with_two_revisions_is_pinned_and_fetched_once(study, tmp_path) -> None:
+def test_a_sharded_checkpoint_with_two_revisions_is_pinned_and_fetched_once(study: HubStudy, tmp_path: Path) -> None:
     commits = [
         study.models.add("a/b", revision, _write(tmp_path / revision, _tensors(seed), "sharded"))
         for seed, revision in enumerate(("step1", "step2"))
@@ -153,7 +154,7 @@ def test_a_sharded_checkpoint_with_two_revisions_is_pinned_and_fetched_once(stud
     assert study.locked() == locked
 
 
-def test_a_cut_connection_is_gone_on_with(study, tmp_path) -> None:
+def test_a_cut_connection_is_gone_on_with(study: HubStudy, tmp_path: Path) -> None:
     piece = 10 << 20  # what the hub's library writes at once
     tensors = _tensors(0) | {"transformer.h.1.weight": torch.ones(piece // 2)}
     study.models.add("a/b", "main", _write(tmp_path / "main", tensors))
@@ -166,7 +167,7 @@ def test_a_cut_connection_is_gone_on_with(study, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("model.safetensors", "SHA-256"), ("config.json", "git hash")])
-def test_a_wrong_byte_is_refused_and_not_kept(study, tmp_path, name, kind) -> None:
+def test_a_wrong_byte_is_refused_and_not_kept(study: HubStudy, tmp_path: Path, name: str, kind: str) -> None:
     commit = study.models.add("a/b", "main", _write(tmp_path / "main", _tensors(0)))
     study.models.faults[name] = [("wrong", 30)]
     study.write({"one": {"revision": "main"}})
@@ -177,7 +178,7 @@ def test_a_wrong_byte_is_refused_and_not_kept(study, tmp_path, name, kind) -> No
     assert study.resolve("one").weights_sha256 == weights_summary(tmp_path / "main").sha256
 
 
-def test_a_byte_that_changed_in_the_cache_is_refused_and_fetched_again(study, tmp_path) -> None:
+def test_a_byte_that_changed_in_the_cache_is_refused_and_fetched_again(study: HubStudy, tmp_path: Path) -> None:
     commit = study.models.add("a/b", "main", _write(tmp_path / "main", _tensors(0)))
     study.write({"one": {"revision": "main"}})
     first = study.resolve("one")
@@ -190,7 +191,7 @@ def test_a_byte_that_changed_in_the_cache_is_refused_and_fetched_again(study, tm
     assert study.resolve("one") == first
 
 
-def test_two_branches_with_equal_weights_are_found_out_whatever_their_format(study, tmp_path) -> None:
+def test_two_branches_with_equal_weights_are_found_out_whatever_their_format(study: HubStudy, tmp_path: Path) -> None:
     forms = {"step1": "pickled", "step2": "whole", "step3": "sharded", "step4": "pickled-sharded"}
     for revision, form in forms.items():
         study.models.add("a/b", revision, _write(tmp_path / revision, _tensors(0, tied=form == "pickled"), form))
@@ -210,7 +211,7 @@ def test_two_branches_with_equal_weights_are_found_out_whatever_their_format(stu
     assert all(row["repository"] == "a/b" and row["commit"] in study.models.revisions.values() for row in rows)
 
 
-def test_a_tokenizer_from_another_repository(study, tmp_path) -> None:
+def test_a_tokenizer_from_another_repository(study: HubStudy, tmp_path: Path) -> None:
     study.models.add("a/b", "step1", _write(tmp_path / "weights", _tensors(0), tokenizer=False))
     commit = study.models.add("a/c", "main", _write(tmp_path / "tokenizer", _tensors(1)))
     study.write({"one": {"revision": "step1"}})
@@ -223,7 +224,7 @@ def test_a_tokenizer_from_another_repository(study, tmp_path) -> None:
     assert sorted(study.models.downloads()) == ["tokenizer.json"]
 
 
-def test_pickled_weights_are_converted_once_and_again_where_that_was_removed(study, tmp_path) -> None:
+def test_pickled_weights_are_converted_once_and_again_where_that_was_removed(study: HubStudy, tmp_path: Path) -> None:
     commit = study.models.add("a/b", "main", _write(tmp_path / "main", _tensors(0), "pickled"))
     study.write({"one": {"revision": "main"}})
     first = study.resolve("one")
@@ -237,7 +238,7 @@ def test_pickled_weights_are_converted_once_and_again_where_that_was_removed(stu
     assert (converted / "model.safetensors").read_bytes() == content
 
 
-def test_what_goes_wrong_is_one_clear_line(study, tmp_path) -> None:
+def test_what_goes_wrong_is_one_clear_line(study: HubStudy, tmp_path: Path) -> None:
     study.models.add("a/b", "main", _write(tmp_path / "main", _tensors(0)))
     study.models.add("a/gated", "main", tmp_path / "main")
     study.models.gated.add("a/gated")
@@ -269,7 +270,7 @@ def test_what_goes_wrong_is_one_clear_line(study, tmp_path) -> None:
     assert study.resolve("gated", HF_TOKEN="good").commit
 
 
-def test_offline_from_the_cache_also_in_a_new_study(study, tmp_path) -> None:
+def test_offline_from_the_cache_also_in_a_new_study(study: HubStudy, tmp_path: Path) -> None:
     study.models.add("a/b", "main", _write(tmp_path / "main", _tensors(0), "pickled"))
     study.write({"one": {"revision": "main"}})
     first = study.resolve("one")
@@ -283,7 +284,7 @@ def test_offline_from_the_cache_also_in_a_new_study(study, tmp_path) -> None:
     assert f"hub:a/b@{first.commit}/pytorch_model.bin" in study.locked()
 
 
-def test_a_study_insists_on_the_commit_that_it_names(study, tmp_path) -> None:
+def test_a_study_insists_on_the_commit_that_it_names(study: HubStudy, tmp_path: Path) -> None:
     commits = [
         study.models.add("a/b", revision, _write(tmp_path / revision, _tensors(seed)))
         for seed, revision in enumerate(("old", "main"))
@@ -314,7 +315,7 @@ def test_only_the_best_format_is_fetched() -> None:
         ["first.safetensors", "second.safetensors"],
     ],
 )
-def test_shards_have_the_names_that_the_index_gives_them(study, tmp_path, shards) -> None:
+def test_shards_have_the_names_that_the_index_gives_them(study: HubStudy, tmp_path: Path, shards: list[str]) -> None:
     pickled = shards[0].endswith(".bin")
     usual = _write(tmp_path / "usual", _tensors(0), "pickled-sharded" if pickled else "sharded")
     entry = "pytorch_model.bin.index.json" if pickled else "model.safetensors.index.json"
@@ -331,7 +332,9 @@ def test_shards_have_the_names_that_the_index_gives_them(study, tmp_path, shards
     assert not set(shards) - set(study.models.downloads())
 
 
-def test_converting_writes_shards_as_they_come_and_nothing_but_weights_is_loaded(tmp_path, monkeypatch) -> None:
+def test_converting_writes_shards_as_they_come_and_nothing_but_weights_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(converting, "_SHARD", 200)
     whole = _write(tmp_path / "whole", _tensors(0))
@@ -352,7 +355,7 @@ def test_converting_writes_shards_as_they_come_and_nothing_but_weights_is_loaded
     ]
 
 
-def test_an_older_pickle_without_a_zip_is_converted_too(tmp_path, monkeypatch) -> None:
+def test_an_older_pickle_without_a_zip_is_converted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pickled = _write(tmp_path / "pickled", _tensors(0), "pickled")
     torch.save(_tensors(0), pickled / "pytorch_model.bin", _use_new_zipfile_serialization=False)
@@ -361,7 +364,7 @@ def test_an_older_pickle_without_a_zip_is_converted_too(tmp_path, monkeypatch) -
 
 
 @pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 256 KiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -374,7 +377,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk_leaves_nothing_half_written(study, tmp_path, small_disk) -> None:
+def test_a_full_disk_leaves_nothing_half_written(study: HubStudy, tmp_path: Path, small_disk: Path) -> None:
     tensors = {"transformer.word_embeddings.weight": torch.randn(1000, 256)}
     study.models.add("a/b", "main", _write(tmp_path / "main", tensors, "pickled"))
     study.write({"one": {"revision": "main"}})
@@ -387,20 +390,22 @@ def test_a_full_disk_leaves_nothing_half_written(study, tmp_path, small_disk) ->
     study.resolve("one")
 
 
-def test_a_full_disk_where_none_can_be_mounted(tmp_path, monkeypatch) -> None:
+def test_a_full_disk_where_none_can_be_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pickled = _write(tmp_path / "pickled", _tensors(0), "pickled")
 
     def full(source: Path, target: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(converting.shutil, "copyfile", full)
+    monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(BadInputError, match="no space left on the disk"):
         converting.in_safetensors(pickled, COMMIT)
     assert [file.name for file in (tmp_path / ".scratch" / "converted").iterdir()] == [f".{COMMIT}.guard"]
 
 
-def test_a_model_of_the_hub_loads_from_pickled_weights_and_another_repositorys_tokenizer(study, tmp_path) -> None:
+def test_a_model_of_the_hub_loads_from_pickled_weights_and_another_repositorys_tokenizer(
+    study: HubStudy, tmp_path: Path
+) -> None:
     folder = tmp_path / "bloom"
     tiny_bloom(folder, ["the cat sat on the mat"] * 3)
     from transformers import AutoModelForCausalLM
@@ -420,7 +425,9 @@ def test_a_model_of_the_hub_loads_from_pickled_weights_and_another_repositorys_t
         "import sys, torch\n"
         "from pathlib import Path\n"
         "from polyprobe.artefacts import manifest\n"
-        "from polyprobe.checkpoints import load_model, load_tokenizer, location_of\n"
+        "from polyprobe.checkpoints.loading import load_model\n"
+        "from polyprobe.checkpoints.location import location_of\n"
+        "from polyprobe.checkpoints.tokenizer import load_tokenizer\n"
         "found = location_of(manifest.read(Path('data/checkpoints/one.json')), Path('nowhere'))\n"
         "ids = torch.tensor([load_tokenizer(found)('the cat')['input_ids']])\n"
         "print(load_model(found)(ids).last_hidden_state.double().sum().item())\n"

@@ -32,7 +32,7 @@ def table(seed: int, lost: float, language: str = "qaa") -> pd.DataFrame:
         {"language": language, "seed": seed, "gold": gold, "predicted": predicted, "count": count}
         for (gold, predicted), count in counts.items()
     ]
-    return pd.DataFrame(rows, columns=confusion.SCHEMA.names)
+    return pd.DataFrame(rows, columns=confusion.TABLE.schema.names)
 
 
 def test_the_matrix_is_sklearns() -> None:
@@ -56,8 +56,8 @@ def test_words_that_were_cut_off_are_counted() -> None:
 
 @pytest.mark.parametrize("lost", [0.0, 0.3])
 def test_scores_per_label_are_sklearns(lost: float, tmp_path: Path) -> None:
-    confusion.write(tmp_path / "c.parquet", pd.concat([table(0, lost), table(1, lost), table(0, lost, "qab")]))
-    found = confusion.per_label_scores(confusion.read(tmp_path / "c.parquet"))
+    confusion.TABLE.write(pd.concat([table(0, lost), table(1, lost), table(0, lost, "qab")]), tmp_path / "c.parquet")
+    found = confusion.per_label_scores(confusion.TABLE.read(tmp_path / "c.parquet"))
     assert [*found.columns] == ["language", "seed", "label", "precision", "recall", "f1", "gold", "predicted"]
     assert len(found) == 3 * 6
     part = found[(found["language"] == "qaa") & (found["seed"] == 1)].set_index("label").loc[list(LABELS)]
@@ -76,9 +76,9 @@ def test_scores_per_label_are_sklearns(lost: float, tmp_path: Path) -> None:
 
 def test_tables_of_several_tasks_come_joined(tmp_path: Path) -> None:
     for task in scores.TASKS:
-        confusion.write(scores.folder(task, "step-0", tmp_path) / confusion.NAME, table(0, 0.1))
+        confusion.TABLE.write(table(0, 0.1), scores.folder(task, "step-0", tmp_path) / confusion.TABLE.path.name)
     joined = load(tmp_path)["confusion"]
-    assert [*joined.columns] == ["task", "checkpoint", *confusion.SCHEMA.names]
+    assert [*joined.columns] == ["task", "checkpoint", *confusion.TABLE.schema.names]
     found = confusion.per_label_scores(joined)
     alone = confusion.per_label_scores(table(0, 0.1))
     for task in scores.TASKS:
@@ -87,5 +87,5 @@ def test_tables_of_several_tasks_come_joined(tmp_path: Path) -> None:
 
 
 def test_an_empty_table_has_no_scores(tmp_path: Path) -> None:
-    confusion.write(tmp_path / "c.parquet", pd.DataFrame([], columns=confusion.SCHEMA.names))
-    assert len(confusion.per_label_scores(confusion.read(tmp_path / "c.parquet"))) == 0
+    confusion.TABLE.write(pd.DataFrame([], columns=confusion.TABLE.schema.names), tmp_path / "c.parquet")
+    assert len(confusion.per_label_scores(confusion.TABLE.read(tmp_path / "c.parquet"))) == 0

@@ -241,7 +241,7 @@ def assert_equals_conllu(sentence: Sentence, block: Block) -> None:
     words = [hidden(line) for line in block[len(sentence.comments) :]]
     (theirs,) = conllu.parse("\n".join([*sentence.comments, *words]))
     ours = Sentence(**{name: getattr(sentence, name) for name in Sentence.__slots__} | {"tokens": tuple(
-        token._make(map(hidden, token)) for token in sentence.tokens
+        type(token)._make(map(hidden, token)) for token in sentence.tokens
     )})  # fmt: skip
     assert as_conllu_has_it(ours) == [dict(token) for token in theirs]
     assert sentence.sent_id == theirs.metadata["sent_id"]

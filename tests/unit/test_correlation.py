@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare, kstest, norm, pearsonr, spearmanr
 from statsmodels.formula.api import mixedlm
 from synthetic_study import PAPER, POCKET, Synthetic
+from table_rows import named_rows
 
 from polyprobe import analysis
 from polyprobe.analysis import coverage
@@ -85,8 +86,8 @@ def test_correlations_equal_the_slow_implementation() -> None:
     assert analysis.pearson(x, y).r == pytest.approx(slow_pearson(x, y))
     assert analysis.pearson(x, y).n == 18
     present = ~(np.isnan(x) | np.isnan(y))
-    ranks = [pd.Series(values[present]).rank().to_numpy() for values in (x, y)]
-    assert analysis.spearman(x, y) == pytest.approx(slow_pearson(*ranks))
+    ranks_of_x, ranks_of_y = (np.asarray(pd.Series(values[present]).rank(), dtype=np.float64) for values in (x, y))
+    assert analysis.spearman(x, y) == pytest.approx(slow_pearson(ranks_of_x, ranks_of_y))
 
 
 def test_within_parts_equal_the_slow_implementation() -> None:
@@ -185,7 +186,7 @@ def in_finished(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def totals() -> dict[tuple[str, str], correlation.Cell]:
-    return {(cell["task"], cell["aggregation"]): cell for cell in correlation.read() if cell["category"] is None}
+    return {(cell["task"], cell["aggregation"]): cell for cell in correlation.TABLE.read() if cell["category"] is None}
 
 
 def test_a_study_of_the_papers_size_has_the_papers_n(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,22 +196,22 @@ def test_a_study_of_the_papers_size_has_the_papers_n(tmp_path: Path, monkeypatch
         ("xnli", "average"): 6, ("xnli", "pairwise"): 42, ("pos", "average"): 6, ("pos", "pairwise"): 77,
     }  # fmt: skip
     assert {key for key, cell in cells.items() if cell["converged_included"]} == {("pos", "pairwise")}
-    points = correlation.read_points()
+    points = correlation.POINTS.read()
     # The converged model's points stand in the table, used or not.
     assert len(points[points["aggregation"] == "average"]) == 2 * 7
     assert not points.loc[points["checkpoint"] == "560m-650000"].query("task == 'xnli'")["used"].any()
     # One cell per category and layer beside each total.
-    assert len(correlation.read()) == 4 * (1 + 3 * 2)
+    assert len(correlation.TABLE.read()) == 4 * (1 + 3 * 2)
 
 
 @pytest.mark.usefixtures("in_finished")
 def test_points_equal_the_slow_implementation() -> None:
-    pairs = overlap.read_pairs()
-    for point in correlation.read_points().itertuples():
-        scored = scores.read(scores.folder(point.task, point.checkpoint) / scores.NAME)
-        scored = scored[scored["metric"] == scores.MAIN_METRIC[point.task]].set_index("language")["score"]
+    pairs = overlap.PAIRS.read()
+    for point in named_rows(correlation.POINTS.read()):
+        table = scores.TABLE.read(scores.folder(point.task, point.checkpoint) / scores.TABLE.path.name)
+        scored = table[table["metric"] == scores.MAIN_METRIC[point.task]].set_index("language")["score"]
         rates = []
-        for row in pairs.itertuples():
+        for row in named_rows(pairs):
             if row.checkpoint != point.checkpoint or row.control != "none" or not row.studied:
                 continue
             codes = {row.language_a, row.language_b}
@@ -223,7 +224,7 @@ def test_points_equal_the_slow_implementation() -> None:
 
 @pytest.mark.usefixtures("in_finished")
 def test_cells_say_what_their_points_say() -> None:
-    points = correlation.read_points()
+    points = correlation.POINTS.read()
     for (task, aggregation), cell in totals().items():
         of_cell = points[(points["task"] == task) & (points["aggregation"] == aggregation)]
         assert cell["r"] == pytest.approx(np.corrcoef(of_cell["overlap"], of_cell["score"])[0, 1], rel=1e-6)
@@ -233,19 +234,19 @@ def test_cells_say_what_their_points_say() -> None:
 
 def test_averages_give_each_category_the_same_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, monkeypatch)
-    table = overlap.read_pairs()
+    table = overlap.PAIRS.read()
     number_of_some = (table["category"] == "Number") & ~table["language_b"].isin(["qab", "qac"])
-    overlap.write_pairs(overlap.PAIRS, table[~number_of_some])
+    overlap.PAIRS.write(table[~number_of_some])
     correlate(synthetic_study.params())
-    kept = overlap.read_pairs().query("control == 'none' and studied and language_a != language_b")
+    kept = overlap.PAIRS.read().query("control == 'none' and studied and language_a != language_b")
     per_category = kept.groupby(["checkpoint", "category"])["overlap"].mean()
-    for point in correlation.read_points().query("aggregation == 'average'").itertuples():
+    for point in named_rows(correlation.POINTS.read().query("aggregation == 'average'")):
         assert point.overlap == pytest.approx(per_category[point.checkpoint].mean(), rel=1e-6)
 
 
 def test_pairs_with_source_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, monkeypatch, correlate={"pairs": "with_source", "resamples": 10})
-    points = correlation.read_points().query("task == 'xnli'")
+    points = correlation.POINTS.read().query("task == 'xnli'")
     pairwise = points[points["aggregation"] == "pairwise"].groupby("checkpoint")["overlap"].mean()
     average = points[points["aggregation"] == "average"].set_index("checkpoint")["overlap"]
     assert average.to_dict() == pytest.approx(pairwise.to_dict())
@@ -253,19 +254,21 @@ def test_pairs_with_source_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_chosen_layers_and_categories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, monkeypatch, correlate={"layers": [0.5], "categories": ["POS"], "resamples": 10})
-    parts = {(cell["category"], cell["layer"]) for cell in correlation.read()}
+    parts = {(cell["category"], cell["layer"]) for cell in correlation.TABLE.read()}
     assert parts == {(None, None), ("Part of Speech", 3)}
-    both = [cell["r"] for cell in correlation.read() if cell["aggregation"] == "average" and cell["task"] == "pos"]
+    both = [
+        cell["r"] for cell in correlation.TABLE.read() if cell["aggregation"] == "average" and cell["task"] == "pos"
+    ]
     assert both[0] == both[1]
 
 
 def test_transfer_at_chance_is_flagged_and_withheld(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, monkeypatch, Synthetic(transfer_works=False))
-    for cell in correlation.read():
+    for cell in correlation.TABLE.read():
         assert cell["at_chance"]
         assert {cell[name] for name in ("r", "p", "spearman", "interval", "permutation_p", "within_language")} == {None}
         assert "chance" in cell["note"]
-    numbers = correlation.read_summary()
+    numbers = correlation.SUMMARY.read()
     assert numbers["xnli_average_r"] is None
     assert numbers["xnli_last"] == pytest.approx(1 / 3, abs=0.02)
 
@@ -296,11 +299,11 @@ def test_too_few_points_and_constant_overlap_are_noted(tmp_path: Path, monkeypat
     assert (cells["xnli", "average"]["r"], cells["xnli", "average"]["note"]) == (None, "fewer than three points")
     assert cells["xnli", "pairwise"]["n"] == 4
     assert cells["xnli", "pairwise"]["interval"] is None
-    table = overlap.read_pairs().assign(overlap=0.1)
-    overlap.write_pairs(overlap.PAIRS, table)
+    table = overlap.PAIRS.read().assign(overlap=0.1)
+    overlap.PAIRS.write(table)
     correlate(synthetic_study.params(Synthetic(steps={"pocket": (200, 400)}, languages=("qaa", "qab", "qac"))))
     assert totals()["xnli", "pairwise"]["note"] == "the overlap does not vary"
-    assert "NaN" not in correlation.PATH.read_text()
+    assert "NaN" not in correlation.TABLE.path.read_text()
 
 
 def test_dropped_checkpoints_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,18 +312,18 @@ def test_dropped_checkpoints_are_left_out(tmp_path: Path, monkeypatch: pytest.Mo
     file = manifest.path("step-80")
     manifest.write(file, replace(manifest.read(file), dropped=True))
     correlate(synthetic_study.params())
-    assert "step-80" not in set(correlation.read_points()["checkpoint"]) | set(scores.read_plot()["checkpoint"])
+    assert "step-80" not in set(correlation.POINTS.read()["checkpoint"]) | set(scores.PLOT.read()["checkpoint"])
     assert totals()["xnli", "average"]["n"] == 4
 
 
 def test_scores_are_averaged_over_seeds_in_the_studys_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthetic_study.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    file = scores.folder("xnli", "step-400") / scores.NAME
-    first = scores.read(file)
-    scores.write(file, pd.concat([first, first.assign(seed=1, score=first["score"] + 0.02)], ignore_index=True))
+    file = scores.folder("xnli", "step-400") / scores.TABLE.path.name
+    first = scores.TABLE.read(file)
+    scores.TABLE.write(pd.concat([first, first.assign(seed=1, score=first["score"] + 0.02)], ignore_index=True), file)
     correlate(synthetic_study.params(languages=["qaf", "qaa", "qae", "qad", "qac", "qab"]))
-    table = scores.read_plot()
+    table = scores.PLOT.read()
     last = table[(table["checkpoint"] == "step-400") & (table["task"] == "xnli")]
     assert list(last["language"]) == ["qaa", "qaf", "qae", "qad", "qac", "qab"]
     expected = first.set_index("language")["score"] + 0.01
@@ -331,9 +334,9 @@ def test_scores_are_averaged_over_seeds_in_the_studys_order(tmp_path: Path, monk
 
 @pytest.mark.usefixtures("in_finished")
 def test_the_summary_is_flat_small_and_true() -> None:
-    numbers = correlation.read_summary()
+    numbers = correlation.SUMMARY.read()
     assert len(numbers) < 10
-    means = overlap.read_means().query("studied and control == 'none'").groupby("checkpoint")["overlap"].mean()
+    means = overlap.MEANS.read().query("studied and control == 'none'").groupby("checkpoint")["overlap"].mean()
     assert numbers["overlap_first"] == pytest.approx(means["step-0"], rel=1e-5)
     assert numbers["overlap_last"] == pytest.approx(means["step-400"], rel=1e-5)
     assert numbers["overlap_chance"] == 16 / 256
@@ -345,14 +348,14 @@ def test_the_summary_is_flat_small_and_true() -> None:
 def test_a_summary_without_control_has_no_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthetic_study.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    overlap.write_means(overlap.MEANS, overlap.read_means().query("control == 'none'"))
+    overlap.MEANS.write(overlap.MEANS.read().query("control == 'none'"))
     correlate(synthetic_study.params())
-    assert correlation.read_summary()["overlap_null"] is None
+    assert correlation.SUMMARY.read()["overlap_null"] is None
 
 
 def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, monkeypatch)
-    for file in (correlation.PATH, correlation.SUMMARY, correlation.POINTS, scores.PLOT):
+    for file in (correlation.TABLE.path, correlation.SUMMARY.path, correlation.POINTS.path, scores.PLOT.path):
         assert file.read_bytes() == (finished / file).read_bytes()
 
 
@@ -369,8 +372,8 @@ def test_bad_choices_are_named_and_change_nothing(
 ) -> None:
     with pytest.raises(BadInputError, match=message):
         run(tmp_path, monkeypatch, correlate=correlate_section)
-    assert not correlation.PATH.exists()
-    assert not scores.PLOT.exists()
+    assert not correlation.TABLE.path.exists()
+    assert not scores.PLOT.path.exists()
 
 
 WITHHELD = ("r", "p", "spearman", "interval", "permutation_p", "smallest_p", "within_language", "within_checkpoint",
@@ -379,26 +382,26 @@ WITHHELD = ("r", "p", "spearman", "interval", "permutation_p", "smallest_p", "wi
 
 def notes(**of_cells: object) -> set[str | None]:
     """The notes of the totals, or of the cells that have these values; a note and statistics exclude each other."""
-    cells = [cell for cell in correlation.read() if of_cells.items() <= cell.items()]
+    cells = [cell for cell in correlation.TABLE.read() if of_cells.items() <= cell.items()]
     for cell in cells:
         assert cell["note"] is None or {cell[name] for name in WITHHELD} == {None}
     return {cell["note"] for cell in cells}
 
 
 def without_scores(root: Path, pattern: str) -> None:
-    for file in root.glob(f"data/transfer/{pattern}/{scores.NAME}"):
+    for file in root.glob(f"data/transfer/{pattern}/{scores.TABLE.path.name}"):
         file.unlink()
 
 
 def without_pairs(languages: tuple[str, ...] | None = None, category: str | None = None) -> None:
     """Takes pairs of different languages out of the table: all, those of a category, those of some languages."""
-    table = overlap.read_pairs()
+    table = overlap.PAIRS.read()
     gone = table["language_a"] != table["language_b"]
     if languages is not None:
         gone &= table["language_a"].isin(languages) | table["language_b"].isin(languages)
     if category is not None:
         gone &= table["category"] == category
-    overlap.write_pairs(overlap.PAIRS, table[~gone])
+    overlap.PAIRS.write(table[~gone])
 
 
 def test_points_without_scores_are_left_out_and_named(
@@ -415,7 +418,7 @@ def test_points_without_scores_are_left_out_and_named(
     assert {key: cell["n"] for key, cell in totals().items()} == {
         ("xnli", "average"): 5, ("xnli", "pairwise"): 25, ("pos", "average"): 3, ("pos", "pairwise"): 15,
     }  # fmt: skip
-    pos = drops.read().query("series == 'pos'")
+    pos = drops.TABLE.read().query("series == 'pos'")
     assert list(zip(pos["before"], pos["checkpoint"], strict=True)) == [
         ("step-0", "step-180"), ("step-180", "step-400")
     ]  # fmt: skip
@@ -428,17 +431,19 @@ def test_a_task_that_was_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     correlate(synthetic_study.params())
     assert notes(task="xnli") == {"not run: no scores"}
     assert notes(task="pos") == {None}
-    assert [cell["n"] for cell in correlation.read() if cell["task"] == "xnli"] == [0, 0], "said once, of the totals"
-    numbers = correlation.read_summary()
+    assert [cell["n"] for cell in correlation.TABLE.read() if cell["task"] == "xnli"] == [0, 0], (
+        "said once, of the totals"
+    )
+    numbers = correlation.SUMMARY.read()
     assert len(numbers) == 9
     assert {name for name, value in numbers.items() if value is None} == {"xnli_last", "xnli_average_r"}
-    assert set(drops.read()["series"]) == {"overlap", "pos"}
+    assert set(drops.TABLE.read()["series"]) == {"overlap", "pos"}
     without_scores(tmp_path, "pos/*")
     correlate(synthetic_study.params())
     assert notes() == {"not run: no scores"}
-    assert scores.read_plot().empty
-    assert correlation.read_points().empty
-    assert set(drops.read()["series"]) == {"overlap"}
+    assert scores.PLOT.read().empty
+    assert correlation.POINTS.read().empty
+    assert set(drops.TABLE.read()["series"]) == {"overlap"}
 
 
 @pytest.mark.parametrize("converged", [False, True])
@@ -448,8 +453,8 @@ def test_one_checkpoint_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, co
     pairwise_pos = {"task": "pos", "aggregation": "pairwise"}
     assert notes(**pairwise_pos) == {"one checkpoint only"}
     assert notes(task="xnli") == {left_out if converged else "one checkpoint only"}
-    assert drops.read().empty
-    numbers = correlation.read_summary()
+    assert drops.TABLE.read().empty
+    numbers = correlation.SUMMARY.read()
     assert len(numbers) == 9
     assert numbers["overlap_first"] == numbers["overlap_last"]
 
@@ -463,16 +468,16 @@ def test_all_checkpoints_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             manifest.write(manifest.path(entry.checkpoint), replace(entry, dropped=True))
     correlate(synthetic_study.params(study))
     assert notes(model="other") == {"every checkpoint is dropped as a duplicate"}
-    assert len([cell for cell in correlation.read() if cell["model"] == "other"]) == 4
+    assert len([cell for cell in correlation.TABLE.read() if cell["model"] == "other"]) == 4
     assert notes(model="pocket") == {None}
     for entry in synthetic_study.manifests(study):
         manifest.write(manifest.path(entry.checkpoint), replace(entry, dropped=True))
     correlate(synthetic_study.params(study))
     assert notes() == {"every checkpoint is dropped as a duplicate"}
-    assert correlation.read_points().empty
-    assert drops.read().empty
-    assert set(correlation.read_summary().values()) == {None}
-    assert len(correlation.read_summary()) == 9
+    assert correlation.POINTS.read().empty
+    assert drops.TABLE.read().empty
+    assert set(correlation.SUMMARY.read().values()) == {None}
+    assert len(correlation.SUMMARY.read()) == 9
 
 
 def test_a_category_of_one_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,7 +490,7 @@ def test_a_category_of_one_language(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "the source language and a target language do not both have the category"
     }
     assert notes(category=None) == notes(category="Part of Speech") == {None}
-    assert len([cell for cell in correlation.read() if cell["category"] == "Number"]) == 4 * 2
+    assert len([cell for cell in correlation.TABLE.read() if cell["category"] == "Number"]) == 4 * 2
 
 
 def test_no_category_that_two_languages_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -497,12 +502,12 @@ def test_no_category_that_two_languages_share(tmp_path: Path, monkeypatch: pytes
     assert notes(category=None, aggregation="pairwise") == {
         "no category that the source language and a target language share"
     }
-    assert correlation.read_points().empty
-    assert set(drops.read()["series"]) == {"xnli", "pos"}
-    overlap.write_pairs(overlap.PAIRS, overlap.read_pairs().iloc[:0])
-    before = correlation.PATH.read_bytes()
+    assert correlation.POINTS.read().empty
+    assert set(drops.TABLE.read()["series"]) == {"xnli", "pos"}
+    overlap.PAIRS.write(overlap.PAIRS.read().iloc[:0])
+    before = correlation.TABLE.path.read_bytes()
     correlate(synthetic_study.params())
-    assert correlation.PATH.read_bytes() == before, "a table without any row says the same"
+    assert correlation.TABLE.path.read_bytes() == before, "a table without any row says the same"
 
 
 def test_a_target_language_without_common_category(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -512,7 +517,7 @@ def test_a_target_language_without_common_category(tmp_path: Path, monkeypatch: 
     correlate(synthetic_study.params())
     assert notes() == {None}
     assert totals()["xnli", "pairwise"]["n"] == 5 * 4
-    assert "qab" not in set(correlation.read_points()["language"])
+    assert "qab" not in set(correlation.POINTS.read()["language"])
     without_pairs(languages=("qaa",))
     correlate(synthetic_study.params())
     assert notes(aggregation="average", category=None) == {None}
@@ -631,7 +636,7 @@ def test_a_mixed_model_that_cannot_be_fitted_says_why(monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("in_finished")
 def test_cells_hold_the_mixed_model() -> None:
-    points = correlation.read_points()
+    points = correlation.POINTS.read()
     for (task, aggregation), cell in totals().items():
         if aggregation == "average":
             assert {cell[name] for name in WITHHELD if name.startswith("mixed")} == {None}
@@ -708,4 +713,4 @@ def test_the_published_table_is_the_measured_coverage() -> None:
 
 @pytest.mark.usefixtures("in_finished")
 def test_json_holds_no_nan() -> None:
-    json.loads(correlation.PATH.read_text(), parse_constant=lambda name: pytest.fail(name))
+    json.loads(correlation.TABLE.path.read_text(), parse_constant=lambda name: pytest.fail(name))

@@ -193,7 +193,7 @@ def test_damaged_treebanks(tmp_path: Path, small: Pocket, capsys: pytest.Capture
             if (copies / "es/UD_X" / file.name).exists():
                 with read_or_refused(counts, f"convert_unimorph, {on_error}", data):
                     table = read_words(copies, "es", ["UD_X"], sections.words(), on_error)
-                    words.write(tmp_path / "words.parquet", table.frames())
+                    words.TABLE.write_frames(table.frames(), tmp_path / "words.parquet")
                     inventory("es", table.labels(), 1)
                     losses("es", table)
                     parallel_table(copies, sections.parallel(folders={"es": "UD_X"}), {}, ["es"], "en", on_error)

@@ -140,7 +140,7 @@ def _until(found: Callable[[], object]) -> Iterator:  # type: ignore[type-arg]
 def test_a_wrong_byte_is_refused_and_nothing_is_kept(server: Served, stated: bool) -> None:
     url = f"{server.url}/file.bin"
     if not stated:
-        lock.record(url, DIGEST)
+        lock.record({url: DIGEST})
     before = files()
     server.faults["/file.bin"] = [("wrong", 2_500_000)]
     by = "the study" if stated else str(lock.PATH)
@@ -188,7 +188,7 @@ def test_only_github_sees_its_token(server: Served, monkeypatch: pytest.MonkeyPa
 
 def test_the_lock_is_sorted_and_its_lines_are_checked() -> None:
     for name in ("http://b", "http://a", "hub:x@main"):
-        lock.record(name, hashlib.sha256(name.encode()).hexdigest())
+        lock.record({name: hashlib.sha256(name.encode()).hexdigest()})
     lines = lock.PATH.read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("#")
     assert [line.split("  ")[1] for line in lines[1:]] == ["http://a", "http://b", "hub:x@main"]
@@ -197,12 +197,20 @@ def test_the_lock_is_sorted_and_its_lines_are_checked() -> None:
         lock.recorded("http://a")
 
 
+def test_a_recorded_digest_is_not_replaced() -> None:
+    lock.record({"http://a": "0" * 64})
+    lock.record({"http://a": "0" * 64})
+    with pytest.raises(BadInputError, match=r"lock: http://a: 0{64} is recorded, another process found 1{64}"):
+        lock.record({"http://a": "1" * 64})
+    assert lock.recorded("http://a") == "0" * 64
+
+
 def test_two_processes_record_at_once() -> None:
     code = """
 import sys
 from polyprobe.downloads import lock
 for number in range(40):
-    lock.record(f"{sys.argv[1]}{number}", "a" * 64)
+    lock.record({f"{sys.argv[1]}{number}": "a" * 64})
 """
     writers = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "ab"]
     assert [writer.wait() for writer in writers] == [0, 0]
@@ -310,6 +318,15 @@ def test_a_truncated_archive_is_refused(make: Callable[..., bytes], share: float
     assert lock.recorded(url) is None
     server.files["/cut.archive"] = whole
     check_archive(download(url, check=check_archive))
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz"])
+def test_a_compressed_tar_whose_bytes_differ_from_its_checksum_is_refused(mode: str, tmp_path: Path) -> None:
+    whole = bytearray(tar_of(("a.txt", random.Random(0).randbytes(100_000)), mode=mode))
+    whole[len(whole) // 2] ^= 1
+    (tmp_path / "archive").write_bytes(bytes(whole))
+    with pytest.raises(BadInputError, match="no whole archive"):
+        check_archive(tmp_path / "archive")
 
 
 def test_other_files_are_no_archives(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import hypot, sqrt
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -53,18 +54,21 @@ def scores(entry: Manifest, values: Mapping[str, float], standard_error: float, 
 
 
 def table(
-    overlap: Sequence[pd.DataFrame], transfer: Sequence[pd.DataFrame], of: Sequence[Manifest], **choice: str
+    overlap: Sequence[pd.DataFrame],
+    transfer: Sequence[pd.DataFrame],
+    of: Sequence[Manifest],
+    pairs: Literal["all", "with_source"] = "all",
 ) -> pd.DataFrame:
     columns = {
         "overlap": ["checkpoint", "category", "layer", "language_a", "language_b", "overlap"],
         "transfer": ["checkpoint", "task", "metric", "language", "score", "standard_error"],
     }
-    joined = [
+    overlaps, transfers = (
         pd.concat([pd.DataFrame(columns=columns[name]), *frames], ignore_index=True) if frames else
         pd.DataFrame(columns=columns[name])
         for name, frames in (("overlap", overlap), ("transfer", transfer))
-    ]  # fmt: skip
-    return analysis.drop_table(*joined, of, source_language=SOURCE, **({"pairs": "all"} | choice))  # type: ignore[arg-type]
+    )  # fmt: skip
+    return analysis.drop_table(overlaps, transfers, of, source_language=SOURCE, pairs=pairs)
 
 
 def test_by_hand() -> None:
@@ -225,12 +229,12 @@ def test_what_cannot_be_told_is_no_drop() -> None:
 
 def test_the_table_survives_its_file(tmp_path: Path) -> None:
     synthetic_study.complete(tmp_path)
-    found = drops.read(tmp_path / drops.PATH)
+    found = drops.TABLE.read(tmp_path / drops.TABLE.path)
     assert found["series"].unique().tolist() == ["overlap", "xnli", "pos"]
     assert found["step"].tolist() == [30, 80, 180, 400] * 3
     assert not found["drop"].any(), "alignment grows"
-    drops.write(tmp_path / "again.csv", found)
-    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / drops.PATH).read_bytes()
+    drops.TABLE.write(found, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / drops.TABLE.path).read_bytes()
     empty = found.iloc[:0]
-    drops.write(tmp_path / "empty.csv", empty)
-    assert list(drops.read(tmp_path / "empty.csv").columns) == list(found.columns)
+    drops.TABLE.write(empty, tmp_path / "empty.csv")
+    assert list(drops.TABLE.read(tmp_path / "empty.csv").columns) == list(found.columns)

@@ -77,7 +77,7 @@ STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
 def test_every_study_has_the_keys_that_the_pipeline_names(study: Path) -> None:
     """DVC stops at a parameter that params.yaml lacks, even one with a default."""
     values = YAML(typ="safe").load(study.read_text(encoding="utf-8"))
-    missing = []
+    missing: list[str] = []
     named = {key for stage in STAGES.values() for key in stage.get("params", []) if isinstance(key, str)}
     for key in sorted(key for key in named if "$" not in key):
         section = values

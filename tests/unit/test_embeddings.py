@@ -13,9 +13,11 @@ from small_models import ARCHITECTURES, BLOCKS, SENTENCES, WIDTH, small_model, s
 
 from polyprobe.artefacts.dimensions import dimensions
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import Sentence, embed_selected_words, select_words, sentence_embeddings, word_embeddings
-from polyprobe.checkpoints.embedding import embed_words
+from polyprobe.checkpoints.embedding import embed_words, sentence_embeddings, word_embeddings
+from polyprobe.checkpoints.extraction import embed_selected_words
 from polyprobe.checkpoints.pooling import Groups, _windows, length_limit
+from polyprobe.checkpoints.selection import select_words
+from polyprobe.checkpoints.sentences import Sentence
 from polyprobe.checkpoints.tokenising import TokenisedSentence, tokenise
 from polyprobe.running.errors import BadInputError
 
@@ -26,7 +28,7 @@ def _states(architecture: str, ids: Sequence[int], layer: int) -> np.ndarray:
     whole = [0, *ids, 2] if encoder else list(ids)
     with torch.inference_mode():
         output = small_model(architecture)(input_ids=torch.tensor([whole]), output_hidden_states=True)
-    states = output.hidden_states[layer - 1][0].numpy()
+    states: np.ndarray = output.hidden_states[layer - 1][0].numpy()
     return states[1:-1] if encoder else states
 
 
@@ -52,7 +54,7 @@ def _slowly(architecture: str, sentence: Sentence, layer: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_words_are_the_means_of_their_subwords(architecture) -> None:
+def test_words_are_the_means_of_their_subwords(architecture: str) -> None:
     layers = [1, 2, 3]
     found = word_embeddings(
         small_model(architecture), small_tokenizer(architecture), SENTENCES, layers, batch_tokens=40
@@ -66,7 +68,7 @@ def test_words_are_the_means_of_their_subwords(architecture) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_isolated_words_are_tokenised_alone_and_strung_together(architecture) -> None:
+def test_isolated_words_are_tokenised_alone_and_strung_together(architecture: str) -> None:
     tokenizer = small_tokenizer(architecture)
     found = word_embeddings(
         small_model(architecture), tokenizer, SENTENCES, [2], tokenisation="isolated", batch_tokens=40
@@ -81,7 +83,7 @@ def test_isolated_words_are_tokenised_alone_and_strung_together(architecture) ->
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_batch_has_no_influence(architecture) -> None:
+def test_the_batch_has_no_influence(architecture: str) -> None:
     model, tokenizer = small_model(architecture), small_tokenizer(architecture)
     alone = word_embeddings(model, tokenizer, SENTENCES, [3], batch_tokens=1)
     for budget in (20, 64, 10_000):
@@ -91,7 +93,7 @@ def test_the_batch_has_no_influence(architecture) -> None:
 
 @pytest.mark.parametrize(("dtype", "bits"), [(torch.bfloat16, 8), (torch.float16, 11)])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_batch_has_the_influence_of_rounding_in_16_bits(architecture, dtype, bits) -> None:
+def test_the_batch_has_the_influence_of_rounding_in_16_bits(architecture: str, dtype: torch.dtype, bits: int) -> None:
     """And so has the number format: a few units in its last place, of each word's length."""
     model, tokenizer = copy.deepcopy(small_model(architecture)).to(dtype), small_tokenizer(architecture)
     exact = word_embeddings(small_model(architecture), tokenizer, SENTENCES, [3])[3]
@@ -103,7 +105,7 @@ def test_the_batch_has_the_influence_of_rounding_in_16_bits(architecture, dtype,
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_last_layer_is_the_models_own_output(architecture) -> None:
+def test_the_last_layer_is_the_models_own_output(architecture: str) -> None:
     sentence = Sentence(("cats",), (False,))
     ids = small_tokenizer(architecture)("cats", add_special_tokens=False)["input_ids"]
     found = word_embeddings(small_model(architecture), small_tokenizer(architecture), [sentence], [BLOCKS + 1])
@@ -158,7 +160,7 @@ LONG = Sentence(("the", "old", "cats", "sat", ".") * 12, (True, True, True, Fals
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_long_sentence_is_split_and_each_subword_has_context_on_both_sides(architecture) -> None:
+def test_a_long_sentence_is_split_and_each_subword_has_context_on_both_sides(architecture: str) -> None:
     model, tokenizer = small_model(architecture), small_tokenizer(architecture)
     room = 16
     limit = room + 2 * (architecture == "xlm-roberta")
@@ -180,7 +182,7 @@ def test_a_long_sentence_is_split_and_each_subword_has_context_on_both_sides(arc
 
 
 @pytest.mark.parametrize(("length", "room"), [(1, 8), (8, 8), (9, 8), (100, 8), (57, 7), (30, 1), (31, 2), (200, 64)])
-def test_windows_use_every_subword_once(length, room) -> None:
+def test_windows_use_every_subword_once(length: int, room: int) -> None:
     sentence = Groups(np.arange(length), np.arange(length), np.zeros(length, dtype=np.int64))
     windows = list(_windows(0, sentence, room))
     used = [place for window in windows for place in range(window.use_from, window.use_to)]
@@ -240,8 +242,8 @@ def _words(sentences: int, seed: int = 0) -> pd.DataFrame:
                     "form": str(generator.choice(["the", "old", "cats", "sat", "yes"])),
                     "space_after": bool(generator.integers(2)),
                     "split": str(generator.choice(["train", "dev", "test"], p=[0.6, 0.2, 0.2])),
-                    "Number": generator.choice(["SG", "SG", "SG", "PL", None]),
-                    "Case": generator.choice([None] * 30 + ["NOM", "ACC"]),
+                    "Number": generator.choice(np.array(["SG", "SG", "SG", "PL", None])),
+                    "Case": generator.choice(np.array([None] * 30 + ["NOM", "ACC"])),
                 }
             )
     words = pd.DataFrame(rows)

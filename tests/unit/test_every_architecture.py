@@ -20,7 +20,12 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import Sentence, load_model, load_tokenizer, locate, resolve, word_embeddings
+from polyprobe.checkpoints.embedding import word_embeddings
+from polyprobe.checkpoints.loading import load_model
+from polyprobe.checkpoints.location import locate
+from polyprobe.checkpoints.resolving import resolve
+from polyprobe.checkpoints.sentences import Sentence
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.running.errors import BadInputError
 
 KINDS = sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES | MODEL_FOR_MASKED_LM_MAPPING_NAMES)
@@ -56,7 +61,7 @@ def test_what_is_refused_is_listed_once_and_known() -> None:
 
 
 @pytest.mark.parametrize("kind", _each(READ))
-def test_the_states_of_words_are_those_of_a_plain_loop(tmp_path, kind) -> None:
+def test_the_states_of_words_are_those_of_a_plain_loop(tmp_path: Path, kind: str) -> None:
     whole = _save(tmp_path, kind)
     expected = _plain_loop(whole)
     found = _resolve(tmp_path)
@@ -70,7 +75,7 @@ def test_the_states_of_words_are_those_of_a_plain_loop(tmp_path, kind) -> None:
 
 
 @pytest.mark.parametrize("kind", _each(REFUSED))
-def test_what_is_listed_is_refused_in_one_line(tmp_path, kind) -> None:
+def test_what_is_listed_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     settings = {"model_type": kind, "is_encoder_decoder": False}
     (tmp_path / "config.json").write_text(json.dumps(settings))
     save_file({"a": torch.ones(1)}, tmp_path / "model.safetensors")
@@ -82,7 +87,7 @@ def test_what_is_listed_is_refused_in_one_line(tmp_path, kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ["deepseek_v4", "funnel", "gemma3n_text", "hy_v4", "qwen4_exp_text"])
-def test_layers_that_are_not_one_state_of_each_subword_are_not_averaged(kind) -> None:
+def test_layers_that_are_not_one_state_of_each_subword_are_not_averaged(kind: str) -> None:
     model = AutoModel.from_config(tiny_config(kind)).eval()
     with pytest.raises(BadInputError, match=r"expected (one state of each sub-word|layers of one width)"):
         word_embeddings(model, small_tokenizer("xlm-roberta"), SENTENCES, [1, 2, 3])
@@ -112,7 +117,7 @@ def _resolve(folder: Path) -> Manifest:
 
 def _plain_loop(model: Any) -> list[np.ndarray]:
     """For each layer a row per word: the model that was saved, one sentence at a time, no padding."""
-    rows: list[list[torch.Tensor]] = []
+    rows: list[torch.Tensor] = []
     for sentence in SENTENCES:
         encoded = small_tokenizer("xlm-roberta")(sentence.text, return_offsets_mapping=True)
         ids = torch.tensor([encoded["input_ids"]])

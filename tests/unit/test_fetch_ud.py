@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 import sections
@@ -45,7 +45,12 @@ def treebank(name: str, *files: str) -> Path:
     return folder
 
 
-def study(languages: list[str], folders: dict[str, list[str]], sides: dict[str, str], on_error: str = "fail") -> Study:
+def study(
+    languages: list[str],
+    folders: dict[str, list[str]],
+    sides: dict[str, str],
+    on_error: Literal["fail", "skip_sentence"] = "fail",
+) -> Study:
     """The pocket study with other treebanks, from a folder."""
     treebanks = Treebanks(source="dir", release=None, archive=None, folders=folders, on_error=on_error)
     names = {name for code in languages for name in [*folders[code], *filter(None, [sides.get(code)])]}
@@ -111,15 +116,15 @@ def test_the_metrics_say_what_was_fetched(two_languages: Study) -> None:
 def test_words_pairs_and_inventory_follow(two_languages: Study) -> None:
     fetch_ud(two_languages)
     convert_unimorph(two_languages)
-    assert [file.name for file in sorted(words.FOLDER.iterdir())] == ["es.parquet", "fr.parquet"]
-    french = words.read(words.path("fr"))
+    assert [file.name for file in sorted(words.TABLE.path.parent.iterdir())] == ["es.parquet", "fr.parquet"]
+    french = words.TABLE.read(words.TABLE.at(language="fr"))
     assert list(dict.fromkeys(french["treebank"])) == ["UD_French", "UD_French-GSD"]
     assert list(dict.fromkeys(french["file"]))[:3] == [f"fr-ud-{split}.conllu" for split in ("train", "dev", "test")]
     assert french["sentence"].max() == 4 * 15 - 1
-    pairs = parallel.read()
+    pairs = parallel.TABLE.read()
     assert list(pairs["language"]) == ["es"] * 5 + ["fr"] * 5
     assert list(pairs["text"][:2]) == ["vámonos al mar.", "Ana come y Eva agua"]
-    entries = corpus.read()
+    entries = corpus.TABLE.read()
     assert {entry["language"] for entry in entries} == {"fr", "es"}
     assert "Part of Speech" in {entry["category"] for entry in entries}
 
@@ -138,7 +143,7 @@ def test_no_parallel_text_gives_an_empty_table(two_languages: Study) -> None:
     alone = two_languages.model_copy(update={"parallel": sections.parallel()})
     fetch_ud(alone)
     convert_unimorph(alone)
-    assert len(parallel.read()) == 0
+    assert len(parallel.TABLE.read()) == 0
 
 
 def bad_studies() -> dict[str, tuple[Study, str]]:
@@ -193,7 +198,7 @@ def test_malformed_sentences_are_skipped_and_counted_on_request() -> None:
     (entry,) = json.loads(Path("metrics/treebanks.json").read_text(encoding="utf-8"))["fr"]
     assert (entry["sentences"], entry["skipped_sentences"]) == (15 + 2, 1)
     convert_unimorph(lenient)
-    assert "bad" not in set(words.read(words.path("fr"))["sent_id"])
+    assert "bad" not in set(words.TABLE.read(words.TABLE.at(language="fr"))["sent_id"])
 
 
 def withheld(*sent_ids: str) -> str:
@@ -217,19 +222,21 @@ def test_sentences_without_their_text_are_no_words_no_pairs_and_no_pretraining(
     assert (entry["sentences"], entry["words"]) == (15, 22)
     assert (entry["skipped_sentences"], entry["withheld_sentences"]) == (0, 2)
     convert_unimorph(given)
-    table = words.read(words.path("fr"))
+    table = words.TABLE.read(words.TABLE.at(language="fr"))
     assert len(table) == 22
     assert not {"h1", "h2"} & set(table["sent_id"])
-    assert not {"h1", "h2"} & set(parallel.read()["sent_id"])
-    assert len(parallel.read()) == 15
-    [lost] = mapping.read()
+    assert not {"h1", "h2"} & set(parallel.TABLE.read()["sent_id"])
+    assert len(parallel.TABLE.read()) == 15
+    [lost] = mapping.TABLE.read()
     assert (lost["skipped_sentences"], lost["withheld_sentences"]) == (0, 2)
     texts = training_texts(FOLDER, ["fr"], {"fr": ["UD_French"]}, FILE_SPLITS)
     assert "_ _" not in [text for document in texts["fr"] for text in document]
 
 
 @pytest.mark.parametrize("on_error", ["fail", "skip_sentence"])
-def test_a_treebank_with_nothing_but_withheld_sentences_is_refused(on_error: str) -> None:
+def test_a_treebank_with_nothing_but_withheld_sentences_is_refused(
+    on_error: Literal["fail", "skip_sentence"],
+) -> None:
     folder = treebank("UD_English-GUMReddit")
     (folder / "en-ud-train.conllu").write_text(withheld("h1", "h2", "h3"), encoding="utf-8")
     with pytest.raises(BadInputError) as caught:
@@ -290,8 +297,8 @@ def test_pocket_treebanks_go_the_same_way() -> None:
     fetch_ud(mini)
     convert_unimorph(mini)
     assert sorted(path.name for path in Path("data/treebanks/qae").iterdir()) == ["UD_Elmari-PUD", "UD_Elmari-Pocket"]
-    assert len(parallel.read()) == 2 * 10
-    entries = [entry for entry in corpus.read() if entry["category"] == "Part of Speech"]
+    assert len(parallel.TABLE.read()) == 2 * 10
+    entries = [entry for entry in corpus.TABLE.read() if entry["category"] == "Part of Speech"]
     assert [entry["language"] for entry in entries] == ["qaa", "qae"]
     assert all({"N", "V", "PRO"} <= entry["values"].keys() for entry in entries)
 

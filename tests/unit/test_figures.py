@@ -21,9 +21,10 @@ import synthetic_study
 import vl_convert
 from dvc_render.vega import VegaRenderer
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from ruamel.yaml import YAML
 from synthetic_study import PAPER, PAPER_FULL, ROOT, Synthetic
+from table_rows import named_rows
 
 from polyprobe.artefacts import overlap
 from polyprobe.artefacts.dimensions import SHORT_NAMES, short_name
@@ -58,6 +59,7 @@ from polyprobe.figures.style import (
 
 PLOTS = {name: plot for entry in YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["plots"]
          for name, plot in entry.items()}  # fmt: skip
+BY_NAME = {figure.NAME: figure for figure in FIGURES}
 OVER_STEPS = (overlap_over_steps, overlap_and_transfer_over_steps, transfer_over_steps, overlap_with_source_over_steps,
               overlap_by_size)  # fmt: skip
 UNEVEN = Synthetic(
@@ -141,7 +143,7 @@ def test_figures_of_the_papers_size_are_drawn(figure: ModuleType, paper_tables: 
 def test_without_data_there_is_nothing_to_draw_and_no_crash(figure: ModuleType, tables: Tables) -> None:
     frames = [field.name for field in fields(Tables) if isinstance(getattr(tables, field.name), pd.DataFrame)]
     cut = replace(tables, cells=[], **{name: getattr(tables, name).iloc[:0] for name in frames})
-    unread = {name: pd.DataFrame(columns=getattr(tables, name).columns) for name in frames}
+    unread: dict[str, Any] = {name: pd.DataFrame(columns=getattr(tables, name).columns) for name in frames}
     columns = list(figure.data(tables).columns)
     for empty in (cut, replace(tables, cells=[], **unread)):
         found = figure.data(empty)
@@ -155,7 +157,7 @@ def test_rows_over_steps_know_their_checkpoint_and_its_tokens(figure: ModuleType
     found = {entry.checkpoint: (entry.model, entry.step, entry.tokens_seen)
              for entry in synthetic_study.manifests(PAPER_FULL)}  # fmt: skip
     assert set(data["checkpoint"]) == set(found)
-    for row in data.itertuples():
+    for row in named_rows(data):
         assert (row.model, row.step, row.tokens_seen) == found[row.checkpoint]
     frames = ("pairs", "means", "sizes", "transfer", "points")
     unknown = {name: getattr(full_tables, name).assign(tokens_seen=np.nan) for name in frames}
@@ -166,11 +168,11 @@ def test_rows_over_steps_know_their_checkpoint_and_its_tokens(figure: ModuleType
 
 def test_overlap_over_steps_averages_the_studys_layers(tables: Tables) -> None:
     data = overlap_over_steps.data(tables)
-    for row in data.itertuples():
+    for row in named_rows(data):
         control = "shuffled_labels" if row.series == "shuffled labels" else "none"
         rates = [
             entry.overlap
-            for entry in tables.means.itertuples()
+            for entry in named_rows(tables.means)
             if entry.studied and entry.step == row.step and entry.control == control
             and (control != "none" or short_name(entry.category) == row.series)
         ]  # fmt: skip
@@ -217,7 +219,9 @@ def test_the_intervals_of_one_layer_stand_side_by_side(full_tables: Tables) -> N
     assert np.allclose(across.mean(axis=0), layers), "around their layer"
     assert (np.diff(across, axis=0) > 0.1).all()
     assert (across[0, 1:] > across[-1, :-1]).all(), "no layer's points reach the next one's"
-    ends = [tuple(segment[0][:1]) for found in panel.collections for segment in found.get_segments()]
+    bars = [found for found in panel.collections if isinstance(found, LineCollection)]
+    assert len(bars) == len(panel.collections)
+    ends = [tuple(segment[0][:1]) for found in bars for segment in found.get_segments()]
     assert sorted(place for (place,) in ends) == sorted(across.ravel().tolist())
 
 
@@ -311,7 +315,7 @@ def test_the_heatmap_sets_the_languages_of_a_family_side_by_side(full_tables: Ta
         assert image is not None
         model, category, layer = re.fullmatch(r"(\w+), (\w+), layer (\d+)", title).groups()  # type: ignore[union-attr]
         cells = data[(data["model"] == model) & (data["category"] == category) & (data["layer"] == int(layer))]
-        for cell in cells[cells["language_x"].isin(there) & cells["language_y"].isin(there)].itertuples():
+        for cell in named_rows(cells[cells["language_x"].isin(there) & cells["language_y"].isin(there)]):
             assert image[there.index(cell.language_y), there.index(cell.language_x)] == cell.overlap
 
 
@@ -332,7 +336,7 @@ def test_a_category_in_one_language_has_no_map(root: Path, tables: Tables, tmp_p
     data = pairwise_heatmap.data(replace(tables, heatmap=rows))
     assert set(data["category"]) == {"POS", "Gender"}
     shutil.copytree(root / "plots", tmp_path / "plots")
-    overlap.write_heatmap(tmp_path / overlap.HEATMAP, rows)
+    overlap.HEATMAP.write(rows, tmp_path / overlap.HEATMAP.path)
     assert len(list(points_drawn("pairwise_heatmap", tmp_path, tables))) == len(data) == 2 * 2 * 6**2
 
 
@@ -350,10 +354,10 @@ def test_overlap_with_the_source_averages_the_categories_that_both_have(uneven_t
     data = overlap_with_source_over_steps.data(found)
     assert list(dict.fromkeys(data["language"])) == ["qab", "qac", "qad", "qae", "qaf"]
     assert len(data) == 5 * 2 * 5
-    for row in data.itertuples():
+    for row in named_rows(data):
         rates = [
             (pair.overlap, pair.corrected)
-            for pair in found.pairs.itertuples()
+            for pair in named_rows(found.pairs)
             if {pair.language_a, pair.language_b} == {"qaa", row.language} and pair.control == "none"
             and pair.studied and (pair.checkpoint, pair.layer) == (row.checkpoint, row.layer)
         ]  # fmt: skip
@@ -381,10 +385,10 @@ def test_overlap_with_the_source_has_a_panel_per_model_and_layer(full_tables: Ta
 def test_overlap_by_size_compares_every_number_of_neurons(full_tables: Tables) -> None:
     data = overlap_by_size.data(full_tables)
     assert sorted(set(data["k"])) == [25, 50]
-    for row in data.itertuples():
+    for row in named_rows(data):
         rates = [
             entry.corrected
-            for entry in full_tables.sizes.itertuples()
+            for entry in named_rows(full_tables.sizes)
             if (entry.checkpoint, entry.k, entry.control) == (row.checkpoint, row.k, "none")
         ]
         assert row.corrected == pytest.approx(np.mean(rates))
@@ -436,7 +440,7 @@ def test_points_that_r_leaves_out_are_hollow(paper_tables: Tables) -> None:
     for panel in drawn.axes:
         for line in panel.lines:
             if line.get_linestyle() == "None":
-                counted[line.get_fillstyle()] += len(line.get_xdata())
+                counted[line.get_fillstyle()] += len(np.asarray(line.get_xdata()))
     assert counted == {"full": data["used"].sum(), "none": (~data["used"]).sum()}
 
 
@@ -456,7 +460,7 @@ def test_a_language_has_its_colour_in_every_figure(uneven_tables: Tables) -> Non
     drawn_in: dict[str, int] = {}
     for figure in (overlap_against_transfer, transfer_over_steps, overlap_with_source_over_steps):
         for panel in figure.draw(figure.data(uneven_tables), uneven_tables).axes:
-            containers = [(str(found.get_label()), found.lines[0]) for found in panel.containers]  # type: ignore[attr-defined]
+            containers = [(str(found.get_label()), found.lines[0]) for found in panel.containers]
             for label, line in [*containers, *((str(line.get_label()), line) for line in panel.lines)]:
                 if (code := label.split(" ")[0]) in expected:
                     assert (line.get_color(), line.get_marker()) == (expected[code].colour, expected[code].marker)
@@ -501,6 +505,14 @@ def test_labels_of_close_steps_do_not_run_into_each_other() -> None:
 
 def test_short_numbers() -> None:
     assert [short_number(step) for step in (0, 400, 1_600, 600_000, 1_200_000)] == ["0", "400", "1.6k", "600k", "1.2M"]
+    assert [short_number(step) for step in (999, 999_499, 999_999)] == ["999", "999k", "1M"]
+
+
+def test_a_panel_without_steps_keeps_its_axis() -> None:
+    _, axes = panels(1, 1)
+    before = axes[0][0].get_xlim()
+    step_axis(axes[0][0], [])
+    assert axes[0][0].get_xlim() == before
 
 
 def test_figures_need_no_pyplot() -> None:
@@ -527,21 +539,28 @@ def filled(
     labels = {label: params[plot[label]] for label in ("x_label", "y_label") if label in plot}
     folder = str(ROOT / ".dvc/plots")
     renderer = VegaRenderer(points, name, template=plot["template"], template_dir=folder, x=plot["x"], y=column,
-                            title=plot["title"], **labels)  # fmt: skip
-    return renderer.get_filled_template()
+                            title=name, **labels)  # fmt: skip
+    template: dict[str, Any] = renderer.get_filled_template()
+    return template
 
 
 def points_drawn(
     name: str, root: Path, tables: Tables, revisions: tuple[str, ...] = ("workspace",)
 ) -> Iterator[dict[str, str]]:
-    """The points of a template's drawing: what their description says, and `colour` and `path`."""
+    """The points of a template's drawing, or the cells of its maps."""
     svg = vl_convert.vegalite_to_svg(filled(name, root, tables.languages, tables.source_language, revisions))
+    assert BY_NAME[name].TITLE in svg
+    return points_of(svg, "rect mark" if name == "pairwise_heatmap" else "point")
+
+
+def points_of(svg: str, role: str = "point") -> Iterator[dict[str, str]]:
+    """The points of a drawing: what their description says, and `colour` and `path`."""
     assert "NaN" not in svg
     assert "undefined" not in svg
-    assert PLOTS[name]["title"] in svg
-    for mark in re.findall(r'<path[^>]*aria-roledescription="point"[^>]*>', svg):
+    for mark in re.findall(rf'<path[^>]*aria-roledescription="{role}"[^>]*>', svg):
         told = dict(re.findall(r"(?:^|; )([^:;]+): ([^;]*)", re.search(r'aria-label="([^"]*)"', mark)[1]))  # type: ignore[index]
-        told["colour"] = re.search(r' fill="([^"]*)"', mark)[1]  # type: ignore[index]
+        colours = [re.search(rf' {channel}="([^"]*)"', mark) for channel in ("fill", "stroke")]
+        told["colour"] = next(found[1] for found in colours if found and found[1] != "transparent")
         told["path"] = re.search(r' d="([^"]*)"', mark)[1]  # type: ignore[index]
         yield told
 
@@ -570,25 +589,29 @@ def test_the_heatmaps_dots_are_its_significant_pairs(root: Path, tables: Tables)
 @pytest.mark.parametrize(
     ("figure", "keys", "value"),
     [
-        (overlap_over_steps, ("checkpoint", "name"), "overlap"),
-        (overlap_per_layer, ("layer", "name"), "overlap"),
-        (overlap_and_transfer_over_steps, ("checkpoint", "panel"), "value"),
-        (overlap_against_transfer, ("checkpoint", "task", "language"), "score"),
-        (transfer_over_steps, ("checkpoint", "task", "language"), "score"),
-        (overlap_with_source_over_steps, ("checkpoint", "language"), "overlap"),
+        (overlap_over_steps, {"checkpoint": "checkpoint", "series": "series"}, {"overlap": "overlap rate"}),
+        (overlap_per_layer, {"layer": "layer", "category": "category"}, {"overlap": "overlap rate"}),
+        (overlap_and_transfer_over_steps, {"checkpoint": "checkpoint", "panel": "panel"}, {"value": "value"}),
+        (overlap_against_transfer, {"checkpoint": "checkpoint", "language": "language"}, {"score": "zero-shot score"}),
+        (transfer_over_steps, {"checkpoint": "checkpoint", "language": "language"}, {"score": "test score"}),
+        (
+            overlap_with_source_over_steps,
+            {"checkpoint": "checkpoint", "language": "language"},
+            {"overlap": "overlap rate with the source language"},
+        ),
     ],
     ids=lambda value: getattr(value, "NAME", None),
 )
 def test_dvc_plots_show_the_figures_numbers(
-    figure: ModuleType, keys: tuple[str, ...], value: str, uneven_root: Path, uneven_tables: Tables
+    figure: ModuleType, keys: dict[str, str], value: dict[str, str], uneven_root: Path, uneven_tables: Tables
 ) -> None:
-    data = figure.data(uneven_tables).rename(columns={"series": "name", "category": "name"})
+    data = figure.data(uneven_tables)
     if figure is overlap_over_steps:
-        data = data[data["name"] != SHUFFLED]
-    expected = [(*map(str, row[:-1]), row[-1]) for row in data[[*keys, value]].itertuples(index=False, name=None)]
-    language = {"language": "language, source first"} if figure is transfer_over_steps else {}
+        data = data[data["series"] != SHUFFLED]
+    expected = [(*map(str, row[:-1]), row[-1]) for row in data[[*keys, *value]].itertuples(index=False, name=None)]
+    ((_, axis),) = value.items()
     found = [
-        (*(point[language.get(key, key)] for key in keys), float(point[value]))
+        (*(point[key] for key in keys.values()), float(point[axis]))
         for point in points_drawn(figure.NAME, uneven_root, uneven_tables)
     ]
     assert len(found) == len(expected)
@@ -601,8 +624,7 @@ def test_dvc_plots_show_the_figures_numbers(
 def test_dvc_plots_give_a_language_the_figures_colour(name: str, uneven_root: Path, uneven_tables: Tables) -> None:
     expected = {code: mark.colour for code, mark in language_marks(UNEVEN.languages, "qaa").items()}
     points = list(points_drawn(name, uneven_root, uneven_tables))
-    found = {(point.get("language") or point["language, source first"], point["colour"], point["path"])
-             for point in points}  # fmt: skip
+    found = {(point["language"], point["colour"], point["path"]) for point in points}
     assert {(code, colour) for code, colour, _ in found} <= set(expected.items())
     assert len({path for *_, path in found}) == len({code for code, *_ in found}) == len(found) >= 4
 
@@ -613,10 +635,10 @@ def test_dvc_plots_give_a_category_the_figures_colour(full_root: Path, full_tabl
     shutil.copytree(full_root / "plots", tmp_path / "plots")
     scan_first = full_tables.layers.sort_values("studied", kind="stable")
     scan_first = scan_first[scan_first["studied"] | ~scan_first["category"].isin(["Part of Speech"])]
-    overlap.write_means(tmp_path / overlap.LAYERS, scan_first.astype({"tokens_seen": "Int64"}))
+    overlap.LAYERS.write(scan_first.astype({"tokens_seen": "Int64"}), tmp_path / overlap.LAYERS.path)
     assert short_name(scan_first["category"].iloc[0]) != "POS"
-    for name in ("overlap_over_steps", "overlap_per_layer"):
-        found = {(point["name"], point["colour"]) for point in points_drawn(name, tmp_path, full_tables)}
+    for name, column in (("overlap_over_steps", "series"), ("overlap_per_layer", "category")):
+        found = {(point[column], point["colour"]) for point in points_drawn(name, tmp_path, full_tables)}
         assert found == {pair for pair in expected.items() if name == "overlap_per_layer" or pair[0] in [*expected][:3]}
 
 
@@ -656,6 +678,29 @@ def test_dvc_plots_use_the_figures_colours_shapes_and_names() -> None:
 
 def test_every_template_is_used() -> None:
     assert {plot["template"] for plot in PLOTS.values()} == {file.stem for file in (ROOT / ".dvc/plots").glob("*.json")}
+
+
+@pytest.mark.parametrize("name", [name for name in PLOTS if name != "pairwise_heatmap"])
+def test_dvc_plots_show_what_the_page_shows(name: str, uneven_root: Path, uneven_tables: Tables) -> None:
+    """The same points, in the same colours and shapes, with the same words."""
+    figure = BY_NAME[name]
+    chart = figure.chart(figure.data(uneven_tables), uneven_tables)
+    on_page = dict(chart.views[0].specification) | {"datasets": {"rows": chart.rows}}
+    rings = 'aria-roledescription="point" stroke="#000000"'
+    expected = list(points_of(vl_convert.vegalite_to_svg(on_page).replace(rings, "")))
+    found = list(points_drawn(name, uneven_root, uneven_tables))
+    own = {"rev", "checkpoint"}
+    said = {"overlap rate with qaa": "overlap rate with the source language"}
+
+    def told(point: dict[str, str]) -> tuple[list[str], list[float]]:
+        kept = sorted((said.get(key, key), value) for key, value in point.items() if key not in own)
+        numbers = [float(value) for _, value in kept if re.fullmatch(r"-?[\d.]+", value)]
+        return [f"{key}: {value}" for key, value in kept if not re.fullmatch(r"-?[\d.]+", value)], numbers
+
+    # The page has six digits, and a tooltip three decimals.
+    for shown, wanted in zip(sorted(map(told, found)), sorted(map(told, expected)), strict=True):
+        assert shown[0] == wanted[0]
+        assert shown[1] == pytest.approx(wanted[1], abs=1.1e-3)
 
 
 def test_a_study_with_one_checkpoint_has_its_figures(tmp_path: Path) -> None:

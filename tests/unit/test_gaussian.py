@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyprobe.probes import Data, gaussian, label_entropy
+from polyprobe.probes import Data, fit, gaussian, label_entropy
 from polyprobe.probes.gaussian import GaussianProbe, Settings
 
 PRIORS = ["pooled", "pooled_diagonal", "class_diagonal"]
@@ -29,7 +29,7 @@ def problem(words: int, neurons: int, classes: int, seed: int = 0) -> Data:
 
 def fitted(train: Data, prior: str = "pooled", words: float = 20.0) -> GaussianProbe:
     settings = Settings(prior, words)  # type: ignore[arg-type]
-    return gaussian.fit(train[0], [train[1]], None, [0], settings)[0]
+    return gaussian.fit(train[0], [train[1]], [0], settings)[0]
 
 
 def estimate(train: Data, prior: str, weight: float) -> tuple[Tensor, Tensor]:
@@ -279,8 +279,8 @@ def test_shrinkage_keeps_information_where_the_published_estimate_loses_it() -> 
 def test_the_same_probe_whatever_stands_beside_it() -> None:
     (inputs, labels), dev = problem(100, 10, 3), problem(80, 10, 3, 1)
     shuffled = labels[torch.randperm(100, generator=torch.Generator().manual_seed(0))]
-    beside = gaussian.fit(inputs, [shuffled, labels], None, [5, 6], Settings())
-    alone = gaussian.fit(inputs, [labels], None, [0], Settings())[0]
+    beside = gaussian.fit(inputs, [shuffled, labels], [5, 6], Settings())
+    alone = gaussian.fit(inputs, [labels], [0], Settings())[0]
     assert torch.equal(beside[1].variance, alone.variance)
     before = [part.clone() for part in (inputs, *dev)]
     selections = [probe.select(*dev, 5) for probe in (alone, alone, beside[1])]
@@ -302,10 +302,8 @@ def test_bad_requests() -> None:
         fitted((inputs, torch.cat([labels[:-1], torch.tensor([3])])))
     with pytest.raises(ValueError, match="prior_words: expected more than 0, got 0"):
         fitted((inputs, labels), words=0.0)
-    settings = Settings()
-    object.__setattr__(settings, "prior_covariance", "flat")  # as where types are not checked at run time
-    with pytest.raises(ValueError, match="unknown prior_covariance 'flat', expected pooled, pooled_diagonal or"):
-        gaussian.fit(inputs, [labels], None, [0], settings)
+    with pytest.raises(ValueError, match="prior_covariance: expected pooled or pooled_diagonal or"):
+        fit("gaussian", (inputs, labels), None, 0, prior_covariance="flat")
     probe = fitted((inputs, labels))
     with pytest.raises(ValueError, match="the words judged by: word 1: expected a label from 0 to 2, got 3"):
         probe.select(inputs[:2], torch.tensor([0, 3]), 1)

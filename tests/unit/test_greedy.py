@@ -28,7 +28,9 @@ def naive(weight: Tensor, bias: Tensor, inputs: Tensor, labels: Tensor, k: int) 
     return chosen, losses
 
 
-def random_probe(classes: int, neurons: int, words: int, dtype: torch.dtype, seed: int) -> tuple[Tensor, ...]:
+def random_probe(
+    classes: int, neurons: int, words: int, dtype: torch.dtype, seed: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, classes, (words,), generator=generator)
     inputs = (

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from polyprobe.probes import LinearProbe, fit, fit_side_by_side, linear
 from polyprobe.probes._parameters import Parameters
-from polyprobe.probes._training import Fits
+from polyprobe.probes._training import Batch, Fits
 
 
 def planted(words: int = 700, neurons: int = 32, classes: int = 3) -> tuple[Tensor, Tensor]:
@@ -19,7 +19,7 @@ def planted(words: int = 700, neurons: int = 32, classes: int = 3) -> tuple[Tens
 def test_loss_and_gradient_are_those_of_cross_entropy_with_penalties() -> None:
     inputs, labels = planted(60, 8, 3)
     settings = linear.Settings(l1=0.03, l2=0.02, batch_size=1000)
-    fits = Fits(linear.CrossEntropy(), inputs.double(), [labels], [0], settings, held_out=10)
+    fits = Fits(inputs.double(), [labels], [0], settings, held_out=10)
     seen: list[Tensor] = []
     fits._adam = seen.append  # type: ignore[method-assign, assignment]
     fits._step(fits.words, fits._target(fits.words))
@@ -30,9 +30,8 @@ def test_loss_and_gradient_are_those_of_cross_entropy_with_penalties() -> None:
     logits = inputs[words].double() @ parameters.weight[0].T + parameters.bias[0]
     truth = torch.nn.functional.cross_entropy(logits, labels[words])
     nothing = torch.empty(1, 0)
-    loss = linear.CrossEntropy().loss(
-        parameters, inputs[words].double()[None], fits._target(fits.words), fits.fixed, nothing
-    )
+    batch = Batch(inputs[words].double()[None], fits._target(fits.words), fits.fixed, nothing)
+    loss = linear.CrossEntropy().loss(parameters, batch)
     torch.testing.assert_close(loss[0], truth)
     objective = truth + 0.03 * parameters.weight.abs().sum() + 0.02 * parameters.weight.square().sum()
     torch.testing.assert_close(seen[0], torch.autograd.grad(objective, flat)[0])
@@ -40,8 +39,8 @@ def test_loss_and_gradient_are_those_of_cross_entropy_with_penalties() -> None:
 
 def test_training_reaches_the_minimum_that_newtons_method_finds() -> None:
     inputs, labels = planted(300, 6, 2)
-    settings = {"l2": 0.05, "batch_size": 1000, "learning_rate": 0.003, "epochs": 3000, "patience": 3000}
-    fits = Fits(linear.CrossEntropy(), inputs.double(), [labels], [0], linear.Settings(**settings), held_out=30)
+    settings = linear.Settings(l2=0.05, batch_size=1000, learning_rate=0.003, epochs=3000, patience=3000)
+    fits = Fits(inputs.double(), [labels], [0], settings, held_out=30)
     for _ in range(3000):
         fits.train_epoch()
     words = fits.words[0]
@@ -54,7 +53,7 @@ def test_training_reaches_the_minimum_that_newtons_method_finds() -> None:
 
     for _ in range(30):
         (gradient,) = torch.autograd.grad(objective(flat), flat)
-        hessian = torch.autograd.functional.hessian(objective, flat)
+        hessian = torch.autograd.functional.hessian(objective, flat)  # type: ignore[no-untyped-call]
         # The bias's sum is free.
         flat = (flat - torch.linalg.pinv(hessian) @ gradient).detach().requires_grad_()
     least = float(objective(flat.detach()))

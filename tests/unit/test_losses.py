@@ -44,10 +44,10 @@ def test_what_is_lost_of_a_small_treebank(tmp_path: Path) -> None:
         "unread": {"{ACC/DAT}": 1},
         "overruled": {"V": 1},
     }
-    mapping.write(tmp_path / "mapping.json", [entry])
-    assert mapping.read(tmp_path / "mapping.json") == [entry]
+    mapping.TABLE.write([entry], tmp_path / "mapping.json")
+    assert mapping.TABLE.read(tmp_path / "mapping.json") == [entry]
     with pytest.raises(BadInputError, match="has convert_unimorph been run"):
-        mapping.read(tmp_path / "none.json")
+        mapping.TABLE.read(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize(

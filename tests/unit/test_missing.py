@@ -46,7 +46,7 @@ def without(tables: Tables, **rows: Mapping[str, object]) -> Tables:
         **{
             name: (table := getattr(tables, name))[~(table[list(where)] == list(where.values())).all(axis=1)]
             for name, where in rows.items()
-        },  # type: ignore[arg-type]
+        },
     )
 
 

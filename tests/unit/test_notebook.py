@@ -17,21 +17,28 @@ import pytest
 import synthetic_study
 
 from polyprobe.artefacts import correlation, overlap, predictors
-from polyprobe.ops.notebook import main, run_notebook
-from polyprobe.running.errors import BadInputError
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = Path("docs/example.ipynb")
 SIZE = 300_000
+CONFIG = "docs/nbconvert.json"
+OPTIONS = ("--to", "notebook", "--execute", "--inplace")
+COMMAND = f"jupyter nbconvert --config {CONFIG} {' '.join(OPTIONS)} {EXAMPLE}"
 
 
-def command(folder: Path, *notebooks: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs notebooks in a process of their own: Jupyter's libraries warn, and warnings are errors here."""
-    return subprocess.run(
-        [sys.executable, "-m", "polyprobe.ops.notebook", *map(str, notebooks)],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment},
+def test_the_readme_says_how_to_run_it() -> None:
+    assert f"`{COMMAND}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def convert(folder: Path, notebook: Path, **environment: str) -> None:
+    """Runs a notebook as the README does, from a folder."""
+    paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--config", ROOT / CONFIG, *OPTIONS, notebook],
+        cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
         text=True, capture_output=True, check=False,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def outputs(notebook: Path) -> dict[str, list[dict[str, Any]]]:
@@ -50,8 +57,7 @@ def run_example(root: Path) -> Path:
     notebook = root / EXAMPLE
     notebook.parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / EXAMPLE, notebook)
-    done = command(root, EXAMPLE)
-    assert done.returncode == 0, done.stderr
+    convert(root, EXAMPLE)
     for name, shown in outputs(notebook).items():
         assert [output for output in shown if output.get("name") == "stderr"] == [], name
     return notebook
@@ -60,7 +66,7 @@ def run_example(root: Path) -> Path:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study in force as a fresh clone has it, without data/."""
-    if not (ROOT / overlap.PAIRS).exists():
+    if not (ROOT / overlap.PAIRS.path).exists():
         pytest.skip("the study in force has not been run")
     root = tmp_path_factory.mktemp("clone")
     for folder in ("plots", "metrics"):
@@ -88,7 +94,7 @@ def last_checkpoints(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def check_pairs(notebook: Path, root: Path) -> None:
-    rows = [row for row in read(root / overlap.PAIRS)
+    rows = [row for row in read(root / overlap.PAIRS.path)
             if row["studied"] == "True" and row["language_a"] != row["language_b"]]  # fmt: skip
     printed = said(notebook, "pairs-said")
     for model, checkpoint in last_checkpoints(rows).items():
@@ -112,7 +118,7 @@ def check_pairs(notebook: Path, root: Path) -> None:
 
 def check_training(notebook: Path, root: Path) -> None:
     curves: dict[tuple[str, str, str], dict[int, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
-    for row in read(root / overlap.MEANS):
+    for row in read(root / overlap.MEANS.path):
         if row["studied"] == "True":
             curves[row["model"], row["category"], row["control"]][int(row["step"])].append(row)
 
@@ -142,11 +148,11 @@ def check_training(notebook: Path, root: Path) -> None:
 def check_correlation(notebook: Path, root: Path) -> None:
     partial = {
         (row["model"], row["task"], row["aggregation"]): row
-        for row in read(root / predictors.PATH)
+        for row in read(root / predictors.TABLE.path)
         if row["predictor"] == "overlap"
     }
     printed = said(notebook, "answer")
-    for cell in correlation.read(root / correlation.PATH):
+    for cell in correlation.TABLE.read(root / correlation.TABLE.path):
         if cell["category"] is not None:
             continue
         key = (cell["model"], cell["task"], cell["aggregation"])
@@ -174,8 +180,7 @@ def test_the_answers_are_what_the_tables_say(clone: Path, example: Path) -> None
 
 def test_another_run_shows_the_same_bytes_wherever_it_starts(clone: Path, example: Path) -> None:
     before = example.read_bytes()
-    done = command(clone / EXAMPLE.parent, Path(EXAMPLE.name), PYTHONHASHSEED="7", MPLBACKEND="agg")
-    assert done.returncode == 0, done.stderr
+    convert(clone / EXAMPLE.parent, Path(EXAMPLE.name), PYTHONHASHSEED="7")
     assert example.read_bytes() == before
     assert str(clone) not in before.decode()
 
@@ -186,10 +191,7 @@ def test_what_is_committed_is_small_and_holds_no_trace_of_a_machine() -> None:
     without_images = re.sub(r'"image/png": "[^"]*"', "", text)
     assert re.findall(r"(?<![\w.])/(?:home|root|tmp|usr|opt|mnt|Users|work)/|0x[0-9a-f]{6,}", without_images) == []
     notebook = json.loads(text)
-    assert notebook["metadata"] == {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
+    assert notebook["metadata"] == {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     names = [cell["id"] for cell in notebook["cells"]]
     assert len(names) == len(set(names))
     assert all(cell["metadata"] == {} for cell in notebook["cells"])
@@ -205,7 +207,7 @@ def test_what_is_committed_is_of_the_committed_tables(example: Path) -> None:
         # Pixels may differ between machines.
         return json.loads(re.sub(r'"image/png": "[^"]*"', '"image/png": ""', notebook.read_text(encoding="utf-8")))
 
-    assert without_images(ROOT / EXAMPLE) == without_images(example), f"run python -m polyprobe.ops.notebook {EXAMPLE}"
+    assert without_images(ROOT / EXAMPLE) == without_images(example), f"run {COMMAND}"
 
 
 SMALL: dict[str, Any] = {"layers": (3,), "scan_layers": (3,), "categories": ("Part of Speech", "Number")}
@@ -231,48 +233,12 @@ def test_other_studies(study: synthetic_study.Synthetic, tmp_path: Path) -> None
     (tmp_path / "params.yaml").write_text(synthetic_study.params(study).model_dump_json(), encoding="utf-8")
     if len(study.languages) == 2:
         # Without the control on shuffled labels, and without an interval, which takes three languages.
-        pairs, means = overlap.read_pairs(tmp_path / overlap.PAIRS), overlap.read_means(tmp_path / overlap.MEANS)
-        overlap.write_pairs(tmp_path / overlap.PAIRS, pairs[pairs["control"] == "none"])
+        pairs = overlap.PAIRS.read(tmp_path / overlap.PAIRS.path)
+        means = overlap.MEANS.read(tmp_path / overlap.MEANS.path)
+        overlap.PAIRS.write(pairs[pairs["control"] == "none"], tmp_path / overlap.PAIRS.path)
         means[["low", "high"]] = float("nan")
-        overlap.write_means(tmp_path / overlap.MEANS, means[means["control"] == "none"])
+        overlap.MEANS.write(means[means["control"] == "none"], tmp_path / overlap.MEANS.path)
     notebook = run_example(tmp_path)
     check_pairs(notebook, tmp_path)
     check_training(notebook, tmp_path)
     check_correlation(notebook, tmp_path)
-
-
-def notebook_of(*sources: str) -> str:
-    cells = [{"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
-             for source in sources]  # fmt: skip
-    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
-
-
-def test_a_cell_that_fails_is_named_and_nothing_is_written(tmp_path: Path) -> None:
-    file = tmp_path / "failing.ipynb"
-    file.write_text(notebook_of("print(1)", "{}['overlap']", "print(2)"), encoding="utf-8")
-    before = file.read_bytes()
-    done = command(tmp_path, Path(file.name))
-    assert (done.returncode, done.stderr) == (1, "error: failing.ipynb: cell 2: KeyError: 'overlap'\n")
-    assert file.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_what_is_no_notebook_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "text.ipynb"
-    with pytest.raises(BadInputError, match=r"text\.ipynb: no such file"):
-        run_notebook(file)
-    twice = notebook_of("1", "2").replace('"cell_type"', '"id": "one", "cell_type"')
-    for text in ("# Text", "[]", '{"cells": []}', notebook_of("1").replace('"nbformat": 4', '"nbformat": 3'), twice):
-        file.write_text(text, encoding="utf-8")
-        with pytest.raises(BadInputError, match=r"text\.ipynb: not a notebook of format 4: [^\n]+$"):
-            run_notebook(file)
-        assert file.read_text(encoding="utf-8") == text
-
-
-def test_without_jupyter_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "one.ipynb"
-    file.write_text(notebook_of("1"), encoding="utf-8")
-    monkeypatch.setitem(sys.modules, "nbformat", None)
-    monkeypatch.setattr("sys.argv", ["notebook", str(file)])
-    with pytest.raises(SystemExit, match=r"^error: nbformat: not installed; .*pip install -e '\.\[dev\]'"):
-        main()

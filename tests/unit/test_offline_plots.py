@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from polyprobe.ops.offline_plots import PAGE, main, write_offline_page
+from polyprobe.cli import main
+from polyprobe.ops.offline_plots import PAGE, write_offline_page
 from polyprobe.running.errors import BadInputError
 
 
@@ -36,7 +37,6 @@ def test_outside_of_a_repository_it_says_so(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(BadInputError, match="expected the root of a DVC repository"):
         write_offline_page(tmp_path / PAGE)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["offline_plots"])
     with pytest.raises(SystemExit, match=r"error: \.dvc: no such folder"):
-        main()
+        main(["offline-plots"])
     assert not (tmp_path / ".dvc").exists()

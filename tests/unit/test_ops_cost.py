@@ -1,7 +1,6 @@
 """What a study is said to cost, against closed forms and against what the pocket study took."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,17 @@ import sections
 from ruamel.yaml import YAML
 
 from polyprobe.ops import cost
-from polyprobe.ops.cost import Cost, Shape, costs, left_out_checkpoints, main, shape_of, split_words, stage_costs
+from polyprobe.ops.cost import (
+    Cost,
+    Shape,
+    corpus_words,
+    costs,
+    left_out_checkpoints,
+    say_cost,
+    shape_of,
+    split_words,
+    stage_costs,
+)
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import HUB, Checkpoint, Study, load_study
 
@@ -64,9 +73,10 @@ def test_operations_follow_the_layers_and_the_examples(pocket: Study) -> None:
 
 
 def test_caps_are_heeded(pocket: Study) -> None:
-    assert split_words(pocket, "qaa") == {"train": 1500, "dev": 400, "test": 400}
+    corpus = corpus_words(pocket)["qaa"]
+    assert split_words(pocket, corpus) == {"train": 1500, "dev": 400, "test": 400}
     everything = pocket.model_copy(update={"extract": pocket.extract.model_copy(update={"max_words": None})})
-    assert split_words(everything, "qaa")["train"] > 30_000
+    assert split_words(everything, corpus)["train"] > 30_000
 
 
 def test_models_are_known_by_repository_or_folder(pocket: Study, tmp_path: Path) -> None:
@@ -90,7 +100,7 @@ def test_every_study_has_a_cost(
     study: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    main([study, "--rate", "1e12"])
+    say_cost(study, rate=1e12)
     printed = capsys.readouterr().out
     assert printed.startswith(f"study {study}: ")
     assert "at 1e+12 operations per second" in printed
@@ -98,8 +108,8 @@ def test_every_study_has_a_cost(
 
 
 def test_an_unknown_study_is_named() -> None:
-    with pytest.raises(SystemExit, match=r"error: studies/none\.yaml: no such file"):
-        main(["none"])
+    with pytest.raises(BadInputError, match=r"studies/none\.yaml: no such file"):
+        say_cost("none", rate=None)
 
 
 def test_untied_embeddings_count_twice() -> None:
@@ -134,18 +144,16 @@ def test_known_duplicates_cost_their_download_alone() -> None:
 def test_a_params_file_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.yaml"
     file.write_bytes((ROOT / "studies/tiny.yaml").read_bytes())
-    main([str(file)])
+    say_cost(str(file), rate=None)
     assert capsys.readouterr().out.startswith("study tiny: ")
 
 
-def test_what_was_counted_is_read_again_when_it_changes(pocket: Study, tmp_path: Path) -> None:
+def test_what_was_counted_in_the_study_in_force_is_taken(pocket: Study, tmp_path: Path) -> None:
     assert costs(pocket)["convert_unimorph"].words > 200_000
     (tmp_path / "params.yaml").write_bytes((ROOT / "studies/pocket.yaml").read_bytes())
     (tmp_path / "metrics").mkdir()
     entries = json.loads((ROOT / "metrics/mapping.json").read_text(encoding="utf-8"))
     for words in (10, 20):
         few = [entry | {"words": words} for entry in entries]
-        mapping = tmp_path / "metrics/mapping.json"
-        mapping.write_text(json.dumps(few), encoding="utf-8")
-        os.utime(mapping, ns=(words, words))
+        (tmp_path / "metrics/mapping.json").write_text(json.dumps(few), encoding="utf-8")
         assert costs(pocket)["convert_unimorph"].words == words * len({entry["language"] for entry in entries})

@@ -10,8 +10,9 @@ import pytest
 import synthetic_study
 from planted_embeddings import study_with, write_manifest
 from synthetic_study import Synthetic
+from table_rows import named_rows
 
-from polyprobe.alignment import CORRECTIONS, overlap_test, pairwise_overlap, tables
+from polyprobe.alignment import CORRECTIONS, adjusted, overlap_test, pairwise_overlap, tables
 from polyprobe.alignment.shared_neurons import expected_neurons, shared_neurons
 from polyprobe.artefacts import overlap as plots
 from polyprobe.artefacts import probes
@@ -54,18 +55,38 @@ def test_p_of_impossible_overlaps(shared: int, k: int, dimensions: int) -> None:
         overlap_test(shared, k, dimensions)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("holm", "holm"), ("benjamini_yekutieli", "fdr_by")])
-def test_corrections_equal_statsmodels(ours: str, theirs: str) -> None:
-    from statsmodels.stats.multitest import multipletests
+def holm_one_by_one(p: list[float]) -> list[float]:
+    """Step down: the smallest p is tested at level alpha / n, the next at alpha / (n - 1), up to one that fails."""
+    order, n = sorted(range(len(p)), key=p.__getitem__), len(p)
+    return [
+        min(1.0, max((n - rank) * p[other] for rank, other in enumerate(order) if p[other] <= p[test]))
+        for test in range(n)
+    ]
 
+
+def benjamini_yekutieli_one_by_one(p: list[float]) -> list[float]:
+    """Step up: a test passes where some p at least as large is at most alpha * rank / (n * (1 + 1/2 + ... + 1/n))."""
+    ascending, n = sorted(p), len(p)
+    harmonic = sum(1 / rank for rank in range(1, n + 1))
+    return [
+        min(1.0, min(n * harmonic * value / rank for rank, value in enumerate(ascending, 1) if value >= p[test]))
+        for test in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("correction", "slowly"), [("holm", holm_one_by_one), ("benjamini_yekutieli", benjamini_yekutieli_one_by_one)]
+)
+def test_corrections_equal_their_definitions(correction: str, slowly: Callable[[list[float]], list[float]]) -> None:
     random = np.random.default_rng(1)
     for p in (random.random(40) ** 4, np.array([0.01, 0.01, 0.5, 1.0]), np.array([0.2]), np.zeros(3)):
-        np.testing.assert_allclose(CORRECTIONS[ours](p), multipletests(p, method=theirs)[1], rtol=1e-12)
+        np.testing.assert_allclose(adjusted(p, correction), slowly(p.tolist()), rtol=1e-12)
+        assert adjusted(p, "none").tolist() == p.tolist()
 
 
 def test_corrections_of_nothing() -> None:
-    for correct in CORRECTIONS.values():
-        assert len(correct(np.empty(0))) == 0
+    for correction in CORRECTIONS:
+        assert len(adjusted(np.empty(0), correction)) == 0
 
 
 def random_sets(seed: int, languages: int, seeds: int, k: int, dimensions: int) -> dict[str, np.ndarray]:
@@ -282,8 +303,10 @@ def write_probes(root: Path, checkpoint: str, layers: list[int], categories: lis
                         others = 10 + 10 * place + random.permutation(10)[: 6 - len(common)]
                         for rank, neuron in enumerate([*common, *others]):
                             rows.append([layer, language, category, seed, control, rank, neuron])
-    frame = pd.DataFrame(rows, columns=probes.SCHEMA.names[:7])
-    probes.write(probes.path(checkpoint, root), frame.assign(**dict.fromkeys(probes.SCHEMA.names[7:], 1)))
+    frame = pd.DataFrame(rows, columns=probes.TABLE.schema.names[:7])
+    probes.TABLE.write(
+        frame.assign(**dict.fromkeys(probes.TABLE.schema.names[7:], 1)), probes.TABLE.at(root, checkpoint=checkpoint)
+    )
 
 
 @pytest.fixture
@@ -299,7 +322,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_stages_tables(root: Path) -> None:
     overlap(made_up_study())
-    pairs, means = plots.read_pairs(), plots.read_means()
+    pairs, means = plots.PAIRS.read(), plots.MEANS.read()
     assert len(pairs) == (1 + 4) * (3 + 3 + 3), "controls have one seed, so no diagonal"
     assert set(means["checkpoint"]) == {"early", "late"}
     proper = means[(means["control"] == "none") & (means["category"] == "Number") & (means["layer"] == 2)]
@@ -315,15 +338,15 @@ def test_the_stages_tables(root: Path) -> None:
     assert (means["depth"] == (means["layer"] - 1) / 2).all()
     studied = (pairs["layer"] == 2) & (pairs["category"] == "Number")
     assert (pairs["studied"] == studied).all()
-    neurons = plots.read_neurons()
+    neurons = plots.NEURONS.read()
     assert set(neurons["layer"]) == {2}
     assert set(neurons["category"]) == {"Number"}
     assert (neurons["languages"] == "qaa qab qac").all()
     assert neurons.groupby("checkpoint")["neuron"].count().to_dict() == {"early": 1, "late": 3}
-    layers = plots.read_means(plots.LAYERS)
+    layers = plots.LAYERS.read()
     assert set(layers["checkpoint"]) == {"late"}
     assert set(layers["layer"]) == {1, 2}
-    cells = plots.read_heatmap()
+    cells = plots.HEATMAP.read()
     assert set(cells["control"]) == {"none"}
     assert set(cells["checkpoint"]) == {"late"}
     assert set(cells["layer"]) == {2}
@@ -337,7 +360,7 @@ def test_the_stages_tables(root: Path) -> None:
 def test_a_prefix_answers_for_a_smaller_k(root: Path) -> None:
     study = made_up_study()
     overlap(with_sizes(study, 3))
-    pairs = plots.read_pairs()
+    pairs = plots.PAIRS.read()
     late = pairs[(pairs["checkpoint"] == "late") & (pairs["control"] == "none")]
     assert late["overlap"].eq(1).all()
 
@@ -371,29 +394,29 @@ def test_a_list_of_sizes_is_a_run_with_each(two_models: Study) -> None:
     separate, files = [], {}
     for k in (2, 5, 8):
         overlap(with_sizes(two_models, k))
-        means = plots.read_means()
+        means = plots.MEANS.read()
         separate.append(means[means["studied"]])
-        pd.testing.assert_frame_equal(plots.read_sizes(), separate[-1].reset_index(drop=True))
-        files = {file.name: file.read_bytes() for file in [*plots.FOLDER.iterdir(), probes.PLOT]}
+        pd.testing.assert_frame_equal(plots.SIZES.read(), separate[-1].reset_index(drop=True))
+        files = {file.name: file.read_bytes() for file in [*plots.FOLDER.iterdir(), probes.PLOT.path]}
     overlap(with_sizes(two_models, [5, 8, 2]))
-    pd.testing.assert_frame_equal(plots.read_sizes(), pd.concat(separate, ignore_index=True))
-    assert (plots.read_sizes().groupby(chosen).size() == 3).all()
-    assert set(plots.read_sizes()["control"]) == {"none", "shuffled_labels"}
-    for file in [*plots.FOLDER.iterdir(), probes.PLOT]:
-        assert file.name == plots.SIZES.name or file.read_bytes() == files[file.name], "of the largest k"
+    pd.testing.assert_frame_equal(plots.SIZES.read(), pd.concat(separate, ignore_index=True))
+    assert (plots.SIZES.read().groupby(chosen).size() == 3).all()
+    assert set(plots.SIZES.read()["control"]) == {"none", "shuffled_labels"}
+    for file in [*plots.FOLDER.iterdir(), probes.PLOT.path]:
+        assert file.name == plots.SIZES.path.name or file.read_bytes() == files[file.name], "of the largest k"
 
 
 def test_the_shared_neurons_of_a_pair_are_those_of_both_first_probes(two_models: Study) -> None:
     overlap(two_models)
-    pairs = plots.read_pairs()
+    pairs = plots.PAIRS.read()
     sets = {}
     for checkpoint in two_models.checkpoints:
-        found = probes.read(probes.path(checkpoint))
+        found = probes.TABLE.read(probes.TABLE.at(checkpoint=checkpoint))
         found = found[(found["seed"] == 0) & (found["control"] == "none") & (found["rank"] < largest_size(two_models))]
         for where, part in found.groupby(["layer", "category", "language"], observed=True):
             sets[checkpoint, *where] = set(part["neuron"])
     empty = 0
-    for row in pairs.itertuples():
+    for row in named_rows(pairs):
         if row.control != "none" or row.language_a == row.language_b:
             assert pd.isna(row.neurons)
         else:
@@ -410,7 +433,7 @@ def test_the_shared_neurons_of_a_pair_are_those_of_both_first_probes(two_models:
 
 def test_each_model_has_a_last_checkpoint(two_models: Study) -> None:
     overlap(two_models)
-    cells, layers = plots.read_heatmap(), plots.read_means(plots.LAYERS)
+    cells, layers = plots.HEATMAP.read(), plots.LAYERS.read()
     for table in (cells, layers):
         assert set(zip(table["model"], table["checkpoint"], strict=True)) == {
             ("small", "small-30"),
@@ -425,10 +448,10 @@ def test_each_model_has_a_last_checkpoint(two_models: Study) -> None:
         for layer in (3, 4)
         for category in categories
     }
-    pairs = plots.read_pairs()
+    pairs = plots.PAIRS.read()
     pairs = pairs[pairs["checkpoint"].isin(["small-30", "large-50"]) & (pairs["control"] == "none")]
     pairs = pairs[pairs["layer"].isin([3, 4])]
-    assert len(cells) == sum(1 if row.language_a == row.language_b else 2 for row in pairs.itertuples())
+    assert len(cells) == sum(1 if row.language_a == row.language_b else 2 for row in named_rows(pairs))
 
 
 def test_the_last_checkpoint_is_that_with_most_layers_then_the_converged_then_the_latest() -> None:
@@ -448,25 +471,25 @@ def test_the_last_checkpoint_is_that_with_most_layers_then_the_converged_then_th
 
 def keep(checkpoint: str, chosen: Callable[[pd.DataFrame], pd.Series]) -> None:
     """Takes all other probes out of a checkpoint's table."""
-    found = probes.read(probes.path(checkpoint))
-    probes.write(probes.path(checkpoint), found[chosen(found)].reset_index(drop=True))
+    found = probes.TABLE.read(probes.TABLE.at(checkpoint=checkpoint))
+    probes.TABLE.write(found[chosen(found)].reset_index(drop=True), probes.TABLE.at(checkpoint=checkpoint))
 
 
 def test_a_category_of_one_language_has_a_ceiling_and_no_mean(two_models: Study) -> None:
     for checkpoint in two_models.checkpoints:
         keep(checkpoint, lambda found: (found["category"] != "Tense") | (found["language"] == "qab"))
     overlap(two_models)
-    pairs = plots.read_pairs()
+    pairs = plots.PAIRS.read()
     assert set(pairs.loc[pairs["category"] == "Tense", "control"]) == {"none"}
     assert set(
         pairs.loc[pairs["category"] == "Tense", ["language_a", "language_b"]].itertuples(index=False, name=None)
     ) == {("qab", "qab")}
-    for means in (plots.read_means(), plots.read_means(plots.LAYERS), plots.read_sizes()):
+    for means in (plots.MEANS.read(), plots.LAYERS.read(), plots.SIZES.read()):
         assert "Tense" not in set(means["category"])
         assert "Number" in set(means["category"])
-    assert "Tense" not in set(plots.read_neurons()["category"])
-    assert set(plots.read_categories()["languages"]) == {1}
-    assert "Tense" in set(probes.read_plot()["category"])
+    assert "Tense" not in set(plots.NEURONS.read()["category"])
+    assert set(plots.CATEGORIES.read()["languages"]) == {1}
+    assert "Tense" in set(probes.PLOT.read()["category"])
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -474,30 +497,30 @@ def test_a_study_without_pairs_of_languages_has_empty_tables(two_models: Study, 
     for checkpoint in two_models.checkpoints:
         keep(checkpoint, lambda found: (found["language"] == "qaa") & (found["seed"] < seeds))
     overlap(two_models)
-    assert plots.read_pairs().empty == (seeds == 1)
-    assert plots.read_heatmap().empty == (seeds == 1)
-    assert plots.read_means().empty
-    assert plots.read_means(plots.LAYERS).empty
-    assert plots.read_sizes().empty
-    assert plots.read_neurons().empty
+    assert plots.PAIRS.read().empty == (seeds == 1)
+    assert plots.HEATMAP.read().empty == (seeds == 1)
+    assert plots.MEANS.read().empty
+    assert plots.LAYERS.read().empty
+    assert plots.SIZES.read().empty
+    assert plots.NEURONS.read().empty
 
 
 def test_nothing_but_dropped_checkpoints(root: Path) -> None:
     for name in ("early", "late"):
         write_manifest(root, name, step=1, dropped=True)
     overlap(made_up_study())
-    assert plots.read_pairs().empty
-    assert plots.read_means(plots.LAYERS).empty
-    assert plots.read_heatmap().empty
-    assert plots.read_sizes().empty
+    assert plots.PAIRS.read().empty
+    assert plots.LAYERS.read().empty
+    assert plots.HEATMAP.read().empty
+    assert plots.SIZES.read().empty
 
 
 def test_a_layer_that_the_model_lacks_changes_no_output(root: Path) -> None:
     overlap(made_up_study())
-    before = plots.PAIRS.read_bytes()
+    before = plots.PAIRS.path.read_bytes()
     with pytest.raises(BadInputError, match="no layer 7, the model has layers 1 to 3"):
         overlap(made_up_study([7]))
-    assert plots.PAIRS.read_bytes() == before
+    assert plots.PAIRS.path.read_bytes() == before
 
 
 def test_the_stage_needs_no_torch() -> None:

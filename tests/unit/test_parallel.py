@@ -73,8 +73,8 @@ def test_each_target_language_has_pairs_of_its_own() -> None:
         [2, "eu.eu:1", "eu", "lau"],
         [3, "eu.eu:2", "eu", "bat"],
     ]
-    parallel.write(parallel.PATH, table)
-    assert len(parallel.read()) == 8
+    parallel.TABLE.write(table)
+    assert len(parallel.TABLE.read()) == 8
 
 
 def test_the_source_language_is_no_target() -> None:

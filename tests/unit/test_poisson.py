@@ -7,14 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyprobe.probes import LinearProbe, fit, fit_side_by_side, logit_gaussian, poisson, reinforce
+from polyprobe.probes import LinearProbe, TrainedProbe, fit, fit_side_by_side, logit_gaussian, poisson
 from polyprobe.probes._parameters import Parameters
-from polyprobe.probes._training import Fits
+from polyprobe.probes._training import Batch, Fits
 from polyprobe.probes.logit_gaussian import bias_bound
-from polyprobe.probes.poisson import entropy, entropy_gradient
+from polyprobe.probes.poisson import ESTIMATORS, entropy, entropy_gradient
 
 NEURONS, CLASSES, WORDS = 8, 3, 5
-ESTIMATORS = {"logit_gaussian": logit_gaussian, "reinforce": reinforce}
 
 
 def problem(scale: float = 0.4) -> tuple[Parameters, Tensor, Tensor]:
@@ -51,12 +50,12 @@ def exact_gradient(parameters: Parameters, inputs: Tensor, target: Tensor) -> Pa
 def sampled(name: str, function: str, samples: int, repeats: int, scale: float = 0.4) -> tuple[Tensor, Tensor]:
     """Mean and standard error over many independent draws of a loss or a flat gradient."""
     parameters, inputs, target = problem(scale)
-    estimator, generator = ESTIMATORS[name], torch.Generator().manual_seed(0)
+    estimator, generator = ESTIMATORS[name](samples), torch.Generator().manual_seed(0)
     found = []
     for _ in range(repeats):
         fixed = estimator.fixed(generator, WORDS, NEURONS, torch.float64)[None]
-        draws = estimator.draw(generator, samples, WORDS, NEURONS, torch.float64)[None]
-        value = getattr(estimator, function)(parameters, inputs, target, fixed, draws)
+        draws = estimator.draw(generator, WORDS, NEURONS, torch.float64)[None]
+        value = getattr(estimator, function)(parameters, Batch(inputs, target, fixed, draws))
         found.append(value.flat()[0] if function == "gradient" else value)
     stacked = torch.stack(found)
     return stacked.mean(0), stacked.std(0) / math.sqrt(repeats)
@@ -96,21 +95,21 @@ def test_gradient_of_logit_gaussian_is_near_the_exact_one() -> None:
 @pytest.mark.parametrize("name", ["logit_gaussian"])
 def test_gradient_is_that_of_the_loss_for_the_same_draws(name: str) -> None:
     parameters, inputs, target = problem()
-    estimator, generator = ESTIMATORS[name], torch.Generator().manual_seed(3)
+    estimator, generator = ESTIMATORS[name](3), torch.Generator().manual_seed(3)
     fixed = estimator.fixed(generator, WORDS, NEURONS, torch.float64)[None]
-    draws = estimator.draw(generator, 3, WORDS, NEURONS, torch.float64)[None]
+    batch = Batch(inputs, target, fixed, estimator.draw(generator, WORDS, NEURONS, torch.float64)[None])
     parts = [part.clone().requires_grad_() for part in (parameters.weight, parameters.bias, parameters.log_odds)]
-    loss = estimator.loss(Parameters(*parts), inputs, target, fixed, draws)
+    loss = estimator.loss(Parameters(*parts), batch)
     truth = Parameters(*torch.autograd.grad(loss.sum(), parts)).flat()
-    torch.testing.assert_close(estimator.gradient(parameters, inputs, target, fixed, draws).flat(), truth)
+    torch.testing.assert_close(estimator.gradient(parameters, batch).flat(), truth)
 
 
 def test_logits_have_the_masks_mean_and_covariance() -> None:
-    parameters, inputs, _ = problem()
-    generator, samples = torch.Generator().manual_seed(5), 200_000
-    signs = logit_gaussian.fixed(generator, WORDS, NEURONS, torch.float64)[None]
-    draws = logit_gaussian.draw(generator, samples, WORDS, NEURONS, torch.float64)[None]
-    logits = logit_gaussian._logits(parameters, inputs, inputs * signs, draws)[0][0, :, :, 0]
+    parameters, inputs, target = problem()
+    estimator, generator = logit_gaussian.LogitGaussian(200_000), torch.Generator().manual_seed(5)
+    signs = estimator.fixed(generator, WORDS, NEURONS, torch.float64)[None]
+    draws = estimator.draw(generator, WORDS, NEURONS, torch.float64)[None]
+    logits = logit_gaussian._evaluate(parameters, Batch(inputs, target, signs, draws))[0][0, :, :, 0]
     inclusion, row = parameters.log_odds[0].sigmoid(), inputs[0, 0]
     mean = parameters.weight[0] @ (row * inclusion) + parameters.bias[0]
     moved = parameters.weight[0] * row
@@ -160,11 +159,11 @@ def test_the_best_epoch_is_what_is_returned() -> None:
     data = planted()
     patient = fit("poisson", data, None, 4, epochs=18, patience=40)
     assert patient.epochs == 18
-    assert isinstance(patient, poisson.PoissonProbe)
+    assert isinstance(patient, TrainedProbe)
     losses = []
     for epochs in range(1, 19):
         stopped = fit("poisson", data, None, 4, epochs=epochs, patience=40)
-        assert isinstance(stopped, poisson.PoissonProbe)
+        assert isinstance(stopped, TrainedProbe)
         losses.append(stopped.loss)
     assert losses == sorted(losses, reverse=True), "the best loss so far never rises"
     best = fit("poisson", data, None, 4, epochs=1 + losses.index(min(losses)), patience=40)
@@ -181,7 +180,7 @@ def test_patience_ends_the_training() -> None:
 def test_adam_is_torchs() -> None:
     inputs, labels = planted(60, 8, 2)
     settings = poisson.Settings(l1=0.01, l2=0.02, batch_size=1000, epochs=1)
-    fits = Fits(poisson.Eq2(settings), inputs, [labels], [0], settings, held_out=10)
+    fits = Fits(inputs, [labels], [0], settings, held_out=10)
     beside = fits.flat.clone().requires_grad_()
     optimiser = torch.optim.Adam([beside], lr=settings.learning_rate)
     generator = torch.Generator().manual_seed(9)
@@ -196,7 +195,7 @@ def test_objective_of_a_step_is_equation_2_with_penalties() -> None:
     """One full-batch step moves against the gradient of the whole objective."""
     inputs, labels = planted(60, 8, 2)
     settings = poisson.Settings(l1=0.03, l2=0.02, entropy_scale=0.7, batch_size=1000)
-    fits = Fits(poisson.Eq2(settings), inputs.double(), [labels], [0], settings, held_out=10)
+    fits = Fits(inputs.double(), [labels], [0], settings, held_out=10)
     seen: list[Tensor] = []
     fits._adam = seen.append  # type: ignore[method-assign, assignment]
     state = fits.generators[0].get_state()
@@ -204,9 +203,9 @@ def test_objective_of_a_step_is_equation_2_with_penalties() -> None:
     fits.generators[0].set_state(state)
     flat = fits.flat.clone().requires_grad_()
     parameters = Parameters.views(flat, fits.classes, fits.neurons, masked=True)
-    loss = logit_gaussian.loss(
-        parameters, fits._inputs(fits.words), fits._target(fits.words), fits.fixed, fits._draw(fits.words.shape[1])
-    ).sum()
+    words = fits.words
+    batch = Batch(fits._inputs(words), fits._target(words), fits.fixed, fits._draw(words.shape[1]))
+    loss = logit_gaussian.LogitGaussian(5).loss(parameters, batch).sum()
     objective = loss - 0.7 * entropy(parameters.log_odds).sum()
     objective = objective + 0.03 * parameters.weight.abs().sum() + 0.02 * parameters.weight.square().sum()
     torch.testing.assert_close(seen[0], torch.autograd.grad(objective, flat)[0])

@@ -10,7 +10,7 @@ import pytest
 import synthetic_study
 
 from polyprobe import analysis
-from polyprobe.analysis.partial import partial_correlations
+from polyprobe.analysis.partial_correlation import partial_correlations
 from polyprobe.artefacts import manifest, predictors, scores, similarity
 from polyprobe.running.seeds import derive_seed
 from polyprobe.stages.correlate import correlate
@@ -199,7 +199,7 @@ def test_a_task_at_chance_is_withheld() -> None:
 
 def test_the_studys_points_get_their_predictors(tmp_path: Path) -> None:
     synthetic_study.complete(tmp_path)
-    table = predictors.read(tmp_path / predictors.PATH)
+    table = predictors.TABLE.read(tmp_path / predictors.TABLE.path)
     assert len(table) == 2 * 2 * len(predictors.PREDICTORS)
     counts = table.set_index(["task", "aggregation", "predictor"])["n"]
     # Five checkpoints; five target languages, one of them without parallel sentences.
@@ -220,22 +220,22 @@ def test_studies_with_missing_pieces(
     def run() -> pd.DataFrame:
         correlate(synthetic_study.params())
         stage(synthetic_study.params())
-        return predictors.read()
+        return predictors.TABLE.read()
 
-    similarity.path("step-30").unlink()
+    similarity.TABLE.at(checkpoint="step-30").unlink()
     counts = run().set_index(["task", "aggregation", "predictor"])["n"]
     assert capsys.readouterr().err == ("warning: left out, no such file: data/similarity/step-30.parquet\n")
     assert counts["pos", "pairwise", "similarity"] == 4 * 4
-    for file in tmp_path.glob(f"{similarity.FOLDER}/*.parquet"):
+    for file in tmp_path.glob(f"{similarity.TABLE.path.parent}/*.parquet"):
         file.unlink()
     table = run()
     assert table.loc[table["predictor"] == "similarity", "n"].tolist() == [0] * 4
     assert "similarity" not in " ".join(table.loc[table["predictor"] == "overlap", "given"])
     assert (table.loc[table["predictor"] == "overlap", "n"] > 0).all()
-    for file in tmp_path.glob(f"data/transfer/xnli/*/{scores.NAME}"):
+    for file in tmp_path.glob(f"data/transfer/xnli/*/{scores.TABLE.path.name}"):
         file.unlink()
     assert set(run()["task"]) == {"pos"}
-    for file in tmp_path.glob(f"data/transfer/pos/*/{scores.NAME}"):
+    for file in tmp_path.glob(f"data/transfer/pos/*/{scores.TABLE.path.name}"):
         file.unlink()
     assert run().empty
     for entry in synthetic_study.manifests(synthetic_study.POCKET):

@@ -56,14 +56,14 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch) -> None:
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POLYPROBE_THREADS", "1")
     monkeypatch.setenv("POLYPROBE_DEVICE", "cpu")
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory) -> dict[str, str]:
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     root = tmp_path_factory.mktemp("unbroken")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYPROBE_SCRATCH", str(root / "scratch"))
@@ -81,7 +81,7 @@ def _run(save_state_every: float = 60.0) -> dict[str, str]:
     return _hashes(Path("out"))
 
 
-def test_each_step_is_an_ordinary_folder_of_transformers(unbroken) -> None:
+def test_each_step_is_an_ordinary_folder_of_transformers(unbroken: dict[str, str]) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     assert _run() == unbroken
@@ -99,7 +99,7 @@ def test_each_step_is_an_ordinary_folder_of_transformers(unbroken) -> None:
     assert curve[-1, 1] < curve[0, 1]
 
 
-def test_step_0_is_the_random_model(unbroken) -> None:
+def test_step_0_is_the_random_model(unbroken: dict[str, str]) -> None:
     _run()
     step_0 = pretraining._new_model(SETTINGS, 300)
     loaded = type(step_0).from_pretrained("out/pocket/step-0")
@@ -112,7 +112,9 @@ def test_step_0_is_the_random_model(unbroken) -> None:
 
 
 @pytest.mark.parametrize("at", [1, 4])
-def test_a_run_that_broke_ends_with_the_same_bytes(unbroken, monkeypatch, at) -> None:
+def test_a_run_that_broke_ends_with_the_same_bytes(
+    unbroken: dict[str, str], monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
     whole = Streams.batch
 
     def breaking(self: Streams, step: int) -> torch.Tensor:
@@ -124,13 +126,18 @@ def test_a_run_that_broke_ends_with_the_same_bytes(unbroken, monkeypatch, at) ->
     with pytest.raises(KeyboardInterrupt):
         _run(save_state_every=0.0)
     assert not Path("out").exists()
-    steps = []
-    monkeypatch.setattr(Streams, "batch", lambda self, step: steps.append(step) or whole(self, step))
+    steps: list[int] = []
+
+    def counting(self: Streams, step: int) -> torch.Tensor:
+        steps.append(step)
+        return whole(self, step)
+
+    monkeypatch.setattr(Streams, "batch", counting)
     assert _run() == unbroken
     assert steps == list(range(at, 6))
 
 
-def test_a_run_that_was_killed_ends_with_the_same_bytes(unbroken) -> None:
+def test_a_run_that_was_killed_ends_with_the_same_bytes(unbroken: dict[str, str]) -> None:
     script = f"""
 import os, signal, sys
 from pathlib import Path
@@ -151,14 +158,14 @@ pretrain(_texts(), SETTINGS, folder=Path("out/pocket"), curve=Path("out/loss.tsv
     assert _run() == unbroken
 
 
-def test_other_settings_do_not_go_on_from_this_state(unbroken) -> None:
+def test_other_settings_do_not_go_on_from_this_state(unbroken: dict[str, str]) -> None:
     other = SETTINGS.model_copy(update={"seed": 1})
     pretrain(_texts(), other, folder=Path("other/pocket"), curve=Path("other/loss.tsv"))
     weights = "pocket/step-6/model.safetensors"
     assert _hashes(Path("other"))[weights] != unbroken[weights]
 
 
-def test_products_are_computed_in_the_number_format_that_is_asked_for(unbroken) -> None:
+def test_products_are_computed_in_the_number_format_that_is_asked_for(unbroken: dict[str, str]) -> None:
     losses = {}
     for dtype in ("float32", "bfloat16"):
         settings = SETTINGS.model_copy(update={"compute_dtype": dtype})
@@ -245,7 +252,7 @@ def test_the_fused_activation_is_blooms() -> None:
         ({"qaa": [["abc"]]}, 100, r"vocabulary: expected at least 260 .* got 100"),
     ],
 )
-def test_bad_input(texts, vocabulary, message) -> None:
+def test_bad_input(texts: dict[str, list[list[str]]], vocabulary: int, message: str) -> None:
     with pytest.raises(BadInputError, match=message):
         pretrain(
             texts,

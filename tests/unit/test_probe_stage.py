@@ -20,10 +20,10 @@ from polyprobe.stages.overlap import overlap
 from polyprobe.study import Study
 
 READERS = {
-    "pairs": plots.read_pairs,
-    "means": plots.read_means,
-    "heatmap": plots.read_heatmap,
-    "told": probes.read_plot,
+    "pairs": plots.PAIRS.read,
+    "means": plots.MEANS.read,
+    "heatmap": plots.HEATMAP.read,
+    "told": probes.PLOT.read,
 }
 CARRIERS = {"qaa": SHARED, "qab": SHARED, "qac": OWN}
 
@@ -61,7 +61,7 @@ def found(frame: pd.DataFrame, language: str, seed: int = 0, control: str = "non
 def test_planted_neurons_are_found_and_overlap(root: Path) -> None:
     study = made_up_study()
     stage.probe(study, "last")
-    frame = probes.read(probes.path("last"))
+    frame = probes.TABLE.read(probes.TABLE.at(checkpoint="last"))
     assert len(frame) == 3 * 3 * 6
     assert list(found(frame, "qaa")["rank"]) == list(range(6))
     assert len(found(frame, "qaa", seed=1)) == 6
@@ -79,33 +79,35 @@ def test_planted_neurons_are_found_and_overlap(root: Path) -> None:
     assert frame["train_words"].between(300, 350).all(), "words without an embedding or a value are left out"
 
     overlap(study)
-    pairs = plots.read_pairs().set_index(["control", "language_a", "language_b"])
-    assert pairs.loc[("none", "qaa", "qab"), "overlap"] > 0.9
-    assert pairs.loc[("none", "qaa", "qab"), "significant"]
-    assert pairs.loc[("none", "qaa", "qac"), "overlap"] < 0.2
-    assert pairs.loc[("none", "qaa", "qaa"), "overlap"] > 0.9
-    assert pairs.loc["shuffled_labels", "corrected"].abs().max() < 0.5
-    assert not pairs.loc["shuffled_labels", "significant"].any()
+    pairs = plots.PAIRS.read().set_index(["control", "language_a", "language_b"])
+    assert pairs["overlap"].loc[("none", "qaa", "qab")] > 0.9
+    assert pairs["significant"].loc[("none", "qaa", "qab")]
+    assert pairs["overlap"].loc[("none", "qaa", "qac")] < 0.2
+    assert pairs["overlap"].loc[("none", "qaa", "qaa")] > 0.9
+    assert pairs["corrected"].loc["shuffled_labels"].abs().max() < 0.5
+    assert not pairs["significant"].loc["shuffled_labels"].any()
 
 
 def test_tables_do_not_depend_on_workers_nor_on_memory(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = made_up_study(epochs=5)
     stage.probe(study, "last")
-    once = probes.path("last").read_bytes()
+    once = probes.TABLE.at(checkpoint="last").read_bytes()
     stage.probe(study, "last")
-    assert probes.path("last").read_bytes() == once, "from memory"
+    assert probes.TABLE.at(checkpoint="last").read_bytes() == once, "from memory"
     monkeypatch.setenv("POLYPROBE_SCRATCH", str(root / "other"))
     monkeypatch.setenv("POLYPROBE_WORKERS", "2")
     stage.probe(study, "last")
-    assert probes.path("last").read_bytes() == once, "by two workers"
+    assert probes.TABLE.at(checkpoint="last").read_bytes() == once, "by two workers"
 
 
 def test_a_finished_dataset_is_remembered_and_a_changed_one_is_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[int] = []
-    monkeypatch.setattr(
-        "polyprobe.probes.probe_dataset",
-        lambda *arguments, **settings: trained.append(1) or probe_dataset(*arguments, **settings),
-    )
+
+    def counting(*arguments: Any, **settings: Any) -> Any:
+        trained.append(1)
+        return probe_dataset(*arguments, **settings)
+
+    monkeypatch.setattr("polyprobe.probes.probe_dataset", counting)
     stage.probe(made_up_study(epochs=2), "last")
     assert len(trained) == 3
     stage.probe(made_up_study(epochs=2), "last")
@@ -128,7 +130,7 @@ def test_a_dropped_checkpoint_has_an_empty_table(root: Path) -> None:
     for folder in (embeddings.FOLDER / "last").glob("layer-*"):
         folder.rmdir()
     stage.probe(made_up_study(), "last")
-    assert probes.read(probes.path("last")).empty
+    assert probes.TABLE.read(probes.TABLE.at(checkpoint="last")).empty
 
 
 @pytest.mark.parametrize(
@@ -141,14 +143,14 @@ def test_a_dropped_checkpoint_has_an_empty_table(root: Path) -> None:
 )
 def test_bad_input_changes_no_output(root: Path, change: dict[str, Any], message: str) -> None:
     stage.probe(made_up_study(epochs=1), "last")
-    before = probes.path("last").read_bytes()
+    before = probes.TABLE.at(checkpoint="last").read_bytes()
     study = made_up_study()
     values = study.model_dump()
     for name, value in change.items():
         values[name] = values[name] | value if isinstance(value, dict) else value
     with pytest.raises(BadInputError, match=message):
         stage.probe(Study.model_validate(values), "last")
-    assert probes.path("last").read_bytes() == before
+    assert probes.TABLE.at(checkpoint="last").read_bytes() == before
 
 
 @pytest.mark.parametrize("standardise", ["none", "language"])
@@ -173,7 +175,7 @@ def test_a_killed_stage_goes_on_from_the_datasets_that_are_done(root: Path, monk
     monkeypatch.setattr("polyprobe.probes.probe_dataset", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         stage.probe(made_up_study(epochs=2), "last")
-    assert not probes.path("last").exists()
+    assert not probes.TABLE.at(checkpoint="last").exists()
     stage.probe(made_up_study(epochs=2), "last")
     assert len(trained) == 4, "two datasets were done"
 
@@ -181,13 +183,15 @@ def test_a_killed_stage_goes_on_from_the_datasets_that_are_done(root: Path, monk
 def test_random_word_types_are_a_control_beside_the_null(root: Path) -> None:
     study = made_up_study(controls=["none", "shuffled_labels", "random_word_types"])
     stage.probe(study, "last")
-    frame = probes.read(probes.path("last"))
+    frame = probes.TABLE.read(probes.TABLE.at(checkpoint="last"))
     control = frame[frame["control"] == "random_word_types"]
     assert len(control) == 3 * 6
     assert (control["test_information_normalised"] < 0.1).all(), "each made-up word is a type of its own"
     rest = frame[frame["control"] != "random_word_types"].reset_index(drop=True)
     stage.probe(made_up_study(), "last")
-    pd.testing.assert_frame_equal(rest, probes.read(probes.path("last")), check_categorical=False, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        rest, probes.TABLE.read(probes.TABLE.at(checkpoint="last")), check_categorical=False, check_dtype=False
+    )
     overlap(made_up_study())
     without = {name: read() for name, read in READERS.items()}
     stage.probe(study, "last")
@@ -203,7 +207,7 @@ def test_a_category_that_one_language_lacks_is_left_out_there(root: Path) -> Non
     splits = ["train"] * 720 + ["dev"] * 320 + ["test"] * 320
     write_words(root, "qac", {"Number": ["SG"] * len(splits)}, splits)
     stage.probe(made_up_study(epochs=1), "last")
-    assert set(probes.read(probes.path("last"))["language"]) == {"qaa", "qab"}
+    assert set(probes.TABLE.read(probes.TABLE.at(checkpoint="last"))["language"]) == {"qaa", "qab"}
 
 
 def test_standardised_over_the_train_words_alone() -> None:
@@ -279,7 +283,7 @@ def test_a_draw_that_cannot_be_probed_is_drawn_anew() -> None:
     for seed in range(20):
         train, dev, test = labels_under("random_word_types", labels, types, seed)
         assert train.bincount().min() >= 2
-        assert dev.unique().tolist() == test.unique().tolist() == [0, 1]
+        assert set(dev.tolist()) == set(test.tolist()) == {0, 1}
     with pytest.raises(ValueError, match="draws for 1 word types left a class with fewer than two train words"):
         labels_under("random_word_types", labels, [torch.zeros_like(one) for one in labels], 0)
     with pytest.raises(ValueError, match="expected the words' types"):

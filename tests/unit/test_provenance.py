@@ -5,8 +5,7 @@ import json
 import random
 import re
 import shutil
-import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,22 +16,22 @@ from import_graph import ROOT
 from ruamel.yaml import YAML
 from synthetic_study import POCKET
 
-from polyprobe.report import __main__ as command
+from polyprobe.cli import main
 from polyprobe.report.citation import PAPER, SOFTWARE, TEXT
 from polyprobe.report.licences import licence_listing, model_licence, treebank_licence
 from polyprobe.report.listings import Listing
+from polyprobe.report.page import PAGE
 from polyprobe.report.paper_table import TABLE, paper_comparison, paper_size
 from polyprobe.report.parameters import parameter_listing
 from polyprobe.report.provenance import (
+    TREEBANKS,
     files_digest,
     model_listing,
     read_task_data,
-    read_treebanks,
     task_data_listing,
     treebank_listing,
 )
 from polyprobe.report.this_run import MARK, pipeline, stamp, this_run
-from polyprobe.running import run_log
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.run_log import Key, Run
 from polyprobe.stage import parameters_digest
@@ -142,7 +141,7 @@ def test_what_git_holds_of_a_run_can_be_listed() -> None:
     """The pocket and the local study's own metrics."""
     for root, source in ((ROOT, "pocket"), (ROOT / "docs/results/local", "dir")):
         treebanks, tasks = (
-            read_treebanks(root / "metrics/treebanks.json"),
+            TREEBANKS.read(root / "metrics/treebanks.json"),
             read_task_data(root / "metrics/transfer_data.json"),
         )
         data = task_data_listing(tasks, source)
@@ -158,7 +157,7 @@ def test_what_git_holds_of_a_run_can_be_listed() -> None:
 def test_a_task_that_was_not_fetched_has_no_files_and_missing_treebanks_are_an_error(tmp_path: Path) -> None:
     assert task_data_listing(read_task_data(tmp_path / "none"), "hub").rows == []
     with pytest.raises(BadInputError, match="none: no such file; has fetch_ud been run"):
-        read_treebanks(tmp_path / "none")
+        TREEBANKS.read(tmp_path / "none")
 
 
 def test_licences_name_everything_once() -> None:
@@ -270,14 +269,14 @@ def test_the_citations_are_those_of_the_citation_file() -> None:
         return found[1].replace("{", "").replace("}", "")
 
     authors = [f"{author['family-names']}, {author['given-names']}" for author in paper["authors"]]
-    assert field(PAPER.bibtex, "title") == paper["title"]
-    assert field(PAPER.bibtex, "author").split(" and ") == authors
-    assert field(PAPER.bibtex, "year") == str(paper["year"])
-    assert field(PAPER.bibtex, "booktitle") == paper["collection-title"]
-    assert field(SOFTWARE.bibtex, "title") == told["title"]
-    assert field(SOFTWARE.bibtex, "author") == told["authors"][0]["name"]
-    assert field(SOFTWARE.bibtex, "version") == told["version"]
-    assert field(SOFTWARE.bibtex, "license") == told["license"]
+    assert field(PAPER, "title") == paper["title"]
+    assert field(PAPER, "author").split(" and ") == authors
+    assert field(PAPER, "year") == str(paper["year"])
+    assert field(PAPER, "booktitle") == paper["collection-title"]
+    assert field(SOFTWARE, "title") == told["title"]
+    assert field(SOFTWARE, "author") == told["authors"][0]["name"]
+    assert field(SOFTWARE, "version") == told["version"]
+    assert field(SOFTWARE, "license") == told["license"]
     assert TEXT.count("@") == 2
     assert TEXT.count("{") == TEXT.count("}")
 
@@ -405,13 +404,13 @@ def study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("POLYPROBE_SCRATCH", raising=False)
     shutil.copy(ROOT / "studies/tiny.yaml", "params.yaml")
     shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
-    command.PAGE.parent.mkdir(parents=True)
-    command.PAGE.write_text(f"<html>\n<p>é\n{MARK}\n</html>\n", encoding="utf-8")
+    PAGE.parent.mkdir(parents=True)
+    PAGE.write_text(f"<html>\n<p>é\n{MARK}\n</html>\n", encoding="utf-8")
     now = parameters_digest(load_study())
     runs = [a_run("overlap", parameters=now, seconds=0.1), a_run("overlap", parameters=now, seconds=98.7)]
     Path(".scratch").mkdir()
     Path(".scratch/runs.jsonl").write_text(
-        "".join(json.dumps(run_log.asdict(run)) + "\n" for run in [*runs, replace(runs[0], study="other")])
+        "".join(json.dumps(asdict(run)) + "\n" for run in [*runs, replace(runs[0], study="other")])
     )
     return tmp_path
 
@@ -420,20 +419,27 @@ def study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Addresses that a browser was asked to show; there is none."""
     asked: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda address: bool(asked.append(address)))
+
+    def ask(address: str) -> bool:
+        asked.append(address)
+        return False
+
+    monkeypatch.setattr("webbrowser.open", ask)
     return asked
 
 
-def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["__main__.py", *arguments])
-    command.main()
+def run_command(*arguments: str) -> object:
+    """Runs `polyprobe report`; what it exits with."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", *arguments])
+    return stopped.value.code
 
 
 def test_a_copy_says_where_and_when_and_the_report_stays_as_it_is(
-    study_folder: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    study_folder: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = command.PAGE.read_bytes()
-    run_command(monkeypatch, "open")
+    before = PAGE.read_bytes()
+    assert run_command("open") == 0
     copy = study_folder / ".scratch/report.html"
     assert capsys.readouterr().out == f"{copy}\n"
     assert opened == [copy.as_uri()]
@@ -444,8 +450,8 @@ def test_a_copy_says_where_and_when_and_the_report_stays_as_it_is(
     assert "a &lt;b&gt; processor" in text
     assert text.count("restored, not run here") == len(pipeline(load_study())) - 1
     assert "This copy of the page was made at 2" in text
-    assert command.PAGE.read_bytes() == before
-    run_command(monkeypatch, "write", "page/of.html")
+    assert PAGE.read_bytes() == before
+    assert run_command("write", "page/of.html") == 0
     assert len(opened) == 1
     assert MARK not in (study_folder / "page/of.html").read_text(encoding="utf-8")
 
@@ -458,30 +464,14 @@ def test_a_copy_says_where_and_when_and_the_report_stays_as_it_is(
         ("params.yaml", "params.yaml: no such file, expected the study's parameters"),
     ],
 )
-def test_what_is_not_there_is_one_line(
-    study_folder: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, remove: str, message: str
-) -> None:
+def test_what_is_not_there_is_one_line(study_folder: Path, opened: list[str], remove: str, message: str) -> None:
     (study_folder / remove).unlink()
-    with pytest.raises(SystemExit) as stopped:
-        run_command(monkeypatch, "open")
-    assert stopped.value.code == f"error: {message}"
+    assert run_command("open") == f"error: {message}"
     assert opened == []
     assert not (study_folder / ".scratch/report.html").exists()
 
 
-def test_the_report_itself_is_never_written(study_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = command.PAGE.read_bytes()
-    with pytest.raises(SystemExit, match="expected a file beside the report"):
-        run_command(monkeypatch, "write", "data/../data/report/index.html")
-    assert command.PAGE.read_bytes() == before
-
-
-def test_the_command_explains_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        run_command(monkeypatch, "--help")
-    assert stopped.value.code == 0
-    told = capsys.readouterr().out
-    assert "open" in told
-    assert "write" in told
-    with pytest.raises(SystemExit):
-        run_command(monkeypatch)
+def test_the_report_itself_is_never_written(study_folder: Path) -> None:
+    before = PAGE.read_bytes()
+    assert "expected a file beside the report" in str(run_command("write", "data/../data/report/index.html"))
+    assert PAGE.read_bytes() == before

@@ -19,19 +19,23 @@ from tokenizers.trainers import BpeTrainer
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import load_model, load_tokenizer, locate, resolve, word_embeddings
+from polyprobe.checkpoints.embedding import word_embeddings
+from polyprobe.checkpoints.loading import load_model
+from polyprobe.checkpoints.location import locate
+from polyprobe.checkpoints.resolving import resolve
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.running.errors import BadInputError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1118459450\n"
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path, monkeypatch) -> None:
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A small Llama as saved."""
     small_model("llama").save_pretrained(tmp_path / "model")
     small_tokenizer("llama").save_pretrained(tmp_path / "model")
@@ -52,7 +56,7 @@ def _set(file: Path, **values: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["xlm-roberta", "roberta", "camembert", "xlm-roberta-xl", "xmod", "data2vec-text"])
-def test_segments_that_a_converter_wrote_as_zeros_are_no_fault(tmp_path, name) -> None:
+def test_segments_that_a_converter_wrote_as_zeros_are_no_fault(tmp_path: Path, name: str) -> None:
     """transformers' converters zero `token_type_embeddings` of what fairseq had none of."""
     more = {"languages": ["en_XX"], "default_language": "en_XX"} if name == "xmod" else {}
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -71,14 +75,14 @@ def test_segments_that_a_converter_wrote_as_zeros_are_no_fault(tmp_path, name) -
 
 
 @pytest.mark.parametrize("pad", [None, 0, -1, 10**6])
-def test_a_padding_id_without_an_embedding_counts_as_none(folder, pad) -> None:
+def test_a_padding_id_without_an_embedding_counts_as_none(folder: Path, pad: int | None) -> None:
     expected = _states(folder)
     _set(folder / "config.json", pad_token_id=pad)
     _resolve(folder)
     assert np.allclose(_states(folder), expected, atol=1e-6)
 
 
-def test_shards_replaced_in_place_give_another_hash_whatever_their_names(folder) -> None:
+def test_shards_replaced_in_place_give_another_hash_whatever_their_names(folder: Path) -> None:
     """BLOOM's own shards are called `pytorch_model_00001-of-00072.bin`."""
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
@@ -95,7 +99,7 @@ def test_shards_replaced_in_place_give_another_hash_whatever_their_names(folder)
     assert found[1][1] - found[0][1] == pytest.approx(0.5, abs=1e-5)
 
 
-def test_of_whole_weights_and_an_index_what_is_hashed_is_loaded(folder) -> None:
+def test_of_whole_weights_and_an_index_what_is_hashed_is_loaded(folder: Path) -> None:
     before, expected = _resolve(folder), _states(folder)
     other = {name: tensor + 1 for name, tensor in load_file(folder / "model.safetensors").items()}
     save_file(other, folder / "a.safetensors", {"format": "pt"})
@@ -105,7 +109,7 @@ def test_of_whole_weights_and_an_index_what_is_hashed_is_loaded(folder) -> None:
     assert np.array_equal(_states(folder), expected)
 
 
-def test_an_adapter_beside_the_weights_is_refused(folder) -> None:
+def test_an_adapter_beside_the_weights_is_refused(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}")
     with pytest.raises(BadInputError, match=r"adapter_config.json: an adapter, which transformers would apply"):
         _resolve(folder)
@@ -120,7 +124,7 @@ def test_an_adapter_beside_the_weights_is_refused(folder) -> None:
         ({"norm.weight": 3}, "weight_map: expected tensors with the names of files of this folder"),
     ],
 )
-def test_an_index_of_other_shards_is_refused(folder, places, problem) -> None:
+def test_an_index_of_other_shards_is_refused(folder: Path, places: dict[str, str | int], problem: str) -> None:
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     save_file({name: tensors[name] for name in sorted(tensors)[1:]}, folder / "a.safetensors", {"format": "pt"})
@@ -135,7 +139,7 @@ def test_an_index_of_other_shards_is_refused(folder, places, problem) -> None:
         _resolve(folder)
 
 
-def test_a_tensor_in_two_shards_is_refused(folder) -> None:
+def test_a_tensor_in_two_shards_is_refused(folder: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     shutil.copy(folder / "model.safetensors", folder / "a.safetensors")
     (folder / "model.safetensors").rename(folder / "b.safetensors")
@@ -146,14 +150,14 @@ def test_a_tensor_in_two_shards_is_refused(folder) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
-def test_a_pointer_of_git_lfs_is_called_by_its_name(folder, name) -> None:
+def test_a_pointer_of_git_lfs_is_called_by_its_name(folder: Path, name: str) -> None:
     (folder / name).write_bytes(POINTER)
     with pytest.raises(BadInputError, match=rf"{name}: Git LFS's pointer, not the file itself"):
         _resolve(folder)
 
 
 @pytest.mark.parametrize("method", ["gptq", "awq", "fp8", "bitsandbytes", "compressed-tensors"])
-def test_quantised_weights_are_refused(folder, method) -> None:
+def test_quantised_weights_are_refused(folder: Path, method: str) -> None:
     _set(folder / "config.json", quantization_config={"quant_method": method, "bits": 4})
     with pytest.raises(BadInputError, match=r"config.json: quantization_config: quantised weights, expected those"):
         _resolve(folder)
@@ -161,7 +165,7 @@ def test_quantised_weights_are_refused(folder, method) -> None:
 
 @pytest.mark.parametrize("model", [None, "olmo2", "gpt_neox", "llama"])
 @pytest.mark.parametrize("name", ["GPT2Tokenizer", "GPTNeoXTokenizerFast", "LlamaTokenizerFast", "BloomTokenizerFast"])
-def test_the_tokenizer_is_that_of_the_file_whatever_class_is_named(folder, name, model) -> None:
+def test_the_tokenizer_is_that_of_the_file_whatever_class_is_named(folder: Path, name: str, model: str | None) -> None:
     """transformers 5 builds these classes anew, with a pre-tokenizer of its own: digits were no more cut by three."""
     pattern = r"\p{N}{1,3}|\s?\p{L}+|\s+|[^\s\p{L}\p{N}]+"
     tokenizer = Tokenizer(BPE())
@@ -185,7 +189,7 @@ def test_the_tokenizer_is_that_of_the_file_whatever_class_is_named(folder, name,
     assert loaded("born in 2023")["input_ids"] == before
 
 
-def test_a_sub_word_that_the_model_has_no_embedding_for_is_one_line(folder) -> None:
+def test_a_sub_word_that_the_model_has_no_embedding_for_is_one_line(folder: Path) -> None:
     known = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
     (folder / "added_tokens.json").write_text(json.dumps({"cats": len(known)}))
     with pytest.raises(
@@ -194,7 +198,7 @@ def test_a_sub_word_that_the_model_has_no_embedding_for_is_one_line(folder) -> N
         _states(folder)
 
 
-def test_layers_of_another_width_are_one_line(tmp_path) -> None:
+def test_layers_of_another_width_are_one_line(tmp_path: Path) -> None:
     """OPT-350m's last layer is projected to half its width."""
     from transformers import OPTConfig, OPTModel
 

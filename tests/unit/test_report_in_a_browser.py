@@ -202,24 +202,19 @@ def test_a_task_that_was_not_run_and_a_category_of_one_language(browser: Browser
     study = synthetic_study.params(POCKET)
     synthetic_study.write(tmp_path, POCKET)
     shutil.rmtree(tmp_path / "data/transfer/xnli")
-    for file in (overlap.PAIRS, overlap.MEANS, overlap.SIZES, overlap.LAYERS, overlap.HEATMAP):
-        read, write = (
-            (overlap.read_pairs, overlap.write_pairs) if file == overlap.PAIRS
-            else (overlap.read_heatmap, overlap.write_heatmap) if file == overlap.HEATMAP
-            else (overlap.read_means, overlap.write_means)
-        )  # fmt: skip
-        table = read(tmp_path / file)
+    for kind in (overlap.PAIRS, overlap.MEANS, overlap.SIZES, overlap.LAYERS, overlap.HEATMAP):
+        table = kind.read(tmp_path / kind.path)
         gone = table["category"] == "Gender and Noun Class"
         if {"language_a", "language_b"} <= set(table.columns):
             gone &= ~((table["language_a"] == "qaa") & (table["language_b"] == "qaa"))
-        write(tmp_path / file, table[~gone])
+        kind.write(table[~gone], tmp_path / kind.path)
     entries = [
         entry | {"probed": False, "reason": "no words"}
         if entry["category"] == "Gender and Noun Class" and entry["language"] != "qaa"
         else entry
         for entry in synthetic_study.corpus_entries(POCKET)
     ]
-    corpus.write(tmp_path / corpus.PATH, entries)
+    corpus.TABLE.write(entries, tmp_path / corpus.TABLE.path)
     with chdir(tmp_path):
         correlate(study)
         predictors(study)

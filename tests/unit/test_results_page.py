@@ -8,9 +8,9 @@ import synthetic_study
 from synthetic_study import Synthetic
 
 from polyprobe.artefacts import confusion, correlation, overlap, scores
-from polyprobe.ops.results import write_results
-from polyprobe.ops.scores import score_table, seen_subwords
+from polyprobe.ops.scores import say_scores, score_table, seen_subwords
 from polyprobe.running.errors import BadInputError
+from results import write_results
 
 
 def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,16 +27,16 @@ def test_the_page_shows_the_tables_numbers(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "dvc.lock").write_text("what they were made of", encoding="utf-8")
     write_results(tmp_path / "docs/results.md", synthetic_study.params())
     page = (tmp_path / "docs/results.md").read_text(encoding="utf-8")
-    table = scores.read_plot(tmp_path / scores.PLOT)
+    table = scores.PLOT.read(tmp_path / scores.PLOT.path)
     main = table[(table["task"] == "pos") & (table["metric"] == scores.MAIN_METRIC["pos"])]
     assert all(f" {value:.3f} " in page for value in main["score"])
-    for cell in correlation.read(tmp_path / correlation.PATH):
+    for cell in correlation.TABLE.read(tmp_path / correlation.TABLE.path):
         if cell["category"] is None and cell["layer"] is None:
             assert f"| {cell['task']} | {cell['aggregation']} | {cell['n']} |" in page
     study = synthetic_study.params().study
     assert f"![Overlap over steps](results/{study}/figures/overlap_over_steps.svg)" in page
     kept = tmp_path / "docs/results" / study
-    assert (kept / scores.PLOT).read_bytes() == (tmp_path / scores.PLOT).read_bytes()
+    assert (kept / scores.PLOT.path).read_bytes() == (tmp_path / scores.PLOT.path).read_bytes()
     assert (kept / "dvc.lock").read_text(encoding="utf-8") == "what they were made of"
     assert (kept / "report.html").read_text(encoding="utf-8") == "<p>The report</p>"
     (kept / "notes.md").write_text("## Notes\n\nMine.\n", encoding="utf-8")
@@ -55,13 +55,13 @@ def test_several_models_have_tables_of_their_own(tmp_path: Path, monkeypatch: py
     )
     tables = synthetic_study.complete(tmp_path, study)
     transfer = tables.transfer
-    scores.write_plot(scores.PLOT, transfer[(transfer["model"] != "other") | (transfer["task"] == "xnli")])
+    scores.PLOT.write(transfer[(transfer["model"] != "other") | (transfer["task"] == "xnli")])
     (tmp_path / "data/report/figures").mkdir(parents=True)
     (tmp_path / "data/report/index.html").touch()
     (tmp_path / "dvc.lock").touch()
     write_results(tmp_path / "docs/results.md", synthetic_study.params(study))
     page = (tmp_path / "docs/results.md").read_text(encoding="utf-8")
-    assert f"k = 16 (means for every k of [8, 16]: {overlap.SIZES.as_posix()})" in page
+    assert f"k = 16 (means for every k of [8, 16]: {overlap.SIZES.path.as_posix()})" in page
     sections = {part.partition("\n")[0]: part for part in page.split("\n## ")}
     last = {"small": "small-30", "large": "large-40", "other": "other-5"}
 
@@ -103,13 +103,13 @@ def test_a_checkpoints_scores_are_told_with_what_they_mean(tmp_path: Path) -> No
         common | {"language": code, "score": score, "standard_error": 0.1, "low": low, "high": high}
         for code, (score, low, high) in values.items()
     ]
-    scores.write(tmp_path / scores.NAME, pd.DataFrame(rows))
+    scores.TABLE.write(pd.DataFrame(rows), tmp_path / scores.TABLE.path.name)
     counts = [("NOUN", "NOUN", 4), ("NOUN", "VERB", 3), ("VERB", None, 1)]
     confused = [
         {"language": "qaa", "seed": 0, "gold": gold, "predicted": guess, "count": count}
         for gold, guess, count in counts
     ]
-    confusion.write(tmp_path / confusion.NAME, pd.DataFrame(confused))
+    confusion.TABLE.write(pd.DataFrame(confused), tmp_path / confusion.TABLE.path.name)
     table = score_table(tmp_path, "f1").set_index("language")
     assert table["verdict"].to_dict() == {"qaa": "above", "qab": "open", "qac": "below"}
     assert table["interval"]["qaa"] == "0.400 to 0.600"
@@ -119,3 +119,15 @@ def test_a_checkpoints_scores_are_told_with_what_they_mean(tmp_path: Path) -> No
 
 def test_subwords_that_fine_tuning_has_seen_are_counted() -> None:
     assert seen_subwords([1, 2, 2], {"x": [1, 1, 2, 3], "y": [4]}) == {"x": 0.75, "y": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("task", "checkpoint", "message"),
+    [
+        ("ner", "step-400", "ner: no such task, expected one of xnli, pos"),
+        ("pos", "step-1", "checkpoints.step-1: no such key, expected step-0, "),
+    ],
+)
+def test_scores_of_what_is_not_there(task: str, checkpoint: str, message: str) -> None:
+    with pytest.raises(BadInputError, match=message):
+        say_scores(task, checkpoint)

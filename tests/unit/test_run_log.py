@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -116,8 +116,8 @@ def test_lines_of_processes_that_write_at_once_do_not_mix(folder: Path) -> None:
 
 
 def test_a_line_that_is_cut_off_or_no_run_is_left_out(folder: Path) -> None:
-    line = json.dumps(run_log.asdict(RUN))
-    wrong = json.dumps(run_log.asdict(RUN) | {"seconds": "many"})
+    line = json.dumps(asdict(RUN))
+    wrong = json.dumps(asdict(RUN) | {"seconds": "many"})
     (folder / "log").write_text("\n".join([line, line[:50], "", "[]", wrong, "\udcff", line]), errors="surrogateescape")
     assert read_runs(folder / "log") == [RUN, RUN]
 

@@ -133,6 +133,19 @@ def test_knobs_come_from_the_file_and_the_environment(tmp_path: Path, monkeypatc
     path.write_text("threads: many\n")
     with pytest.raises(BadInputError, match="threads: expected int, got 'many'"):
         knobs(path)
+    for text, message in (
+        ("threads: true\n", "threads: expected int, got True"),
+        ("threads: 2.7\n", "threads: expected int, got 2.7"),
+        ("threads: [\n", "local.yaml: no valid YAML"),
+        ("- threads\n", "expected knobs as `name: value`"),
+    ):
+        path.write_text(text)
+        with pytest.raises(BadInputError, match=message):
+            knobs(path)
+    path.unlink()
+    monkeypatch.setenv("POLYPROBE_WORKERS", "many")
+    with pytest.raises(BadInputError, match="POLYPROBE_WORKERS: expected int, got 'many'"):
+        knobs(path)
 
 
 def fail_first_and_write_later(item: tuple[Path, int]) -> None:

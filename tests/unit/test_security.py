@@ -1,6 +1,6 @@
 """What comes from outside is data: no code of it runs, no name of it leads elsewhere, no text of it becomes markup.
 
-(Members of archives: test_downloads.py. Secrets of remotes: the tests of `polyprobe.ops.remote`.)
+(Members of archives: test_downloads.py. Secrets of remotes: the tests of remotes.)
 """
 
 import ast
@@ -110,7 +110,9 @@ class EvilTokenizer(PreTrainedTokenizerFast):
 LOAD = """
 from pathlib import Path
 from polyprobe.artefacts import manifest
-from polyprobe.checkpoints import load_model, load_tokenizer, location_of
+from polyprobe.checkpoints.loading import load_model
+from polyprobe.checkpoints.location import location_of
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.study import load_study
 weights = load_study().checkpoint("one").weights
 found = location_of(manifest.read(Path("data/checkpoints/one.json")), weights)

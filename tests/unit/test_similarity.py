@@ -1,5 +1,6 @@
 """Similarity of parallel sentences."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ class _Model:
         return np.random.default_rng([layer, *pooling.encode(), *text.encode()]).normal(size=4)
 
 
-def test_the_table_has_a_row_per_layer_language_and_pooling(tmp_path) -> None:
+def test_the_table_has_a_row_per_layer_language_and_pooling(tmp_path: Path) -> None:
     sides = {language: {pair: f"{language} {pair}" for pair in range(6)} for language in ("qac", "qaa", "qab")}
     model = _Model()
     table = similarity_table(_pairs(**sides), model, "qaa")
@@ -87,8 +88,8 @@ def test_the_table_has_a_row_per_layer_language_and_pooling(tmp_path) -> None:
     source, target = (model(list(sides[language].values()))[10, "mean"] for language in ("qaa", "qac"))
     assert table.iloc[-1]["cosine"] == sentence_similarity(source, target).cosine
     assert model.calls[0] == list(sides["qaa"].values())  # in the pairs' order
-    similarity.write(tmp_path / "similarity.parquet", table)
-    assert len(similarity.read(tmp_path / "similarity.parquet")) == 8
+    similarity.TABLE.write(table, tmp_path / "similarity.parquet")
+    assert len(similarity.TABLE.read(tmp_path / "similarity.parquet")) == 8
 
 
 def test_each_language_is_compared_on_its_own_pairs_and_no_sentence_runs_twice() -> None:
@@ -108,9 +109,11 @@ def test_each_language_is_compared_on_its_own_pairs_and_no_sentence_runs_twice()
 
 
 @pytest.mark.parametrize("sides", [{}, {"qab": {0: "x", 1: "y"}}, {"qaa": {0: "x"}, "qab": {1: "y"}}])
-def test_without_parallel_text_of_the_source_language_the_table_is_empty(sides, tmp_path) -> None:
+def test_without_parallel_text_of_the_source_language_the_table_is_empty(
+    sides: dict[str, dict[int, str]], tmp_path: Path
+) -> None:
     model = _Model()
     for table in (similarity_table(_pairs(**sides), model, "qaa"), no_similarities()):
-        similarity.write(tmp_path / "similarity.parquet", table)
-        assert similarity.read(tmp_path / "similarity.parquet").empty
+        similarity.TABLE.write(table, tmp_path / "similarity.parquet")
+        assert similarity.TABLE.read(tmp_path / "similarity.parquet").empty
     assert model.calls == []

@@ -17,11 +17,11 @@ from small_models import SENTENCES, WIDTH, small_model, small_tokenizer
 
 from polyprobe.artefacts import embeddings
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints import embed_selected_words, extraction, word_embeddings
-from polyprobe.checkpoints.chunks import chunks
-from polyprobe.checkpoints.embedding import EmbeddedWords
-from polyprobe.checkpoints.extraction import Subwords
+from polyprobe.checkpoints import extraction
+from polyprobe.checkpoints.embedding import EmbeddedWords, word_embeddings
+from polyprobe.checkpoints.extraction import Subwords, embed_selected_words
 from polyprobe.checkpoints.layer_states import LayerStates
+from polyprobe.checkpoints.sentences import chunks
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file, new_folder, space_for
 

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from small_models import small_tokenizer
 
-from polyprobe.checkpoints import Sentence
+from polyprobe.checkpoints.sentences import Sentence
 from polyprobe.checkpoints.tokenising import tokenise
 from polyprobe.running.errors import BadInputError
 

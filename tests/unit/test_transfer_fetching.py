@@ -157,8 +157,8 @@ def test_a_leak_is_an_error_where_the_study_says_so(study: Study) -> None:
     fetch(strict)
     # A hypothesis alone is no leak of an example; the pair is.
     leaked = Path("tasks/xnli/dev-qaa.tsv").read_text(encoding="utf-8")
-    with Path("tasks/xnli/test-qab.tsv").open("a", encoding="utf-8") as file:
-        file.write(leaked * 2)
+    with Path("tasks/xnli/test-qab.tsv").open("a", encoding="utf-8") as test_examples:
+        test_examples.write(leaked * 2)
     message = r"test-qab\.tsv: 2 of 3 examples are in dev too, .*'dev-qaa premise 0\. \| The hypothesis\.'$"
     with pytest.raises(BadInputError, match=message):
         fetch(strict)

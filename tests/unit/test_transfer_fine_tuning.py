@@ -29,6 +29,7 @@ from polyprobe.transfer.fine_tuning import Predicted, _Run, fine_tune, load_fine
 WORDS = {"NOUN": ["mola", "kito", "benu"], "VERB": ["sara", "tipe"], "ADJ": ["vone", "garu"], "PUNCT": ["."]}
 SIGNS = {"entailment": "yes", "neutral": "maybe", "contradiction": "never"}
 LANGUAGES = ["qaa", "qab"]
+KINDS: dict[str, type[Task]] = {"xnli": Task, "pos": POSTask}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,14 +40,13 @@ class Planted:
     data: Path
 
     def fine_tune(self, task: str, output: Path, **changes: Any) -> Path:
-        values = {
+        values: dict[str, Any] = {
             "languages": LANGUAGES, "epochs": 3, "learning_rate": 1e-2, "batch_size": 16,
             "max_length": 32, "evaluate_every": 10, "max_train": 120,
         } | changes  # fmt: skip
         seeds = values.pop("seeds", 1)
-        kind = {"xnli": Task, "pos": POSTask}[task]
         fine_tune(
-            task, self.manifest, sections.task(kind, **values), sections.lora(),
+            task, self.manifest, sections.task(KINDS[task], **values), sections.lora(),
             weights=Path(str(self.manifest.folder)), source="qaa", seed=0, seeds=seeds, data=self.data / task,
             output=output,
         )  # fmt: skip
@@ -88,7 +88,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("task", ["xnli", "pos"])
 def test_a_planted_problem_is_learned_the_same_way_twice(planted: Planted, task: str, tmp_path: Path) -> None:
     output = planted.fine_tune(task, tmp_path / "first")
-    frame = scores.read(output / scores.NAME)
+    frame = scores.TABLE.read(output / scores.TABLE.path.name)
     assert list(zip(frame.language, frame.metric, strict=True)) == [
         (language, metric) for language in LANGUAGES for metric in TASKS[task].METRICS
     ]
@@ -107,7 +107,7 @@ def test_a_planted_problem_is_learned_the_same_way_twice(planted: Planted, task:
 def test_baselines_are_what_they_say(planted: Planted, tmp_path: Path) -> None:
     """No training step of any size: what is trained scores as what is untrained."""
     output = planted.fine_tune("xnli", tmp_path / "out", learning_rate=1e-30, epochs=1)
-    frame = scores.read(output / scores.NAME)
+    frame = scores.TABLE.read(output / scores.TABLE.path.name)
     assert (frame.score == frame.untrained).all()
     accuracy = frame[frame.metric == "accuracy"]
     assert accuracy.majority.tolist() == [pytest.approx(1 / 3)] * 2
@@ -160,7 +160,7 @@ def test_a_run_killed_while_it_tests_trains_nothing_again(
     """The second of two adapters; the best step is not the last one."""
     options = {"seeds": 2, "epochs": 1, "evaluate_every": 2}
     unbroken = planted.fine_tune("pos", tmp_path / "unbroken", **options)
-    assert (scores.read(unbroken / scores.NAME).best_step < 8).any()
+    assert (scores.TABLE.read(unbroken / scores.TABLE.path.name).best_step < 8).any()
     from polyprobe.transfer.training import _Trainer
 
     test, step, tested, trained = _Run._test, _Trainer.training_step, [], []
@@ -231,8 +231,8 @@ def test_half_the_batch_where_memory_does_not_suffice(
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     whole = planted.fine_tune("xnli", tmp_path / "whole", **options)
-    losses = [np.loadtxt(folder / "seed-0/loss.tsv", skiprows=1) for folder in (output, whole)]
-    np.testing.assert_allclose(*losses, rtol=0.02)
+    losses, expected = (np.loadtxt(folder / "seed-0/loss.tsv", skiprows=1) for folder in (output, whole))
+    np.testing.assert_allclose(losses, expected, rtol=0.02)
 
 
 def test_the_training_curves_are_trainers(planted: Planted, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_the_training_curves_are_trainers(planted: Planted, tmp_path: Path) -> N
     assert losses[-8:, 1].mean() < losses[:8, 1].mean() / 2
     dev = np.loadtxt(output / "seed-0/dev_score.tsv", skiprows=1)
     assert dev[:, 0].tolist() == [7, 14, 21, 24]
-    best = scores.read(output / scores.NAME).best_step[0]
+    best = scores.TABLE.read(output / scores.TABLE.path.name).best_step[0]
     assert dev[dev[:, 0] == best, 1] == dev[:, 1].max()
 
 
@@ -253,7 +253,7 @@ def test_memory_that_runs_out_in_a_test_names_its_knob(
     def no_memory(*arguments: Any, **options: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("polyprobe.transfer.evaluation.predict", no_memory)
+    monkeypatch.setattr("polyprobe.transfer.fine_tuning.predict", no_memory)
     with pytest.raises(
         BadInputError, match=r"xnli untrained qaa: out of memory, expected POLYPROBE_BATCH_TOKENS below"
     ):
@@ -263,11 +263,11 @@ def test_memory_that_runs_out_in_a_test_names_its_knob(
 @pytest.mark.parametrize("task", ["xnli", "pos"])
 def test_the_saved_adapter_gives_the_reported_scores(planted: Planted, task: str, tmp_path: Path) -> None:
     output = planted.fine_tune(task, tmp_path / "out", epochs=2, evaluate_every=4)
-    frame = scores.read(output / scores.NAME)
+    frame = scores.TABLE.read(output / scores.TABLE.path.name)
     weights = Path(str(planted.manifest.folder))
     model = load_fine_tuned(task, locate(weights, None), sections.lora(), output / "seed-0")
     settings = sections.task(
-        {"xnli": Task, "pos": POSTask}[task], languages=LANGUAGES, epochs=1, learning_rate=1e-3, batch_size=16,
+        KINDS[task], languages=LANGUAGES, epochs=1, learning_rate=1e-3, batch_size=16,
         max_length=32, evaluate_every=3, max_train=120,
     )  # fmt: skip
     run = _Run(task, planted.manifest, settings, sections.lora(), weights, "qaa", 0, planted.data / task)
@@ -275,7 +275,7 @@ def test_the_saved_adapter_gives_the_reported_scores(planted: Planted, task: str
     predicted = Predicted(trained=found, untrained=found, best_step=0)
     assert [row["score"] for row in run.scores(predicted)] == frame.score.tolist()
     assert not (frame.score == frame.untrained).all()
-    table = confusion.read(output / confusion.NAME).drop(columns="seed").astype("object")
+    table = confusion.TABLE.read(output / confusion.TABLE.path.name).drop(columns="seed").astype("object")
     assert table.to_dict("records") == run.confusion(predicted)
 
 
@@ -308,8 +308,8 @@ def test_gradients_of_accumulated_batches_are_averaged(planted: Planted, tmp_pat
 def test_a_dropped_checkpoint_has_an_empty_table(planted: Planted, tmp_path: Path) -> None:
     dropped = Planted(dataclasses.replace(planted.manifest, dropped=True), planted.data)
     output = dropped.fine_tune("xnli", tmp_path / "out")
-    assert len(scores.read(output / scores.NAME)) == 0
-    assert len(confusion.read(output / confusion.NAME)) == 0
+    assert len(scores.TABLE.read(output / scores.TABLE.path.name)) == 0
+    assert len(confusion.TABLE.read(output / confusion.TABLE.path.name)) == 0
     assert set(contents(output)) == {"scores.parquet", "confusion.parquet"}
 
 

@@ -42,8 +42,9 @@ def test_every_linear_layer_of_the_body_is_in_four_bits(manifest: Manifest, task
     head = linear.pop(head_name(model))
     assert len(linear) == 4 * (manifest.layers - 1)
     assert all(type(module) is bitsandbytes.nn.Linear4bit for module in linear.values())
-    assert all(module.weight.quant_type == "nf4" for module in linear.values())
-    assert all(module.weight.quant_state.nested for module in linear.values()), "double quantisation"
+    weights: list[Any] = [module.weight for module in linear.values()]
+    assert all(weight.quant_type == "nf4" for weight in weights)
+    assert all(weight.quant_state.nested for weight in weights), "double quantisation"
     assert type(head) is torch.nn.Linear
     assert head.weight.dtype == torch.float32
     assert head.out_features == len(TASKS[task].LABELS)
@@ -255,17 +256,23 @@ def test_training_gives_a_model_what_prediction_does(
     import torch
 
     from polyprobe.transfer.model import with_new_adapter
-    from polyprobe.transfer.training import train
+    from polyprobe.transfer.training import Training, train
 
     monkeypatch.setenv("POLYPROBE_THREADS", "1")
     tokenizer, model = loaded_for_pairs(saved(tmp_path / "model", architecture, pad_token_id=0))
     adapted = with_new_adapter(model, TASKS["xnli"], NOT_QUANTISED, seed=0)
     examples = TASKS["xnli"].encode(PAIRS, tokenizer, PAIR_TASK, "en")
     with calls(model) as seen:
-        train(
-            adapted, "xnli", TASKS["xnli"], examples, PAIR_TASK, dev_score=lambda _: 0.0,
-            pad_token_id=tokenizer.pad_token_id, dtype=torch.float32, seed=0, scratch=tmp_path / "scratch",
-        )  # fmt: skip
+        training = Training(
+            name="xnli",
+            task=TASKS["xnli"],
+            settings=PAIR_TASK,
+            pad_token_id=tokenizer.pad_token_id,
+            dtype=torch.float32,
+            seed=0,
+            scratch=tmp_path / "scratch",
+        )
+        train(adapted, examples, training, lambda _: 0.0)
     [(trained, _)] = seen
     inputs, _ = predicted(adapted, tokenizer)
     for name, tensor in inputs.items():

@@ -57,7 +57,7 @@ def test_intervals_are_those_of_resampled_sentences(metric: str) -> None:
     gold, predicted = tagged(60, seed=5)
     low, high = task_scores(gold, predicted, pos.LABELS, [metric])[metric].interval()
     generator = np.random.default_rng(60)
-    resampled = []
+    resampled: list[float] = []
     for _ in range(10):
         for draws in generator.multinomial(60, np.full(60, 1 / 60), 100):
             rows = np.repeat(np.arange(60), draws)

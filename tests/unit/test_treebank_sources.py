@@ -276,4 +276,4 @@ def test_missing_repositories_and_odd_answers_are_named(server: Served, github: 
 )
 def test_incomplete_sources_are_refused(source: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        study(**source)
+        study("UD_French", **source)

@@ -99,8 +99,8 @@ def test_an_ordinary_word_has_its_own_tags_and_attributes(good: pd.DataFrame) ->
 
 def test_the_table_passes_its_schema_and_comes_back(good: pd.DataFrame, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        words_artefact.write(tmp_path / f"{name}.parquet", [good])
-    back = words_artefact.read(tmp_path / "one.parquet")
+        words_artefact.TABLE.write_frames([good], tmp_path / f"{name}.parquet")
+    back = words_artefact.TABLE.read(tmp_path / "one.parquet")
     pd.testing.assert_frame_equal(back.astype("object"), good[back.columns].astype("object"), check_dtype=False)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
@@ -111,8 +111,8 @@ def test_a_table_written_piece_by_piece_is_the_whole_one(tmp_path: Path, monkeyp
     monkeypatch.setattr("polyprobe.treebanks.words._CHUNK", 101)
     frames = list(whole.frames())
     assert [len(frame) for frame in frames] == [101] * (len(whole) // 101) + [len(whole) % 101]
-    words_artefact.write(tmp_path / "words.parquet", whole.frames())
-    back = words_artefact.read(tmp_path / "words.parquet")
+    words_artefact.TABLE.write_frames(whole.frames(), tmp_path / "words.parquet")
+    back = words_artefact.TABLE.read(tmp_path / "words.parquet")
     pd.testing.assert_frame_equal(back.astype("object"), whole.frame().astype("object"), check_dtype=False)
     pd.testing.assert_frame_equal(whole.labels(), whole.frame()[["split", *dimensions()]])
 
@@ -177,7 +177,7 @@ def test_words_of_rare_lemmas_keep_their_row_but_lose_their_labels(tmp_path: Pat
     labels = list(dimensions())
     assert some.loc[rare, labels].isna().all(axis=None)
     pd.testing.assert_frame_equal(every.loc[~rare, labels].astype("object"), some.loc[~rare, labels].astype("object"))
-    words_artefact.write(tmp_path / "some.parquet", [some])
+    words_artefact.TABLE.write_frames([some], tmp_path / "some.parquet")
 
 
 def test_a_word_without_a_form_keeps_its_row_but_has_no_labels(tmp_path: Path) -> None:

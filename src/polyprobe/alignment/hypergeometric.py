@@ -6,7 +6,7 @@ from math import comb
 
 @cache
 def overlap_test(shared: int, k: int, dimensions: int) -> float:
-    """P(X >= shared), X the number of neurons that two random sets of k neurons share.
+    """Return P(X >= shared), X the number of neurons that two random sets of k neurons share.
 
     It is what a permutation test of the neurons' order tends to; computed in exact integers.
 

@@ -6,11 +6,14 @@ _SCORES = ("dev_information_normalised", "test_information_normalised", "test_ac
 
 
 def informativeness(probes: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Scores of the first k neurons per layer × category × control × language, averaged over seeds.
+    """Return scores of the first k neurons per layer × category × control × language, averaged over seeds.
 
     Args:
         probes: one checkpoint's probes (`artefacts/probes.py`).
         k: the neurons of a set.
+
+    Returns:
+        One row each: the scores, and beside them how many seeds and classes there are, and k.
     """
     chosen = probes[probes["rank"] == k - 1]
     keys = ["layer", "category", "control", "language"]

@@ -23,7 +23,7 @@ class SharedNeuron:
 
 
 def shared_neurons(sets: Mapping[str, Set[int]], k: int, dimensions: int) -> list[SharedNeuron]:
-    """The neurons that at least three languages have, those of most languages first, then by number.
+    """Return the neurons that at least three languages have, those of most languages first, then by number.
 
     Args:
         sets: each language's k neurons.
@@ -36,19 +36,28 @@ def shared_neurons(sets: Mapping[str, Set[int]], k: int, dimensions: int) -> lis
             found[neuron].append(language)
     shared = [
         SharedNeuron(
-            int(neuron), tuple(languages), len(languages), len(sets),
-            expected_neurons(len(languages), len(sets), k, dimensions),
+            neuron=int(neuron),
+            languages=tuple(languages),
+            found_in=len(languages),
+            probed_in=len(sets),
+            expected=expected_neurons(len(languages), len(sets), k, dimensions),
         )
         for neuron, languages in found.items()
         if len(languages) >= LEAST
-    ]  # fmt: skip
+    ]
     return sorted(shared, key=lambda one: (-one.found_in, one.neuron))
 
 
 def expected_neurons(found_in: int, languages: int, k: int, dimensions: int) -> float:
-    """How many of a layer's neurons lie in at least `found_in` of so many random sets of k, on average.
+    """Return how many of a layer's neurons lie in at least `found_in` of so many random sets of k, on average.
 
     Each neuron is in each set with probability k / dimensions, independently between sets.
+
+    Args:
+        found_in: the fewest sets that a neuron has to be in.
+        languages: how many sets there are.
+        k: neurons in each set.
+        dimensions: neurons of the layer.
     """
     chance = k / dimensions
     tail = sum(

@@ -1,7 +1,7 @@
-"""Overlap as tables: per pair, averaged over pairs, per layer, and as heat maps."""
+"""Overlap as tables: of one checkpoint, of all of them, averaged over pairs, and as heat maps."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, Final
 
@@ -9,26 +9,52 @@ import pandas as pd
 
 from polyprobe.alignment.pairwise import pairwise_overlap
 from polyprobe.alignment.shared_neurons import shared_neurons
+from polyprobe.artefacts import overlap
+from polyprobe.artefacts import probes as probe_tables
 from polyprobe.resampling import language_bootstrap, standard_error
 
 _MAP: Final = ["checkpoint", "layer", "category", "control", "k"]
 """One heat map."""
-_WHERE: Final = [
-    "checkpoint", "model", "step", "tokens_seen", "layer", "depth", "studied", "category", "control",
-]  # fmt: skip
+_WHERE: Final = "checkpoint model step tokens_seen layer depth studied category control".split()
+
+
+@dataclass(frozen=True)
+class OverlapTables:
+    """What the probes of one checkpoint share, or of several, one below the other."""
+
+    pairs: pd.DataFrame
+    """Of languages, for the largest k."""
+    pairs_by_smaller_k: pd.DataFrame
+    """The same for every smaller k, at the study's layers and categories."""
+    shared_neurons: pd.DataFrame
+    """Neurons that several languages share."""
+    pairs_of_categories: pd.DataFrame
+    informativeness: pd.DataFrame
+    """What the k neurons tell of their category."""
+
+
+def of_all_checkpoints(found: Sequence[OverlapTables]) -> OverlapTables:
+    """Return the tables of several checkpoints, one below the other, with the columns of their files."""
+    return OverlapTables(
+        pairs=join([one.pairs for one in found], overlap.PAIRS.schema.names),
+        pairs_by_smaller_k=join([one.pairs_by_smaller_k for one in found], overlap.PAIRS.schema.names),
+        shared_neurons=join([one.shared_neurons for one in found], overlap.NEURONS.schema.names),
+        pairs_of_categories=join([one.pairs_of_categories for one in found], overlap.CATEGORIES.schema.names),
+        informativeness=join([one.informativeness for one in found], probe_tables.PLOT.schema.names),
+    )
 
 
 def pairs_of_checkpoint(
     probes: pd.DataFrame, languages: Sequence[str], sizes: Sequence[int], dimensions: int, correction: str, alpha: float
 ) -> pd.DataFrame:
-    """Overlap per layer × category × control × pair of one checkpoint, for one k after the other.
+    """Return the overlap per layer × category × control × pair of one checkpoint, for one k after the other.
 
     Args:
         probes: its probes (`artefacts/probes.py`).
         languages: the order of languages in pairs.
         sizes: every k, the neurons of a set.
         dimensions: neurons of a layer.
-        correction: a key of `CORRECTIONS`, per heat map.
+        correction: one of `CORRECTIONS`, per heat map.
         alpha: level of `significant`.
     """
     rows: list[dict[str, Any]] = []
@@ -46,10 +72,10 @@ def pairs_of_checkpoint(
     return pd.DataFrame(rows)
 
 
-def placed(
+def add_depth(
     pairs: pd.DataFrame, tokens_seen: int | None, available: int, layers: Sequence[int], categories: Sequence[str]
 ) -> pd.DataFrame:
-    """One checkpoint's pairs with tokens_seen, depth and studied beside them.
+    """Return one checkpoint's pairs with tokens_seen, depth and studied beside them.
 
     Args:
         pairs: of `pairs_of_checkpoint`.
@@ -75,7 +101,7 @@ def neurons_of_checkpoint(
     layers: Sequence[int],
     categories: Sequence[str],
 ) -> pd.DataFrame:
-    """The neurons that several languages share, per layer × category of one checkpoint; probes on true labels.
+    """Return the neurons that several languages share, per layer × category of one checkpoint; probes on true labels.
 
     Args:
         probes: its probes (`artefacts/probes.py`).
@@ -102,8 +128,9 @@ def neurons_of_checkpoint(
 def categories_of_checkpoint(
     probes: pd.DataFrame, k: int, dimensions: int, layers: Sequence[int], categories: Sequence[str]
 ) -> pd.DataFrame:
-    """How many neurons two categories share in one and the same language, averaged over languages: what dimensions that
-    attract any probe bring about. First probes on true labels.
+    """Return how many neurons two categories share in one and the same language, averaged over languages.
+
+    That is what dimensions that attract any probe bring about. Of first probes on true labels.
 
     Args:
         probes: one checkpoint's (`artefacts/probes.py`).
@@ -117,71 +144,84 @@ def categories_of_checkpoint(
     chance = k / dimensions
     rows: list[dict[str, Any]] = []
     for layer, of_layer in first.groupby("layer", sort=False):
-        sets: dict[str, dict[str, set[int]]] = {}
-        for (category, language), part in of_layer.groupby(["category", "language"], observed=True, sort=False)[
-            "neuron"
-        ]:
-            sets.setdefault(str(category), {})[str(language)] = set(part)
+        sets = _sets_by_category(of_layer)
         for one, other in combinations([name for name in categories if name in sets], 2):
             both = sorted(sets[one].keys() & sets[other].keys())
-            if both:
-                rate = sum(len(sets[one][code] & sets[other][code]) for code in both) / (k * len(both))
-                rows.append(
-                    {
-                        "layer": layer,
-                        "category_a": one,
-                        "category_b": other,
-                        "k": k,
-                        "languages": len(both),
-                        "overlap": rate,
-                        "expected": chance,
-                        "corrected": (rate - chance) / (1 - chance),
-                    }
-                )
+            if not both:
+                continue
+            shared = sum(len(sets[one][language] & sets[other][language]) for language in both)
+            rate = shared / (k * len(both))
+            rows.append(
+                {
+                    "layer": layer,
+                    "category_a": one,
+                    "category_b": other,
+                    "k": k,
+                    "languages": len(both),
+                    "overlap": rate,
+                    "expected": chance,
+                    "corrected": (rate - chance) / (1 - chance),
+                }
+            )
     return pd.DataFrame(rows)
 
 
+def _sets_by_category(probes: pd.DataFrame) -> dict[str, dict[str, set[int]]]:
+    """Return the neurons of each language, by category."""
+    sets: dict[str, dict[str, set[int]]] = {}
+    for (category, language), cell in probes.groupby(["category", "language"], observed=True, sort=False):
+        sets.setdefault(str(category), {})[str(language)] = set(cell["neuron"])
+    return sets
+
+
 def join(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """The frames that are not empty, one below the other, with these columns of theirs."""
+    """Return the frames that are not empty, one below the other, with these columns of theirs.
+
+    Args:
+        frames: tables with these columns and maybe more.
+        columns: those kept, in their order.
+    """
     rows = [row for frame in frames if len(frame) for row in frame[columns].to_dict("records")]
     joined = pd.DataFrame(rows, columns=columns)
     return joined.astype({"tokens_seen": "Int64"}) if "tokens_seen" in columns else joined
 
 
 def means(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Means over the pairs of each heat map; none for a heat map of one language only."""
+    """Return means over the pairs of each heat map; none for a heat map of one language only."""
     pairs = pairs.reset_index(drop=True)
-    names = list(zip(pairs["language_a"], pairs["language_b"], strict=True))
     where = pairs[[*_WHERE, "k", "expected"]]
+    of_one_language = pairs["language_a"].astype(str) == pairs["language_b"].astype(str)
+    # Numbers alone are grouped: to slice columns of texts as well takes longer than all else here.
     rates = pairs[["overlap", "corrected", "weighted_corrected", "significant"]].astype(float)
     rows = []
-    # Numbers alone are grouped: to slice columns of texts as well takes longer than all else here.
     for _, cell in rates.groupby([pairs[name] for name in _MAP], observed=True, sort=False):
-        same = [names[place][0] == names[place][1] for place in cell.index]
-        one, two = cell[same], cell[[not diagonal for diagonal in same]]
-        if len(two):
-            languages = [names[place] for place in two.index]
-            low, high = language_bootstrap(languages, two["overlap"].to_list()) or (None, None)
-            rows.append(
-                where.loc[two.index[0]].to_dict()
-                | {
-                    "pairs": len(two),
-                    "overlap": two["overlap"].mean(),
-                    "low": low,
-                    "high": high,
-                    "corrected": two["corrected"].mean(),
-                    "weighted_corrected": two["weighted_corrected"].mean(),
-                    "standard_error": standard_error(languages, two["corrected"].to_list()),
-                    "ceiling": one["overlap"].mean() if len(one) else None,
-                    "significant": two["significant"].mean(),
-                }
-            )
+        same = of_one_language[cell.index]
+        ceiling, between = cell[same], cell[~same]
+        if between.empty:
+            continue
+        languages = list(pairs.loc[between.index, ["language_a", "language_b"]].itertuples(index=False, name=None))
+        low, high = language_bootstrap(languages, between["overlap"].to_list()) or (None, None)
+        rows.append(
+            where.loc[between.index[0]].to_dict()
+            | {
+                "pairs": len(between),
+                "overlap": between["overlap"].mean(),
+                "low": low,
+                "high": high,
+                "corrected": between["corrected"].mean(),
+                "weighted_corrected": between["weighted_corrected"].mean(),
+                "standard_error": standard_error(languages, between["corrected"].to_list()),
+                "ceiling": ceiling["overlap"].mean() if len(ceiling) else None,
+                "significant": between["significant"].mean(),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def last_checkpoints(pairs: pd.DataFrame, converged: Collection[str]) -> list[str]:
-    """Each model's last checkpoint: that with the most layers; among several the converged model, or else that of the
-    highest step.
+    """Return each model's last checkpoint.
+
+    That is the one with the most layers; among several the converged model, or else that of the highest step.
 
     Args:
         pairs: of all checkpoints.
@@ -196,7 +236,7 @@ def last_checkpoints(pairs: pd.DataFrame, converged: Collection[str]) -> list[st
 
 
 def heatmap(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Both triangles and the diagonal at the study's layers, in every category that is probed there, no controls."""
+    """Return both triangles and the diagonal at the study's layers, in every category probed there; no controls."""
     # Layers at which some category is studied; they differ between models of different depth.
     layers = pairs.astype({"studied": bool}).groupby(["checkpoint", "layer"])["studied"].transform("any")
     cells = pairs[layers.astype(bool) & (pairs["control"] == "none")]

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from polyprobe.analysis._samples import correlations
+from polyprobe.analysis.coefficients import correlations
 
 COVERAGE = 0.95
 
@@ -15,10 +15,19 @@ def cluster_bootstrap(
     resamples: int,
     seed: int,
 ) -> tuple[float, float] | None:
-    """The 95% percentile interval of Pearson's r over resampled checkpoints.
+    """Return the 95 % percentile interval of Pearson's r over resampled checkpoints.
 
-    Resamples in which x or y does not vary have no r and are left out. None where fewer than three checkpoints are
-    there to be resampled.
+    Resamples in which x or y does not vary have no r and are left out.
+
+    Args:
+        x: one variable, NaN where there is no such point.
+        y: the other variable, at the same places.
+        resamples: how many are drawn.
+        seed: of the drawing.
+
+    Returns:
+        The lower and the upper end; None where fewer than three checkpoints are there to be resampled, or where no
+        resample has an r.
     """
     checkpoints = len(x)
     if checkpoints < 3:

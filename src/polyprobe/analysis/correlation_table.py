@@ -8,21 +8,19 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from polyprobe.analysis._samples import varies
-from polyprobe.analysis.at_chance import at_chance
 from polyprobe.analysis.cluster_bootstrap import cluster_bootstrap
+from polyprobe.analysis.coefficients import pearson, spearman, varies, within_checkpoints, within_languages
 from polyprobe.analysis.mixed_model import mixed_model
-from polyprobe.analysis.pearson import pearson
 from polyprobe.analysis.permutation import permutation_test
 from polyprobe.analysis.points import Part, by_model, target_scores
-from polyprobe.analysis.spearman import spearman
-from polyprobe.analysis.within import within_checkpoints, within_languages
 from polyprobe.artefacts.correlation import AGGREGATIONS, Cell
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import MAIN_METRIC
 from polyprobe.running.seeds import derive_seed
 
 SIGNIFICANT_DIGITS: Final = 9
+STANDARD_ERRORS: Final = 2.0
+"""By which a score has to be above its baseline."""
 
 ALL_DROPPED: Final = "every checkpoint is dropped as a duplicate"
 NOT_RUN: Final = "not run: no scores"
@@ -36,10 +34,10 @@ AT_CHANCE: Final = "transfer at chance: not above its baseline at most checkpoin
 
 _WITHHELD: Final[dict[str, Any]] = dict.fromkeys(
     (
-        "r", "p", "spearman", "interval", "permutation_p", "smallest_p", "within_language", "within_checkpoint",
-        "mixed_slope", "mixed_interval", "mixed_p", "mixed_note",
-    )
-)  # fmt: skip
+        "r p spearman interval permutation_p smallest_p within_language within_checkpoint mixed_slope mixed_interval "
+        "mixed_p mixed_note"
+    ).split()
+)
 
 
 def correlation_table(
@@ -52,7 +50,7 @@ def correlation_table(
     resamples: int,
     seed: int,
 ) -> list[Cell]:
-    """The cells of `metrics/correlation.json`.
+    """Return the cells of `metrics/correlation.json`.
 
     Every model has a cell per task and aggregation for the total, whatever it lacks; one per category and layer beside
     it where the task was run. A cell that has no statistics says why.
@@ -67,60 +65,83 @@ def correlation_table(
         seed: the study's.
     """
     targets = target_scores(transfer, source_language)
-    models = {
-        model: [found for found in of_model if not found.dropped] for model, of_model in by_model(manifests).items()
-    }
-    converged = {found.checkpoint for found in manifests if found.converged}
     cells = []
-    chances: dict[tuple[str, ...], bool] = {}
-    for part, (model, kept), task, aggregation in product(parts, models.items(), MAIN_METRIC, AGGREGATIONS):
-        scored = targets[(targets["task"] == task) & targets["checkpoint"].isin([found.checkpoint for found in kept])]
-        in_part = part.category is None or part.layer in {layer for found in kept for layer in layers[found.checkpoint]}
-        if not in_part or (part.category is not None and scored.empty):
+    for part, (model, of_model), task, aggregation in product(
+        parts, by_model(manifests).items(), MAIN_METRIC, AGGREGATIONS
+    ):
+        kept = [about for about in of_model if not about.dropped]
+        scored = targets[(targets["task"] == task) & targets["checkpoint"].isin([about.checkpoint for about in kept])]
+        if part.category is not None and (
+            scored.empty or all(part.layer not in layers[about.checkpoint] for about in kept)
+        ):
             continue
         where = {"model": model, "task": task, "aggregation": aggregation}
-        group = part.points[(part.points[list(where)] == list(where.values())).all(axis=1)]
-        used = group[group["used"].astype(bool)]
-        checkpoints = list(dict.fromkeys(used["checkpoint"]))
-        judged = (task, *checkpoints)
-        if judged not in chances:
-            chances[judged] = bool(checkpoints) and at_chance(scored[scored["checkpoint"].isin(checkpoints)])
-        cell: Cell = where | {
-            "category": part.category,
-            "layer": part.layer,
-            "score": MAIN_METRIC[task],
-            "n": len(used),
-            "checkpoints": len(checkpoints),
-            "converged_included": not converged.isdisjoint(checkpoints),
-            "at_chance": chances[judged],
-        }
-        pairwise = aggregation == "pairwise"
-        note: str | None
-        if not checkpoints:
-            note = _why_no_points(kept, scored, group, part, pairwise=pairwise)
-        elif len(checkpoints) == 1:
-            note = ONE_CHECKPOINT
-        else:
-            note = AT_CHANCE if chances[judged] else None
-        if note is None:
-            part_seed = derive_seed(seed, "correlate", *map(str, (*where.values(), part.category, part.layer)))
-            cell |= _statistics(
-                _matrix(used, "overlap"), _matrix(used, "score"), resamples, part_seed, pairwise=pairwise
-            )
-        else:
-            cell |= _WITHHELD | {"note": note}
-        cells.append(cell)
+        cells.append(_cell(where, part, kept, scored, resamples, seed))
     return cells
 
 
+def _cell(
+    where: dict[str, str], part: Part, kept: Sequence[Manifest], scored: pd.DataFrame, resamples: int, seed: int
+) -> Cell:
+    """Return one cell.
+
+    Args:
+        where: its model, task and aggregation.
+        part: the points.
+        kept: the model's checkpoints that were not dropped.
+        scored: the target languages' scores at these.
+        resamples: as for `correlation_table`.
+        seed: the study's.
+    """
+    points = part.points[(part.points[list(where)] == list(where.values())).all(axis=1)]
+    used = points[points["used"].astype(bool)]
+    checkpoints = list(dict.fromkeys(used["checkpoint"]))
+    is_at_chance = bool(checkpoints) and at_chance(scored[scored["checkpoint"].isin(checkpoints)])
+    pairwise = where["aggregation"] == "pairwise"
+    cell: Cell = where | {
+        "category": part.category,
+        "layer": part.layer,
+        "score": MAIN_METRIC[where["task"]],
+        "n": len(used),
+        "checkpoints": len(checkpoints),
+        "converged_included": any(about.converged for about in kept if about.checkpoint in checkpoints),
+        "at_chance": is_at_chance,
+    }
+    if not checkpoints:
+        return cell | _WITHHELD | {"note": _why_no_points(kept, scored, points, part, pairwise=pairwise)}
+    if len(checkpoints) == 1:
+        return cell | _WITHHELD | {"note": ONE_CHECKPOINT}
+    if is_at_chance:
+        return cell | _WITHHELD | {"note": AT_CHANCE}
+    cell_seed = derive_seed(seed, "correlate", *map(str, (*where.values(), part.category, part.layer)))
+    overlap, score = _matrix(used, "overlap"), _matrix(used, "score")
+    return cell | _statistics(overlap, score, resamples, cell_seed, pairwise=pairwise)
+
+
+def at_chance(scores: pd.DataFrame) -> bool:
+    """Return whether scores are not above their baseline by two standard errors at more than half the checkpoints.
+
+    The baseline is the better of the majority class and the untrained head. Means over languages are compared; the
+    mean's standard error is the mean of the standard errors, which holds however the languages' errors are correlated
+    (tests may be parallel).
+
+    Args:
+        scores: one row per checkpoint and target language (`plots/transfer.csv` for one task and metric).
+    """
+    baseline = scores[["majority", "untrained"]].max(axis=1)
+    margin = scores["score"] - baseline - STANDARD_ERRORS * scores["standard_error"]
+    above = margin.groupby(scores["checkpoint"]).mean() > 0
+    return bool((~above).sum() > len(above) / 2)
+
+
 def _why_no_points(
-    kept: Sequence[Manifest], scored: pd.DataFrame, group: pd.DataFrame, part: Part, *, pairwise: bool
+    kept: Sequence[Manifest], scored: pd.DataFrame, points: pd.DataFrame, part: Part, *, pairwise: bool
 ) -> str:
     if not kept:
         return ALL_DROPPED
     if scored.empty:
         return NOT_RUN
-    if len(group):
+    if len(points):
         return CONVERGED_ONLY
     if part.category is None:
         return NOT_WITH_SOURCE if pairwise else NO_SHARED_CATEGORY
@@ -167,7 +188,12 @@ def _bounds(interval: tuple[float, float] | None) -> list[float | None] | None:
 
 
 def rounded(value: float | None, digits: int = SIGNIFICANT_DIGITS) -> float | None:
-    """The value to so many significant digits, None for None and NaN, so that files agree between machines."""
+    """Return the value to so many significant digits, None for None and NaN, so that files agree between machines.
+
+    Args:
+        value: the number, or None.
+        digits: how many.
+    """
     return None if value is None or np.isnan(value) else float(f"{value:.{digits}g}")
 
 

@@ -42,12 +42,22 @@ MEASURED: Final[dict[tuple[int, str], float]] = {
 
 
 def measured_coverage(checkpoints: int, aggregation: str) -> float | None:
-    """Share of simulated studies whose 95 % interval holds the true r; None for sizes that were not simulated."""
+    """Return the share of simulated studies whose 95 % interval holds the true r; None for sizes not simulated.
+
+    Args:
+        checkpoints: of a study.
+        aggregation: whether r is over averages of languages or over pairwise points.
+    """
     return MEASURED.get((checkpoints, aggregation))
 
 
 def true_r(aggregation: Aggregation, checkpoint_r: float = CHECKPOINT_R) -> float:
-    """Pearson's r over infinitely many simulated checkpoints."""
+    """Return Pearson's r over infinitely many simulated checkpoints.
+
+    Args:
+        aggregation: whether r is over averages of languages or over pairwise points.
+        checkpoint_r: correlation of the checkpoints' own overlap and score.
+    """
     noise = NOISE / LANGUAGES if aggregation == "average" else NOISE
     return checkpoint_r * (1 - NOISE) / (1 - NOISE + noise)
 
@@ -60,7 +70,7 @@ def simulated_coverage(
     seed: int,
     checkpoint_r: float = CHECKPOINT_R,
 ) -> float:
-    """Share of simulated studies of so many checkpoints whose interval holds the true r.
+    """Return the share of simulated studies of so many checkpoints whose interval holds the true r.
 
     Args:
         checkpoints: of a study.
@@ -81,7 +91,17 @@ def simulated_coverage(
 def simulated_points(
     generator: np.random.Generator, checkpoints: int, aggregation: Aggregation, checkpoint_r: float
 ) -> tuple[Float[np.ndarray, "checkpoint language"], Float[np.ndarray, "checkpoint language"]]:
-    """Overlap and score of a simulated study's points; those of averages stand in one column."""
+    """Draw the points of a simulated study.
+
+    Args:
+        generator: of the random numbers.
+        checkpoints: of the study.
+        aggregation: whether points are averages of languages or pairwise.
+        checkpoint_r: correlation of the checkpoints' own overlap and score.
+
+    Returns:
+        Overlap and score; those of averages stand in one column.
+    """
     own = generator.normal(size=(2, checkpoints, 1))
     own[1] = checkpoint_r * own[0] + sqrt(1 - checkpoint_r**2) * own[1]
     noise = generator.normal(size=(2, checkpoints, LANGUAGES))

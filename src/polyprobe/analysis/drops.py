@@ -7,9 +7,9 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from polyprobe.analysis._samples import TOLERANCE
+from polyprobe.analysis.coefficients import TOLERANCE
 from polyprobe.analysis.points import by_model, pairs_of_averages, target_scores
-from polyprobe.artefacts.drops import SCHEMA
+from polyprobe.artefacts.drops import TABLE
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import MAIN_METRIC
 
@@ -27,7 +27,7 @@ def drop_table(
     source_language: str,
     pairs: Literal["all", "with_source"],
 ) -> pd.DataFrame:
-    """The changes from each checkpoint to the next (`artefacts.drops.SCHEMA`), per model, of overlap and of each task.
+    """Return the changes from each checkpoint to the next, per model, of overlap and of each task.
 
     Overlap is that of an average point. The noise of its change is the jackknife's over languages, of the paired
     differences. The noise of a task's change is that of two independent means over target languages, each with the mean
@@ -39,6 +39,9 @@ def drop_table(
         manifests: the checkpoints.
         source_language: left out of the target languages.
         pairs: the language pairs that an average point's overlap is taken over.
+
+    Returns:
+        Rows of `artefacts.drops.TABLE`.
     """
     averaged = pairs_of_averages(overlap, source_language, pairs)
     fixed = source_language if pairs == "with_source" else None
@@ -66,18 +69,27 @@ def drop_table(
                         "drop": noise is not None and change < -(STANDARD_ERRORS * noise + TOLERANCE),
                     }
                 )
-    return pd.DataFrame(rows, columns=SCHEMA.names)
+    return pd.DataFrame(rows, columns=TABLE.schema.names)
 
 
 def _score_change(before: pd.DataFrame, after: pd.DataFrame) -> tuple[float, float, float]:
-    """Value, change and its noise."""
+    """Return the score after, its change and the noise of the change."""
     value = float(after["score"].mean())
     noise = hypot(*(float(part["standard_error"].mean()) for part in (before, after)))
     return value, value - float(before["score"].mean()), noise
 
 
 def _overlap_change(before: pd.DataFrame, after: pd.DataFrame, fixed: str | None) -> tuple[float, float, float | None]:
-    """Value, change and its noise."""
+    """Return the overlap after, its change and the noise of the change.
+
+    Args:
+        before: the earlier checkpoint's rows.
+        after: the later checkpoint's rows.
+        fixed: a language that every pair has and that stays.
+
+    Returns:
+        The three numbers; the noise is None where `_noise` is.
+    """
     value = _mean_of_cells(after, OVERLAP)
     both = before.merge(after, on=[*_CELL, *_PAIR], suffixes=("_before", "_after"))
     differences = both.assign(difference=both["overlap_after"] - both["overlap_before"])
@@ -85,12 +97,12 @@ def _overlap_change(before: pd.DataFrame, after: pd.DataFrame, fixed: str | None
 
 
 def _mean_of_cells(rows: pd.DataFrame, column: str) -> float:
-    """Over categories and layers, each counting the same, however many pairs of languages have it."""
+    """Return the mean over categories and layers, each counting the same, however many pairs of languages have it."""
     return float(rows.groupby(_CELL, sort=False)[column].mean().mean())
 
 
 def _noise(differences: pd.DataFrame, fixed: str | None) -> float | None:
-    """Standard error of the mean difference, by the jackknife: a language is left out with all its pairs.
+    """Return the standard error of the mean difference, by the jackknife: a language is left out with all its pairs.
 
     Args:
         differences: per category, layer and pair of languages.

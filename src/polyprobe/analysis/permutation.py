@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 from jaxtyping import Float
 
-from polyprobe.analysis._samples import TOLERANCE, correlations
+from polyprobe.analysis.coefficients import TOLERANCE, correlations
 
 ENUMERABLE_CHECKPOINTS = 8
 """Up to this many checkpoints every permutation is tried (8! = 40,320)."""
@@ -35,9 +35,14 @@ def permutation_test(
     resamples: int,
     seed: int,
 ) -> Permutation:
-    """Tests Pearson's r by exchanging the checkpoints' scores `y`, all languages of a checkpoint together.
+    """Test Pearson's r by exchanging the checkpoints' scores, all languages of a checkpoint together.
 
-    Exact enumeration up to eight checkpoints; above, `resamples` permutations drawn at random.
+    Args:
+        x: overlap, NaN where there is no such point.
+        y: score, at the same places.
+        resamples: permutations drawn at random where there are more than eight checkpoints; up to eight, every
+            permutation is tried.
+        seed: of the drawing.
     """
     checkpoints = len(x)
     if checkpoints <= ENUMERABLE_CHECKPOINTS:

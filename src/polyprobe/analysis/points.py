@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from polyprobe.artefacts.correlation import AGGREGATIONS, POINTS_SCHEMA
+from polyprobe.artefacts.correlation import AGGREGATIONS, POINTS
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import MAIN_METRIC
 from polyprobe.running.errors import BadInputError
@@ -29,8 +29,7 @@ def choose_overlap(
     categories: Sequence[str],
     probed: Mapping[str, Collection[tuple[str, int]]],
 ) -> pd.DataFrame:
-    """The rows of `plots/overlap/pairs.csv` that correlations are taken over; none where no two languages share one of
-    the categories.
+    """Return the rows of `plots/overlap/pairs.csv` that correlations are taken over.
 
     Args:
         pairs: the table.
@@ -40,7 +39,8 @@ def choose_overlap(
         probed: per checkpoint, the categories and layers that the study probes there.
 
     Returns:
-        Pairs of two different languages, probes on true labels, the chosen categories at the chosen layers.
+        Pairs of two different languages, probes on true labels, the chosen categories at the chosen layers; none where
+        no two languages share one of the categories.
 
     Raises:
         BadInputError: a layer or a category is not probed at one of the checkpoints.
@@ -63,7 +63,13 @@ def choose_overlap(
 def pairs_of_averages(
     overlap: pd.DataFrame, source_language: str, pairs: Literal["all", "with_source"]
 ) -> pd.DataFrame:
-    """The rows of chosen overlap that an average point is taken over."""
+    """Return the rows of chosen overlap that an average point is taken over.
+
+    Args:
+        overlap: the chosen rows of `plots/overlap/pairs.csv`.
+        source_language: by its code.
+        pairs: whether all pairs of languages count, or those with the source language.
+    """
     if pairs == "all":
         return overlap
     kept: pd.DataFrame = overlap[
@@ -79,7 +85,7 @@ class Part:
     category: str | None
     layer: int | None
     points: pd.DataFrame
-    """`artefacts.correlation.POINTS_SCHEMA`."""
+    """`artefacts.correlation.POINTS`."""
 
 
 def points_of_parts(
@@ -93,8 +99,18 @@ def points_of_parts(
     pairs: Literal["all", "with_source"],
     include_converged: Mapping[tuple[str, str], bool],
 ) -> list[Part]:
-    """The points of the total, then those of each layer and category; layers and categories as for `choose_overlap`,
-    the other arguments as for `points`."""
+    """Return the points of the total, then those of each layer and category.
+
+    Args:
+        overlap: the chosen rows of `plots/overlap/pairs.csv`.
+        transfer: `plots/transfer.csv`; only each task's main metric is looked at.
+        manifests: the checkpoints, in the order of the points.
+        layers: per checkpoint, the layers chosen.
+        categories: the categories chosen.
+        source_language: left out of the target languages.
+        pairs: the language pairs that an average point's overlap is taken over.
+        include_converged: per (task, aggregation), whether a converged model is used.
+    """
     every_layer = sorted({layer for several in layers.values() for layer in several})
     places: list[tuple[str | None, int | None]] = [(None, None)]
     places += [(category, layer) for layer, category in product(every_layer, categories)]
@@ -125,7 +141,7 @@ def points(
     pairs: Literal["all", "with_source"],
     include_converged: Mapping[tuple[str, str], bool],
 ) -> pd.DataFrame:
-    """The points of every model, task and aggregation (`artefacts.correlation.POINTS_SCHEMA`).
+    """Return the points of every model, task and aggregation.
 
     Args:
         overlap: the chosen rows of `plots/overlap/pairs.csv`.
@@ -134,6 +150,9 @@ def points(
         source_language: left out of the target languages.
         pairs: the language pairs that an average point's overlap is taken over.
         include_converged: per (task, aggregation), whether a converged model is used.
+
+    Returns:
+        Rows of `artefacts.correlation.POINTS`.
     """
     targets = target_scores(transfer, source_language)[["task", "checkpoint", "language", "score"]]
     means = targets.groupby(["task", "checkpoint"], sort=False, as_index=False)["score"].mean()
@@ -145,32 +164,30 @@ def points(
     }
     table = pd.concat([joined[name].assign(aggregation=name) for name in AGGREGATIONS], ignore_index=True)
     table = table.merge(_described(manifests), on="checkpoint")
-    table["used"] = np.array(
-        [
-            not converged or include_converged[task, aggregation]
-            for converged, task, aggregation in zip(
-                table["converged"], table["task"], table["aggregation"], strict=True
-            )
-        ],
-        dtype=bool,
-    )
+    included = [include_converged[where] for where in zip(table["task"], table["aggregation"], strict=True)]
+    table["used"] = ~table["converged"].astype(bool) | np.array(included, dtype=bool)
     # Stable: within a checkpoint the languages keep the order of the scores, the study's.
     order = {"task": list(MAIN_METRIC), "aggregation": list(AGGREGATIONS)}
     table["task_place"], table["aggregation_place"] = (table[name].map(names.index) for name, names in order.items())
     table = table.sort_values(["model_place", "task_place", "aggregation_place", "place"], kind="stable")
-    found: pd.DataFrame = table[list(POINTS_SCHEMA.names)].reset_index(drop=True)
+    found: pd.DataFrame = table[POINTS.schema.names].reset_index(drop=True)
     return found
 
 
 def target_scores(transfer: pd.DataFrame, source_language: str) -> pd.DataFrame:
-    """The rows of `plots/transfer.csv` for each task's main metric and the target languages."""
+    """Return the rows of `plots/transfer.csv` for each task's main metric and the target languages.
+
+    Args:
+        transfer: the table.
+        source_language: left out of the target languages.
+    """
     scores = main_scores(transfer)
     targets: pd.DataFrame = scores[scores["language"] != source_language]
     return targets
 
 
 def main_scores(transfer: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `plots/transfer.csv` for each task's main metric."""
+    """Return the rows of `plots/transfer.csv` for each task's main metric."""
     scores: pd.DataFrame = transfer[transfer["metric"] == transfer["task"].map(MAIN_METRIC)]
     return scores
 
@@ -195,7 +212,11 @@ def _overlap_with_source(overlap: pd.DataFrame, source_language: str) -> pd.Data
 
 
 def _described(manifests: Sequence[Manifest]) -> pd.DataFrame:
-    """checkpoint, model, step, tokens_seen, converged, and the places of model and checkpoint in the points' order."""
+    """Return a table of the checkpoints, with their places in the points' order.
+
+    Returns:
+        checkpoint, model, step, tokens_seen, converged, and the places of model and checkpoint.
+    """
     rows = [
         (found.checkpoint, model, found.step, found.tokens_seen, found.converged, model_place, place)
         for model_place, (model, of_model) in enumerate(by_model(manifests).items())
@@ -206,7 +227,7 @@ def _described(manifests: Sequence[Manifest]) -> pd.DataFrame:
 
 
 def by_model(manifests: Sequence[Manifest]) -> dict[str, list[Manifest]]:
-    """Each model's checkpoints in the points' order: by step, the converged one last."""
+    """Return each model's checkpoints in the points' order: by step, the converged one last."""
     models: dict[str, list[Manifest]] = {}
     for manifest in manifests:
         models.setdefault(manifest.model, []).append(manifest)

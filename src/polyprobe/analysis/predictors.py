@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from polyprobe.analysis.correlation_table import rounded
-from polyprobe.analysis.partial import partial_correlation, partial_correlations
+from polyprobe.analysis.partial_correlation import partial_correlation, partial_correlations
 from polyprobe.analysis.points import ALL_LANGUAGES, main_scores
 from polyprobe.artefacts.correlation import Cell
-from polyprobe.artefacts.predictors import PREDICTORS, SCHEMA
+from polyprobe.artefacts.predictors import PREDICTORS, TABLE
 from polyprobe.running.seeds import derive_seed
 
 LEVEL: Final = 0.95
@@ -29,7 +29,7 @@ def predictor_points(
     layers: Mapping[str, Sequence[int]],
     categories: Sequence[str],
 ) -> pd.DataFrame:
-    """The used points with a column for each predictor (`artefacts.predictors.PREDICTORS`), NaN where it is not known.
+    """Return the used points with a column for each predictor.
 
     Args:
         points: `plots/overlap_vs_transfer.csv`.
@@ -39,6 +39,9 @@ def predictor_points(
         source_language: whose own score is a predictor.
         layers: per checkpoint, those that overlap is averaged over.
         categories: those that overlap is averaged over.
+
+    Returns:
+        The points with `artefacts.predictors.PREDICTORS`, NaN where a predictor is not known.
     """
     scores = main_scores(transfer)
     source = scores[scores["language"] == source_language]
@@ -66,7 +69,13 @@ def _of_layers(table: pd.DataFrame, layers: Mapping[str, Sequence[int]]) -> pd.D
 
 
 def _with_mean(table: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
-    """checkpoint, language and the mean of a column; beside the languages their mean, as `all`."""
+    """Return the mean of a column per checkpoint and language; beside the languages their mean, as `all`.
+
+    Args:
+        table: with columns `checkpoint` and `language`.
+        column: what is averaged.
+        name: of the column of means.
+    """
     of_languages = table.groupby(["checkpoint", "language"], sort=False, as_index=False)[column].mean()
     of_all = of_languages.groupby("checkpoint", sort=False, as_index=False)[column].mean()
     both = pd.concat([of_languages, of_all.assign(language=ALL_LANGUAGES)], ignore_index=True)
@@ -75,13 +84,16 @@ def _with_mean(table: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
 
 
 def predictor_table(points: pd.DataFrame, cells: Sequence[Cell], *, resamples: int, seed: int) -> pd.DataFrame:
-    """One row per model, task, aggregation and predictor (`artefacts.predictors.SCHEMA`).
+    """Return one row per model, task, aggregation and predictor.
 
     Args:
         points: from `predictor_points`.
         cells: `metrics/correlation.json`, for the judgement whether a task is at chance.
-        resamples: bootstrap resamples of checkpoints.
+        resamples: bootstrap resamples of checkpoints and languages.
         seed: the study's.
+
+    Returns:
+        Rows of `artefacts.predictors.TABLE`.
     """
     chance = {
         (cell["model"], cell["task"], cell["aggregation"])
@@ -103,7 +115,7 @@ def predictor_table(points: pd.DataFrame, cells: Sequence[Cell], *, resamples: i
             if where not in chance and known["checkpoint"].nunique() > 1:
                 row |= _statistics(known, predictor, given, resamples, part_seed)
             rows.append(row)
-    return pd.DataFrame(rows, columns=SCHEMA.names)
+    return pd.DataFrame(rows, columns=TABLE.schema.names)
 
 
 def _statistics(
@@ -127,12 +139,22 @@ def _statistics(
 
 
 def _interval(known: pd.DataFrame, given: Sequence[str], resamples: int, seed: int) -> tuple[float, float] | None:
-    """Of overlap's partial correlation: checkpoints are drawn again with all their points, and so are languages.
+    """Return the interval of overlap's partial correlation, by a bootstrap over checkpoints and over languages.
 
-    Languages differ in their levels by chance as well: checkpoints drawn alone would take the luck of seven languages
-    for a finding (Owen 2007, "The pigeonhole bootstrap"). The one language of average points is always there. A
-    resample whose few different points are perfectly correlated whatever they are says nothing and is left out; None
-    where fewer than half are left.
+    Checkpoints are drawn again with all their points, and so are languages. Languages differ in their levels by chance
+    as well: checkpoints drawn alone would take the luck of seven languages for a finding (Owen 2007, "The pigeonhole
+    bootstrap"). The one language of average points is always there. A resample whose few different points are perfectly
+    correlated whatever they are says nothing and is left out.
+
+    Args:
+        known: the points, with all columns that are read.
+        given: what is held fixed.
+        resamples: how many are drawn.
+        seed: of the drawing.
+
+    Returns:
+        The lower and the upper end of the 95 % interval; None for fewer than three checkpoints, or where fewer than
+        half of the resamples are left.
     """
     if known["checkpoint"].nunique() < FEWEST_CHECKPOINTS:
         return None

@@ -22,12 +22,7 @@ def summary(
     *,
     source_language: str,
 ) -> dict[str, float | None]:
-    """Nine numbers about the study's first model at its first and last checkpoint; None where there is none.
-
-    overlap_first, overlap_last: mean overlap over language pairs, at the study's layers and categories;
-    overlap_chance: k / d; overlap_null: chance-corrected overlap of probes on shuffled labels, last checkpoint;
-    ceiling_last: overlap of the same language's probes under two seeds; xnli_last, pos_last: mean zero-shot score;
-    xnli_average_r, pos_average_r: Table 1's r over averages (None where transfer is at chance).
+    """Return nine numbers about the study's first model at its first and last checkpoint.
 
     Args:
         overlap: `plots/overlap/means.csv`.
@@ -35,6 +30,13 @@ def summary(
         cells: `metrics/correlation.json`.
         manifests: the checkpoints that are in the study; there may be none.
         source_language: left out of the target languages.
+
+    Returns:
+        overlap_first, overlap_last: mean overlap over language pairs, at the study's layers and categories;
+        overlap_chance: k / d; overlap_null: chance-corrected overlap of probes on shuffled labels, last checkpoint;
+        ceiling_last: overlap of the same language's probes under two seeds; xnli_last, pos_last: mean zero-shot score;
+        xnli_average_r, pos_average_r: Table 1's r over averages (None where transfer is at chance). A number is None
+        where there is none.
     """
     # Where every checkpoint is dropped, no row is of the first or the last.
     model, ordered = next(iter(by_model(manifests).items()), (None, []))

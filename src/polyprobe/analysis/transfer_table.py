@@ -5,18 +5,21 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.artefacts.scores import PLOT_SCHEMA
+from polyprobe.artefacts.scores import PLOT
 
 
 def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languages: Sequence[str]) -> pd.DataFrame:
-    """The scores as one table (`artefacts.scores.PLOT_SCHEMA`), in the order given; an empty one where none are given.
+    """Return the scores as one table, in the order given; an empty one where none are given.
+
+    The standard error and the interval's ends are means over seeds: the seeds share their test items. The spread is
+    the sample's standard deviation over seeds.
 
     Args:
         scores: checkpoint, task and the scores of that checkpoint fine-tuned for that task.
         languages: the order of the languages.
 
-    The standard error and the interval's ends are means over seeds: the seeds share their test items. The spread is
-    the sample's standard deviation over seeds.
+    Returns:
+        Rows of `artefacts.scores.PLOT`.
     """
     frames = []
     for manifest, task, frame in scores:
@@ -40,5 +43,5 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
         averaged["task"] = task
         frames.append(averaged)
     if not frames:
-        return pd.DataFrame(columns=PLOT_SCHEMA.names)
-    return pd.concat(frames, ignore_index=True)[list(PLOT_SCHEMA.names)]
+        return pd.DataFrame(columns=PLOT.schema.names)
+    return pd.concat(frames, ignore_index=True)[list(PLOT.schema.names)]

@@ -1,0 +1,1 @@
+"""The contracts between stages: one module per kind of file, its path and its columns."""

@@ -1,35 +1,30 @@
 """`data/transfer/<task>/<ckpt>/confusion.parquet`: which labels were predicted for which, per language and seed."""
 
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_table, schema, write_table
+from polyprobe.artefacts._tables import CATEGORY, ParquetTable
 
-NAME: Final = "confusion.parquet"
-
-SCHEMA: Final = schema(language=CATEGORY, seed=pa.int32(), gold=CATEGORY, predicted_=CATEGORY, count=pa.int32())
+TABLE: Final = ParquetTable(
+    "data/transfer/{task}/{checkpoint}/confusion.parquet",
+    language=CATEGORY,
+    seed=pa.int32(),
+    gold=CATEGORY,
+    predicted_=CATEGORY,
+    count=pa.int32(),
+)
 """count: test pairs (xnli) or words (pos) of that gold label that got that prediction, at least one; predicted: null
 for words that truncation cut off."""
 
 
-def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one checkpoint's confusion matrices."""
-    write_table(file, frame, SCHEMA)
-
-
-def read(file: Path) -> pd.DataFrame:
-    """Reads one checkpoint's confusion matrices."""
-    return read_table(file, SCHEMA)
-
-
 def per_label_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Precision, recall and F1 of each label, per language and seed (and task and checkpoint, where they are columns).
+    """Return precision, recall and F1 of each label, per language and seed.
 
-    A cut-off item is a miss of its gold label and no label's false alarm. A precision or recall without any item is
-    null; F1 is 0 for a label that is only predicted or only gold.
+    Where task and checkpoint are columns too, the scores are per task and checkpoint as well. A cut-off item is a miss
+    of its gold label and no label's false alarm. A precision or recall without any item is null; F1 is 0 for a label
+    that is only predicted or only gold.
 
     Returns:
         The key columns, `label`, `precision`, `recall`, `f1`, `gold` and `predicted` (how many items).

@@ -4,21 +4,8 @@ A list of objects: language, category, probed (bool), reason (why not, else null
 have a value), values {value: {train, dev, test}}.
 """
 
-from pathlib import Path
 from typing import Final
 
-from polyprobe.artefacts._entries import Entry as Entry
-from polyprobe.artefacts._entries import read_entries
-from polyprobe.running.files import write_json
+from polyprobe.artefacts._tables import Entry, JsonFile
 
-PATH: Final = Path("metrics/corpus.json")
-
-
-def write(file: Path, entries: list[Entry]) -> None:
-    """Writes the entries in their order."""
-    write_json(file, entries)
-
-
-def read(file: Path = PATH) -> list[Entry]:
-    """Reads the entries."""
-    return read_entries(file, "convert_unimorph")
+TABLE: Final = JsonFile[list[Entry]]("metrics/corpus.json", stage="convert_unimorph")

@@ -11,24 +11,23 @@ null where they cannot be had or are withheld, and note says why. A cell without
 `metrics/summary.json` is a flat dict of the study's few numbers, the only file that `dvc metrics` shows.
 """
 
-import json
-from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._entries import Entry, read_entries
-from polyprobe.artefacts._tables import CATEGORY, read_csv, schema, write_csv
-from polyprobe.running.errors import BadInputError
-from polyprobe.running.files import write_json
+from polyprobe.artefacts._tables import CATEGORY, CsvTable, Entry, JsonFile
 
-PATH: Final = Path("metrics/correlation.json")
-SUMMARY: Final = Path("metrics/summary.json")
-POINTS: Final = Path("plots/overlap_vs_transfer.csv")
 AGGREGATIONS: Final = ("average", "pairwise")
 
-POINTS_SCHEMA: Final = schema(
+Cell = Entry
+
+TABLE: Final = JsonFile[list[Cell]]("metrics/correlation.json", stage="correlate")
+
+SUMMARY: Final = JsonFile[dict[str, float | None]]("metrics/summary.json", stage="correlate")
+"""By name; None for a number that cannot be had."""
+
+POINTS: Final = CsvTable(
+    "plots/overlap_vs_transfer.csv",
     model=CATEGORY,
     task=CATEGORY,
     aggregation=CATEGORY,
@@ -43,38 +42,3 @@ POINTS_SCHEMA: Final = schema(
 )
 """One point per checkpoint (average; language is `all`) or per checkpoint and target language (pairwise). used:
 whether it is among the n points that r is taken over (the converged model may not be)."""
-
-Cell = Entry
-
-
-def write(file: Path, cells: list[Cell]) -> None:
-    """Writes the table's cells in their order."""
-    write_json(file, cells)
-
-
-def read(file: Path = PATH) -> list[Cell]:
-    """Reads the table's cells."""
-    return read_entries(file, "correlate")
-
-
-def write_points(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the points."""
-    write_csv(file, frame, POINTS_SCHEMA)
-
-
-def read_points(file: Path = POINTS) -> pd.DataFrame:
-    """Reads the points."""
-    return read_csv(file, POINTS_SCHEMA)
-
-
-def write_summary(file: Path, numbers: dict[str, float | None]) -> None:
-    """Writes the study's few numbers."""
-    write_json(file, numbers)
-
-
-def read_summary(file: Path = SUMMARY) -> dict[str, float | None]:
-    """Reads the study's few numbers."""
-    if not file.exists():
-        raise BadInputError(f"{file}: no such file; has correlate been run?")
-    numbers: dict[str, float | None] = json.loads(file.read_text(encoding="utf-8"))
-    return numbers

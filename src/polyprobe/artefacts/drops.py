@@ -1,16 +1,13 @@
 """`plots/drops.csv`: checkpoints at which overlap or transfer falls by more than the noise (sections 4.1 and 4.3)."""
 
-from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_csv, schema, write_csv
+from polyprobe.artefacts._tables import CATEGORY, CsvTable
 
-PATH: Final = Path("plots/drops.csv")
-
-SCHEMA: Final = schema(
+TABLE: Final = CsvTable(
+    "plots/drops.csv",
     model=CATEGORY,
     series=CATEGORY,
     checkpoint=CATEGORY,
@@ -27,13 +24,3 @@ languages); before: the checkpoint that comes before, of those that the series h
 value: the series' at the checkpoint; change: since the one before; noise: standard error of the change, of overlap by
 the jackknife over languages (null below three), of a task from the scores' standard errors, taken for fully correlated
 across languages; drop: whether the value falls by more than twice the noise."""
-
-
-def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the changes."""
-    write_csv(file, frame, SCHEMA)
-
-
-def read(file: Path = PATH) -> pd.DataFrame:
-    """Reads the changes."""
-    return read_csv(file, SCHEMA)

@@ -24,24 +24,34 @@ _METADATA: Final = "polyprobe"
 
 
 def path(folder: Path, layer: int, language: str) -> Path:
-    """Where a language's embeddings at a layer lie, in one checkpoint's folder."""
+    """Return where a language's embeddings at a layer lie.
+
+    Args:
+        folder: one checkpoint's.
+        layer: numbered from 1, the embedding output.
+        language: the words' language.
+    """
     return folder / f"layer-{layer}" / f"{language}.safetensors"
 
 
 def layers(folder: Path) -> list[int]:
-    """The layers of one checkpoint's folder, ascending."""
+    """Return the layers that one checkpoint's folder holds, ascending."""
     found = (re.fullmatch(r"layer-(\d+)", entry.name) for entry in folder.iterdir())
     return sorted(int(match[1]) for match in found if match)
 
 
 class Writer:
-    """Writes the words of one language at some layers, those of a layer one after the other."""
+    """A writer of one language's words at some layers, those of a layer one after the other."""
 
     def __init__(self, files: Mapping[int, "_File"]) -> None:
         self._files = files
 
     def append(self, embeddings: Mapping[int, NDArray[np.float16]]) -> None:
-        """Some more words [word, neuron] of each layer."""
+        """Append some more words [word, neuron] to those of each layer.
+
+        Raises:
+            ValueError: the layers are not the writer's, or a layer's states are no float16 matrix of the right width.
+        """
         if embeddings.keys() != self._files.keys():
             raise ValueError(f"expected the layers {list(self._files)}, got {list(embeddings)}")
         for layer, states in embeddings.items():
@@ -52,15 +62,18 @@ class Writer:
 def writing(
     folder: Path, layers: list[int], language: str, rows: NDArray[np.int32], width: int, metadata: dict[str, str]
 ) -> Iterator[Writer]:
-    """A writer of a language's embeddings in one checkpoint's folder, whose files appear when the block ends well.
+    """Yield a writer of a language's embeddings, whose files appear when the block ends well.
 
     Args:
         folder: the checkpoint's.
-        layers: whose words are going to be appended.
-        language: the words'.
-        rows: of the words, in the order in which they are going to be appended.
-        width: neurons of a word.
+        layers: those whose words are going to be appended.
+        language: the words' language.
+        rows: [word], the words' rows, in the order in which they are going to be appended.
+        width: neurons of a layer.
         metadata: of all layers; `layer` is added to it.
+
+    Raises:
+        ValueError: the block ends well, but has not appended as many words to each layer as there are rows.
     """
     with ExitStack() as stack:
         files = {
@@ -71,7 +84,17 @@ def writing(
 
 
 def write(file: Path, embeddings: NDArray[np.float16], rows: NDArray[np.int32], metadata: dict[str, str]) -> None:
-    """Writes one language's embeddings at one layer, whole or not at all."""
+    """Write one language's embeddings at one layer, whole or not at all.
+
+    Args:
+        file: where they go.
+        embeddings: [word, neuron].
+        rows: [word], the words' rows, ascending.
+        metadata: the file's.
+
+    Raises:
+        ValueError: the embeddings are not float16, or there are not as many of them as rows.
+    """
     with _writing(file, rows, embeddings.shape[1], metadata) as writer:
         writer.append(embeddings)
 
@@ -119,7 +142,11 @@ def _header(words: int, width: int, metadata: dict[str, str]) -> bytes:
 
 
 def read(file: Path) -> tuple[NDArray[np.float16], NDArray[np.int32]]:
-    """The embeddings [word, neuron] and the words' rows [word]."""
+    """Read the embeddings [word, neuron] and the words' rows [word].
+
+    Raises:
+        BadInputError: there is no such file.
+    """
     from safetensors.numpy import load_file
 
     if not file.exists():
@@ -129,7 +156,7 @@ def read(file: Path) -> tuple[NDArray[np.float16], NDArray[np.int32]]:
 
 
 def metadata(file: Path) -> dict[str, str]:
-    """The file's metadata."""
+    """Read a file's metadata."""
     from safetensors import safe_open
 
     with safe_open(file, framework="numpy") as opened:

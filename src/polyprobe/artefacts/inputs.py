@@ -5,7 +5,6 @@ that one stage reads, by the entries' names; none where it reads nothing from di
 list: so each entry is watched by a stage of its own, and the readers depend on what these found.
 """
 
-import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
@@ -32,14 +31,12 @@ def files_of(path: Path) -> Files:
     Raises:
         BadInputError: there is neither file nor folder.
     """
+    import pooch
+
     if not path.exists():
         raise BadInputError(f"{path}: no such file or folder, expected an input of the study")
     files = sorted(filter(_is_read, path.iterdir())) if path.is_dir() else [path]
-    found = {}
-    for file in files:
-        with file.open("rb") as opened:
-            found[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
-    return found
+    return {file.name: pooch.file_hash(file) for file in files}
 
 
 def _is_read(file: Path) -> bool:
@@ -47,7 +44,12 @@ def _is_read(file: Path) -> bool:
 
 
 def write_watched(name: str, files: Files) -> None:
-    """Write what an entry of `inputs` holds."""
+    """Write what an entry of `inputs` holds.
+
+    Args:
+        name: the entry's.
+        files: the SHA-256 of each of its files.
+    """
     write_json(WATCHED / f"{name}.json", files)
 
 
@@ -55,7 +57,7 @@ def write_read(reader: str, names: Collection[str]) -> None:
     """Write what a stage reads.
 
     Args:
-        reader: a name for it.
+        reader: a name for the stage.
         names: entries of `inputs`, all of them watched.
     """
     found = {name: json.loads((WATCHED / f"{name}.json").read_text(encoding="utf-8")) for name in sorted(set(names))}

@@ -55,17 +55,27 @@ class Manifest:
 
 
 def path(checkpoint: str, folder: Path = VERIFIED) -> Path:
-    """Where a checkpoint's manifest lies."""
+    """Return where a checkpoint's manifest lies.
+
+    Args:
+        checkpoint: its key in params.yaml.
+        folder: `VERIFIED`, or `FOLDER` for the manifest with the hashes of single tensors.
+    """
     return folder / f"{checkpoint}.json"
 
 
 def write(file: Path, manifest: Manifest) -> None:
-    """Writes a manifest."""
+    """Write a manifest.
+
+    Args:
+        file: where it goes.
+        manifest: the checkpoint's.
+    """
     write_json(file, asdict(manifest))
 
 
 def read(file: Path) -> Manifest:
-    """Reads a manifest.
+    """Read a manifest.
 
     Raises:
         BadInputError: there is no such file, or it is none.

@@ -6,21 +6,8 @@ no attribute (disjunctions, tags outside the schema); overruled {tag: tokens}, t
 one of the same token.
 """
 
-from pathlib import Path
 from typing import Final
 
-from polyprobe.artefacts._entries import Entry as Entry
-from polyprobe.artefacts._entries import read_entries
-from polyprobe.running.files import write_json
+from polyprobe.artefacts._tables import Entry, JsonFile
 
-PATH: Final = Path("metrics/mapping.json")
-
-
-def write(file: Path, entries: list[Entry]) -> None:
-    """Writes the entries in their order."""
-    write_json(file, entries)
-
-
-def read(file: Path = PATH) -> list[Entry]:
-    """Reads the entries."""
-    return read_entries(file, "convert_unimorph")
+TABLE: Final = JsonFile[list[Entry]]("metrics/mapping.json", stage="convert_unimorph")

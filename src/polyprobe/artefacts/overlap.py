@@ -3,19 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_csv, schema, write_csv
+from polyprobe.artefacts._tables import CATEGORY, CsvTable
 
 FOLDER: Final = Path("plots/overlap")
-PAIRS: Final = FOLDER / "pairs.csv"
-MEANS: Final = FOLDER / "means.csv"
-LAYERS: Final = FOLDER / "layers.csv"
-HEATMAP: Final = FOLDER / "heatmap.csv"
-NEURONS: Final = FOLDER / "neurons.csv"
-CATEGORIES: Final = FOLDER / "categories.csv"
-SIZES: Final = FOLDER / "sizes.csv"
 
 _WHERE: Final = {
     "checkpoint": CATEGORY,
@@ -29,7 +21,8 @@ _WHERE: Final = {
     "control": CATEGORY,
 }
 
-PAIRS_SCHEMA: Final = schema(
+PAIRS: Final = CsvTable(
+    "plots/overlap/pairs.csv",
     **_WHERE,
     language_a=CATEGORY,
     language_b=CATEGORY,
@@ -55,28 +48,34 @@ of the first seed's probes. neurons: the numbers of those that the two first pro
 between, of probes on true labels. On the diagonal (language_a = language_b) stands the noise ceiling, the overlap of
 two seeds' probes, without p and neurons."""
 
-MEANS_SCHEMA: Final = schema(
+_MEANS: Final = {
     **_WHERE,
-    k=pa.int32(),
-    pairs=pa.int32(),
-    overlap=pa.float64(),
-    low_=pa.float64(),
-    high_=pa.float64(),
-    corrected=pa.float64(),
-    weighted_corrected=pa.float64(),
-    standard_error_=pa.float64(),
-    expected=pa.float64(),
-    ceiling_=pa.float64(),
-    significant=pa.float64(),
-)
+    "k": pa.int32(),
+    "pairs": pa.int32(),
+    "overlap": pa.float64(),
+    "low_": pa.float64(),
+    "high_": pa.float64(),
+    "corrected": pa.float64(),
+    "weighted_corrected": pa.float64(),
+    "standard_error_": pa.float64(),
+    "expected": pa.float64(),
+    "ceiling_": pa.float64(),
+    "significant": pa.float64(),
+}
+
+MEANS: Final = CsvTable("plots/overlap/means.csv", **_MEANS)
 """One row per checkpoint × layer × category × control: means over pairs. low, high: 95 % interval of `overlap`, by
 the bootstrap over languages (null below three languages); standard_error: of the mean of `corrected`, by the jackknife
 over languages (pairs share languages); ceiling: mean of the diagonal; significant: share of pairs."""
 
-SIZES_SCHEMA: Final = MEANS_SCHEMA
+LAYERS: Final = CsvTable("plots/overlap/layers.csv", **_MEANS)
+"""Those of the means that are of each model's last checkpoint."""
+
+SIZES: Final = CsvTable("plots/overlap/sizes.csv", **_MEANS)
 """The same for every k of `overlap.k`, at the study's layers and categories; `means.csv` has the largest only."""
 
-HEATMAP_SCHEMA: Final = schema(
+HEATMAP: Final = CsvTable(
+    "plots/overlap/heatmap.csv",
     **_WHERE,
     language_x=CATEGORY,
     language_y=CATEGORY,
@@ -87,8 +86,8 @@ HEATMAP_SCHEMA: Final = schema(
 """Both triangles and the diagonal, for each model's last checkpoint at the study's layers, in every category probed
 there; controls left out."""
 
-
-NEURONS_SCHEMA: Final = schema(
+NEURONS: Final = CsvTable(
+    "plots/overlap/neurons.csv",
     checkpoint=CATEGORY,
     model=CATEGORY,
     step=pa.int64(),
@@ -105,8 +104,8 @@ NEURONS_SCHEMA: Final = schema(
 layers and categories, those of most languages first. languages: their codes; found_in: how many; probed_in: languages
 that have the category; expected: how many neurons of the layer would be found in as many languages by chance."""
 
-
-CATEGORIES_SCHEMA: Final = schema(
+CATEGORIES: Final = CsvTable(
+    "plots/overlap/categories.csv",
     checkpoint=CATEGORY,
     model=CATEGORY,
     step=pa.int64(),
@@ -122,63 +121,3 @@ CATEGORIES_SCHEMA: Final = schema(
 """One row per checkpoint × layer × unordered pair of the study's categories: the neurons that the two share within one
 language (first probes on true labels), averaged over the languages that have both. A null of its own: dimensions that
 attract any probe, whatever it looks for."""
-
-
-def write_categories(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the overlap of different categories."""
-    write_csv(file, frame, CATEGORIES_SCHEMA)
-
-
-def read_categories(file: Path = CATEGORIES) -> pd.DataFrame:
-    """Reads the overlap of different categories."""
-    return read_csv(file, CATEGORIES_SCHEMA)
-
-
-def write_neurons(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the neurons that languages share."""
-    write_csv(file, frame, NEURONS_SCHEMA)
-
-
-def read_neurons(file: Path = NEURONS) -> pd.DataFrame:
-    """Reads the neurons that languages share."""
-    return read_csv(file, NEURONS_SCHEMA)
-
-
-def write_pairs(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the overlap per pair."""
-    write_csv(file, frame, PAIRS_SCHEMA)
-
-
-def read_pairs(file: Path = PAIRS) -> pd.DataFrame:
-    """Reads the overlap per pair."""
-    return read_csv(file, PAIRS_SCHEMA)
-
-
-def write_means(file: Path, frame: pd.DataFrame) -> None:
-    """Writes means over pairs."""
-    write_csv(file, frame, MEANS_SCHEMA)
-
-
-def read_means(file: Path = MEANS) -> pd.DataFrame:
-    """Reads means over pairs."""
-    return read_csv(file, MEANS_SCHEMA)
-
-
-def write_sizes(file: Path, frame: pd.DataFrame) -> None:
-    """Writes means over pairs for every k."""
-    write_csv(file, frame, SIZES_SCHEMA)
-
-
-def read_sizes(file: Path = SIZES) -> pd.DataFrame:
-    """Reads means over pairs for every k."""
-    return read_csv(file, SIZES_SCHEMA)
-
-
-def write_heatmap(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the heat map's cells."""
-    write_csv(file, frame, HEATMAP_SCHEMA)
-
-
-def read_heatmap(file: Path = HEATMAP) -> pd.DataFrame:
-    """Reads the heat map's cells."""
-    return read_csv(file, HEATMAP_SCHEMA)

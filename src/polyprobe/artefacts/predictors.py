@@ -1,20 +1,18 @@
 """`plots/predictors.csv`: what else predicts transfer on the points of Table 1, and what overlap adds to it."""
 
-from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_csv, schema, write_csv
+from polyprobe.artefacts._tables import CATEGORY, CsvTable
 
-PATH: Final = Path("plots/predictors.csv")
 PREDICTORS: Final = ("overlap", "similarity", "probe_accuracy", "source_score")
 """overlap of neurons; similarity of parallel sentences (mean cosine above that of mismatched pairs); test accuracy of
 the probes; the source language's own score at the task. Averaged over the layers and categories of overlap; an average
 point's is the mean over languages."""
 
-SCHEMA: Final = schema(
+TABLE: Final = CsvTable(
+    "plots/predictors.csv",
     model=CATEGORY,
     task=CATEGORY,
     aggregation=CATEGORY,
@@ -34,13 +32,3 @@ high: its 95 % interval, by the bootstrap over checkpoints and (pairwise) langua
 different points for a correlation that is not perfect whatever they are (null where these are fewer than half). Null
 where transfer is at chance, of one checkpoint, or where it cannot be had. A model, task and aggregation without points
 has no rows."""
-
-
-def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the predictors."""
-    write_csv(file, frame, SCHEMA)
-
-
-def read(file: Path = PATH) -> pd.DataFrame:
-    """Reads the predictors."""
-    return read_csv(file, SCHEMA)

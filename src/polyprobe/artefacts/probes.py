@@ -3,18 +3,14 @@
 `plots/probes.csv`: what the first k of them tell, for all checkpoints.
 """
 
-from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_csv, read_table, schema, write_csv, write_table
+from polyprobe.artefacts._tables import CATEGORY, CsvTable, ParquetTable
 
-FOLDER: Final = Path("data/probes")
-PLOT: Final = Path("plots/probes.csv")
-
-SCHEMA: Final = schema(
+TABLE: Final = ParquetTable(
+    "data/probes/{checkpoint}.parquet",
     layer=pa.int32(),
     language=CATEGORY,
     category=CATEGORY,
@@ -38,7 +34,8 @@ SCHEMA: Final = schema(
 hidden state; information (mutual information in bits; normalised by the label entropy) and accuracy of the first
 rank + 1 neurons; test_majority: accuracy of the most frequent train label."""
 
-PLOT_SCHEMA: Final = schema(
+PLOT: Final = CsvTable(
+    "plots/probes.csv",
     checkpoint=CATEGORY,
     model=CATEGORY,
     step=pa.int64(),
@@ -55,28 +52,3 @@ PLOT_SCHEMA: Final = schema(
     seeds=pa.int32(),
 )
 """One row per checkpoint × layer × category × control × language, averaged over seeds."""
-
-
-def path(checkpoint: str, root: Path = Path()) -> Path:
-    """Where a checkpoint's probes lie."""
-    return root / FOLDER / f"{checkpoint}.parquet"
-
-
-def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one checkpoint's probes."""
-    write_table(file, frame, SCHEMA)
-
-
-def read(file: Path) -> pd.DataFrame:
-    """Reads one checkpoint's probes."""
-    return read_table(file, SCHEMA)
-
-
-def write_plot(file: Path, frame: pd.DataFrame) -> None:
-    """Writes what the probes tell at every checkpoint."""
-    write_csv(file, frame, PLOT_SCHEMA)
-
-
-def read_plot(file: Path = PLOT) -> pd.DataFrame:
-    """Reads what the probes tell at every checkpoint."""
-    return read_csv(file, PLOT_SCHEMA)

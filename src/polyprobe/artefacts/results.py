@@ -1,6 +1,6 @@
 """Every table of a study as pandas frames, for notebooks."""
 
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -17,66 +17,56 @@ from polyprobe.artefacts import (
     similarity,
     words,
 )
+from polyprobe.artefacts._tables import ParquetTable
 
 
 def load(root: Path) -> dict[str, pd.DataFrame]:
-    """The tables that are there: words, corpus, probes, similarity, scores, confusion, label_scores, overlap,
-    overlap_means, overlap_sizes, shared_neurons, category_overlap, informativeness, transfer, drops, correlation,
-    predictors, points. Tables that lie in one file per language, checkpoint or task come joined, with that column in
-    front."""
+    """Return those of a study's tables that are there, by name.
+
+    The names are words, corpus, probes, similarity, scores, confusion, label_scores, overlap, overlap_means,
+    overlap_sizes, shared_neurons, category_overlap, informativeness, transfer, drops, correlation, predictors, points.
+    Tables that lie in one file per language, checkpoint or task come joined, with that column in front.
+    """
     found: dict[str, pd.DataFrame] = {}
-
-    def joined(
-        name: str, files: list[Path], keys: Callable[[Path], dict[str, str]], read: Callable[[Path], pd.DataFrame]
-    ) -> None:
-        frames = [_keyed(read(file), keys(file)) for file in sorted(files)]
-        if frames:
+    for name, kind in (
+        ("words", words.TABLE),
+        ("probes", probes.TABLE),
+        ("similarity", similarity.TABLE),
+        ("scores", scores.TABLE),
+        ("confusion", confusion.TABLE),
+    ):
+        if frames := _keyed(kind, root):
             found[name] = pd.concat(frames, ignore_index=True)
-
-    joined("words", list((root / words.FOLDER).glob("*.parquet")), lambda file: {"language": file.stem}, words.read)
-    joined(
-        "probes", list((root / probes.FOLDER).glob("*.parquet")), lambda file: {"checkpoint": file.stem}, probes.read
-    )
-    joined(
-        "similarity",
-        list((root / similarity.FOLDER).glob("*.parquet")),
-        lambda file: {"checkpoint": file.stem},
-        similarity.read,
-    )
-    joined(
-        "scores",
-        list((root / scores.FOLDER).glob(f"*/*/{scores.NAME}")),
-        lambda file: {"task": file.parent.parent.name, "checkpoint": file.parent.name},
-        scores.read,
-    )
-    joined(
-        "confusion",
-        list((root / scores.FOLDER).glob(f"*/*/{confusion.NAME}")),
-        lambda file: {"task": file.parent.parent.name, "checkpoint": file.parent.name},
-        confusion.read,
-    )
     if "confusion" in found:
         found["label_scores"] = confusion.per_label_scores(found["confusion"])
-    if (root / corpus.PATH).exists():
-        found["corpus"] = pd.json_normalize(corpus.read(root / corpus.PATH))
-    if (root / correlation.PATH).exists():
-        found["correlation"] = pd.DataFrame(correlation.read(root / correlation.PATH))
-    for name, read, file in (
-        ("overlap", overlap.read_pairs, overlap.PAIRS),
-        ("overlap_means", overlap.read_means, overlap.MEANS),
-        ("overlap_sizes", overlap.read_sizes, overlap.SIZES),
-        ("shared_neurons", overlap.read_neurons, overlap.NEURONS),
-        ("category_overlap", overlap.read_categories, overlap.CATEGORIES),
-        ("informativeness", probes.read_plot, probes.PLOT),
-        ("transfer", scores.read_plot, scores.PLOT),
-        ("drops", drops.read, drops.PATH),
-        ("predictors", predictors.read, predictors.PATH),
-        ("points", correlation.read_points, correlation.POINTS),
+    if (root / corpus.TABLE.path).exists():
+        found["corpus"] = pd.json_normalize(corpus.TABLE.read(root / corpus.TABLE.path))
+    if (root / correlation.TABLE.path).exists():
+        found["correlation"] = pd.DataFrame(correlation.TABLE.read(root / correlation.TABLE.path))
+    for name, table in (
+        ("overlap", overlap.PAIRS),
+        ("overlap_means", overlap.MEANS),
+        ("overlap_sizes", overlap.SIZES),
+        ("shared_neurons", overlap.NEURONS),
+        ("category_overlap", overlap.CATEGORIES),
+        ("informativeness", probes.PLOT),
+        ("transfer", scores.PLOT),
+        ("drops", drops.TABLE),
+        ("predictors", predictors.TABLE),
+        ("points", correlation.POINTS),
     ):
-        if (root / file).exists():
-            found[name] = read(root / file)
+        if (root / table.path).exists():
+            found[name] = table.read(root / table.path)
     return found
 
 
-def _keyed(frame: pd.DataFrame, keys: dict[str, str]) -> pd.DataFrame:
-    return pd.concat({tuple(keys.values()): frame}, names=[*keys]).reset_index([*keys]).reset_index(drop=True)
+def _keyed(kind: ParquetTable, root: Path) -> list[pd.DataFrame]:
+    """Return the tables of a kind, sorted by path, each with its keys as columns in front."""
+    names = kind.path.with_suffix("").parts
+    frames = []
+    for file in sorted(root.glob(re.sub(r"{\w+}", "*", str(kind.path)))):
+        values = file.relative_to(root).with_suffix("").parts
+        keys = {name[1:-1]: value for name, value in zip(names, values, strict=True) if name.startswith("{")}
+        keyed = pd.concat({tuple(keys.values()): kind.read(file)}, names=[*keys])
+        frames.append(keyed.reset_index([*keys]).reset_index(drop=True))
+    return frames

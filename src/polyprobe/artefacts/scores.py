@@ -3,30 +3,30 @@
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_csv, read_table, schema, write_csv, write_table
+from polyprobe.artefacts._tables import CATEGORY, CsvTable, ParquetTable
 
-FOLDER: Final = Path("data/transfer")
-NAME: Final = "scores.parquet"
 TASKS: Final = ("xnli", "pos")
 MAIN_METRIC: Final = {"xnli": "accuracy", "pos": "f1"}
 """The score that is correlated with overlap, per task."""
 
-PLOT: Final = Path("plots/transfer.csv")
+_SCORE: Final = {
+    "score": pa.float64(),
+    "standard_error": pa.float64(),
+    "low": pa.float64(),
+    "high": pa.float64(),
+    "majority": pa.float64(),
+    "untrained": pa.float64(),
+    "items": pa.int32(),
+}
 
-SCHEMA: Final = schema(
+TABLE: Final = ParquetTable(
+    "data/transfer/{task}/{checkpoint}/scores.parquet",
     language=CATEGORY,
     metric=CATEGORY,
     seed=pa.int32(),
-    score=pa.float64(),
-    standard_error=pa.float64(),
-    low=pa.float64(),
-    high=pa.float64(),
-    majority=pa.float64(),
-    untrained=pa.float64(),
-    items=pa.int32(),
+    **_SCORE,
     best_step=pa.int32(),
 )
 """score in [0, 1]; standard_error: binomial for xnli accuracy, of the mean over sentences for pos; low, high: the 95 %
@@ -34,7 +34,8 @@ interval of the bootstrap over test pairs (xnli) or sentences (pos); majority: t
 train label; untrained: for the frozen model with its head as initialised; items: test pairs (xnli) or words (pos);
 best_step: the optimiser step whose adapter was kept."""
 
-PLOT_SCHEMA: Final = schema(
+PLOT: Final = CsvTable(
+    "plots/transfer.csv",
     checkpoint=CATEGORY,
     model=CATEGORY,
     step=pa.int64(),
@@ -42,13 +43,7 @@ PLOT_SCHEMA: Final = schema(
     task=CATEGORY,
     language=CATEGORY,
     metric=CATEGORY,
-    score=pa.float64(),
-    standard_error=pa.float64(),
-    low=pa.float64(),
-    high=pa.float64(),
-    majority=pa.float64(),
-    untrained=pa.float64(),
-    items=pa.int32(),
+    **_SCORE,
     spread_=pa.float64(),
 )
 """The same over all checkpoints, averaged over seeds; spread: the score's standard deviation over seeds, null for one
@@ -56,25 +51,11 @@ seed."""
 
 
 def folder(task: str, checkpoint: str, root: Path = Path()) -> Path:
-    """Where one checkpoint's adapter and scores for a task lie."""
-    return root / FOLDER / task / checkpoint
+    """Return where one checkpoint's adapter and scores for a task lie.
 
-
-def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one checkpoint's scores."""
-    write_table(file, frame, SCHEMA)
-
-
-def read(file: Path) -> pd.DataFrame:
-    """Reads one checkpoint's scores."""
-    return read_table(file, SCHEMA)
-
-
-def write_plot(file: Path, frame: pd.DataFrame) -> None:
-    """Writes the scores of all checkpoints."""
-    write_csv(file, frame, PLOT_SCHEMA)
-
-
-def read_plot(file: Path = PLOT) -> pd.DataFrame:
-    """Reads the scores of all checkpoints."""
-    return read_csv(file, PLOT_SCHEMA)
+    Args:
+        task: one of `TASKS`.
+        checkpoint: its key in params.yaml.
+        root: the study's folder.
+    """
+    return TABLE.at(root, task=task, checkpoint=checkpoint).parent

@@ -1,16 +1,13 @@
 """`data/similarity/<ckpt>.parquet`: cosine similarity of parallel sentences with the source language."""
 
-from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_table, schema, write_table
+from polyprobe.artefacts._tables import CATEGORY, ParquetTable
 
-FOLDER: Final = Path("data/similarity")
-
-SCHEMA: Final = schema(
+TABLE: Final = ParquetTable(
+    "data/similarity/{checkpoint}.parquet",
     layer=pa.int32(),
     language=CATEGORY,
     pooling=CATEGORY,
@@ -20,19 +17,5 @@ SCHEMA: Final = schema(
     pairs=pa.int32(),
 )
 """cosine: mean over pairs; mismatched: mean cosine of a sentence with another one's translation (the baseline);
-precision_at_1: share of the source language's sentences whose nearest neighbour is their translation."""
-
-
-def path(checkpoint: str) -> Path:
-    """Where one checkpoint's similarities lie."""
-    return FOLDER / f"{checkpoint}.parquet"
-
-
-def write(file: Path, frame: pd.DataFrame) -> None:
-    """Writes one checkpoint's similarities (an empty table where the study has no parallel text)."""
-    write_table(file, frame, SCHEMA)
-
-
-def read(file: Path) -> pd.DataFrame:
-    """Reads one checkpoint's similarities."""
-    return read_table(file, SCHEMA)
+precision_at_1: share of the source language's sentences whose nearest neighbour is their translation. The table is
+empty where the study has no parallel text."""

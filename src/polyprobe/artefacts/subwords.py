@@ -5,26 +5,8 @@ subwords (of the whole sentences); shared_subwords (those that two words share);
 model's limit, run in overlapping parts).
 """
 
-from pathlib import Path
 from typing import Final
 
-from polyprobe.artefacts._entries import Entry as Entry
-from polyprobe.artefacts._entries import read_entries
-from polyprobe.running.files import write_json
+from polyprobe.artefacts._tables import Entry, JsonFile
 
-FOLDER: Final = Path("metrics/subwords")
-
-
-def path(checkpoint: str, root: Path = Path()) -> Path:
-    """Where one checkpoint's counts lie."""
-    return root / FOLDER / f"{checkpoint}.json"
-
-
-def write(file: Path, entries: list[Entry]) -> None:
-    """Writes the entries in their order."""
-    write_json(file, entries)
-
-
-def read(file: Path) -> list[Entry]:
-    """Reads the entries."""
-    return read_entries(file, "extract")
+TABLE: Final = JsonFile[list[Entry]]("metrics/subwords/{checkpoint}.json", stage="extract")

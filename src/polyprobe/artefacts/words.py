@@ -1,61 +1,44 @@
 """`data/words/<lang>.parquet`: one row per word of a language, punctuation too."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
 
-from polyprobe.artefacts._tables import CATEGORY, read_table, write_tables
+from polyprobe.artefacts._tables import CATEGORY, ParquetTable
 from polyprobe.artefacts.dimensions import dimensions
-
-FOLDER: Final = Path("data/words")
 
 SPLITS: Final = ("train", "dev", "test")
 """The lemma split: a word goes where its lemma goes."""
 
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("treebank", CATEGORY, nullable=False),
-        pa.field("file", CATEGORY, nullable=False),
-        pa.field("sent_id", pa.string(), nullable=False),
-        pa.field("sentence", pa.int32(), nullable=False),
-        pa.field("position", pa.int16(), nullable=False),
-        pa.field("form", pa.string(), nullable=False),
-        pa.field("space_after", pa.bool_(), nullable=False),
-        pa.field("lemma", pa.string(), nullable=False),
-        pa.field("upos", CATEGORY, nullable=False),
-        pa.field("unimorph", CATEGORY, nullable=False),
-        pa.field("split", CATEGORY, nullable=False),
-        *(pa.field(name, CATEGORY) for name in dimensions()),
-    ]
+TABLE: Final = ParquetTable(
+    "data/words/{language}.parquet",
+    treebank=CATEGORY,
+    file=CATEGORY,
+    sent_id=pa.string(),
+    sentence=pa.int32(),
+    position=pa.int16(),
+    form=pa.string(),
+    space_after=pa.bool_(),
+    lemma=pa.string(),
+    upos=CATEGORY,
+    unimorph=CATEGORY,
+    split=CATEGORY,
+    **{f"{name}_": CATEGORY for name in dimensions()},
 )
 """sentence: 0-based over the language's files in reading order; position: 0-based in the sentence; unimorph: tags in
 canonical order joined by `;`, `_` where there are none; then one nullable column per UniMorph dimension."""
 
 
-def path(language: str, root: Path = Path()) -> Path:
-    """Where a language's words lie."""
-    return root / FOLDER / f"{language}.parquet"
-
-
-def write(file: Path, frames: Iterable[pd.DataFrame]) -> None:
-    """Writes one language's words, given in frames one after the other; each becomes a row group."""
-    write_tables(file, frames, SCHEMA)
-
-
-def read(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Reads one language's words, or some columns of them."""
-    return read_table(file, SCHEMA, columns)
-
-
 def label_counts(labels: pd.Series, splits: pd.Series) -> pd.DataFrame:
-    """How many words have each value: one row per value that occurs, sorted, one column per split.
+    """Return how many words have each value.
 
     Args:
         labels: each word's value, missing where it has none.
         splits: each word's split.
+
+    Returns:
+        One row per value that occurs, sorted; one column per split.
     """
     labelled = pd.DataFrame({"label": labels.reset_index(drop=True), "split": splits.reset_index(drop=True)}).dropna()
     counts = labelled.groupby(["label", "split"], observed=True).size().unstack("split", fill_value=0)
@@ -64,7 +47,7 @@ def label_counts(labels: pd.Series, splits: pd.Series) -> pd.DataFrame:
 
 
 def surviving_values(labels: pd.Series, splits: pd.Series, min_count: int) -> list[str]:
-    """The values, sorted, that have at least `min_count` words in each of train, dev and test (fidelity row 12).
+    """Return the values, sorted, that have at least `min_count` words in each of train, dev and test (fidelity row 12).
 
     A category is probed where two values survive.
 

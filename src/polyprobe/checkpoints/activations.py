@@ -14,7 +14,7 @@ _BLOCK: Final = 1 << 18
 
 @contextmanager
 def fast_activations(model: Any) -> Iterator[None]:
-    """Within the block, a BLOOM computes its GELU by `gelu`; other models are left as they are.
+    """Compute a BLOOM's GELU by `gelu` within the block; leave other models as they are.
 
     transformers writes BLOOM's GELU as nine operations, each of which reads and writes a matrix of four times the
     model's width: a quarter of a forward pass on a CPU, more on a GPU.
@@ -30,10 +30,10 @@ def fast_activations(model: Any) -> Iterator[None]:
 
 
 def gelu(inputs: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """BLOOM's GELU (the tanh approximation) for inference; its inputs may be overwritten.
+    """Return BLOOM's GELU (the tanh approximation) for inference; its inputs may be overwritten.
 
-    In float32 on a CPU the same operations in the same order as in transformers, and so the same bits, but in place
-    and block by block. Elsewhere torch's own kernel, which computes the same function and rounds once.
+    In float32 on a CPU the operations and their order are those of transformers, and so are the bits, but they work in
+    place and block by block. Elsewhere it is torch's own kernel, which computes the same function and rounds once.
     """
     if inputs.device.type != "cpu" or inputs.dtype != torch.float32:
         return torch.nn.functional.gelu(inputs, approximate="tanh")

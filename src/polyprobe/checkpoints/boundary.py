@@ -1,11 +1,11 @@
-"""Where a library is given what somebody published: whatever it raises becomes one line."""
+"""Where a library is given what somebody published: what it raises becomes one line, and its chatter none."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from polyprobe.running.errors import BadInputError, one_line
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import out_of_memory
 
 _SHOWN: Final = 300
 """Characters of a library's message."""
@@ -13,15 +13,15 @@ _SHOWN: Final = 300
 
 @contextmanager
 def library_errors(what: str) -> Iterator[None]:
-    """Makes what a library raises one line: `what`, and in brackets what the library says.
+    """Turn whatever a library raises into one line: `what`, and in brackets what the library says.
 
-    That memory does not suffice is no fault of what was read, and passes.
+    An error that says that memory does not suffice passes: it is no fault of what was read.
 
     Args:
         what: what was met and what was expected.
 
     Raises:
-        BadInputError: the library raised anything.
+        BadInputError: the library raised anything else.
     """
     try:
         yield
@@ -38,10 +38,10 @@ def library_errors(what: str) -> Iterator[None]:
 
 @contextmanager
 def memory_errors(what: str) -> Iterator[None]:
-    """Makes it one line, `what`, that memory does not suffice.
+    """Turn an error that says that memory does not suffice into one line, `what`.
 
     Raises:
-        BadInputError: it does not.
+        BadInputError: memory does not suffice.
     """
     try:
         yield
@@ -49,3 +49,24 @@ def memory_errors(what: str) -> Iterator[None]:
         if not out_of_memory(error):
             raise
         raise BadInputError(what) from None
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers from talking about what is as it should be.
+
+    Within the block it shows no progress bars of loading, and no warnings of what is wanted: that the head is new, or
+    its weights are not used; that the tokenizer's class is not the one saved; that saves are sorted by their numbers.
+    """
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -41,7 +41,7 @@ _REFUSED: Final = {
 
 
 def load_config(folder: Path, **settings: Any) -> Any:
-    """The settings of the model in a folder.
+    """Return the settings of the model in a folder.
 
     What a task or a call says itself is left out, a head's labels among it. A `pad_token_id` that the embedding has no
     row for (-1, as LLaMA was published) counts as none.
@@ -52,7 +52,8 @@ def load_config(folder: Path, **settings: Any) -> Any:
 
     Raises:
         BadInputError: there is none, transformers does not know its `model_type`, has no model without a head of it or
-            refuses its values, the weights are quantised, or the model is of a family of encoders with decoders.
+            refuses its values, the weights are quantised, the model is of a family of encoders with decoders, or its
+            hidden states are not one of each sub-word at each layer.
     """
     file = folder / CONFIG
     values = read_json(file, "transformers' config.json")
@@ -85,17 +86,21 @@ def load_config(folder: Path, **settings: Any) -> Any:
 
 
 def config_hash(config: Any) -> str:
-    """SHA-256 over the settings of the text model, defaults filled in, without those that cannot matter."""
+    """Return the SHA-256 of the text model's settings, defaults filled in, without those that cannot matter."""
     text = config.get_text_config().to_dict()
     kept = {"of": config.model_type} | {name: text[name] for name in text if name not in _CANNOT_MATTER}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def layers_and_width(config: Any, folder: Path) -> tuple[int, int]:
-    """Layers (blocks + 1: the embedding output counts) and neurons per layer.
+    """Return how many layers (blocks + 1: the embedding output counts) and how many neurons per layer a model has.
+
+    Args:
+        config: as `load_config` returns it.
+        folder: the model's, for errors.
 
     Raises:
-        BadInputError: the settings do not say.
+        BadInputError: the settings do not say, or cannot be right.
     """
     text = config.get_text_config()
     blocks, width = getattr(text, "num_hidden_layers", None), getattr(text, "hidden_size", None)
@@ -108,7 +113,12 @@ def layers_and_width(config: Any, folder: Path) -> tuple[int, int]:
 
 
 def cannot_load(folder: Path, kind: Any) -> str:
-    """What to say of a folder whose model, of this `model_type`, transformers refuses."""
+    """Return what to say of a folder whose model transformers refuses.
+
+    Args:
+        folder: the model's.
+        kind: its `model_type`.
+    """
     return (
         f"{folder / CONFIG}: model_type {kind!r}: transformers {version('transformers')} cannot load it; expected a "
         "causal model or an encoder that this version knows without code from the hub"

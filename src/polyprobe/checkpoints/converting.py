@@ -6,9 +6,13 @@ import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from pickle import UnpicklingError  # what torch raises at anything but tensors
+from typing import Any, Final
 
+import torch
 from filelock import FileLock
+from safetensors.torch import save_file
+from torch import Tensor
 
 from polyprobe.checkpoints.boundary import library_errors
 from polyprobe.checkpoints.layout import (
@@ -16,27 +20,20 @@ from polyprobe.checkpoints.layout import (
     TOKENIZER_FILES,
     WEIGHTS,
     WEIGHTS_INDEX,
-    check_content,
-    check_names,
-    check_new,
-    check_places,
     is_pickled,
+    tensors_of,
     weights_and_index,
-    weights_files,
 )
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_folder
 from polyprobe.running.scratch import scratch_root
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _SHARD: Final = 2 << 30
 """Bytes of a converted file, and so of the memory that converting takes."""
 
 
 def in_safetensors(folder: Path, commit: str | None) -> Path:
-    """The folder itself, or, where its weights are pickled, one with the same tensors in safetensors.
+    """Return the folder itself or, where its weights are pickled, one with the same tensors in safetensors.
 
     That one lies below the scratch root; it is written whole or not at all, and again if it was removed.
 
@@ -73,11 +70,9 @@ def _settings(folder: Path) -> list[str]:
 
 
 def _write_shards(folder: Path, target: Path) -> None:
-    from safetensors.torch import save_file
-
     places: dict[str, str] = {}
     total = 0
-    for number, shard in enumerate(_shards(_tensors(folder)), 1):
+    for number, shard in enumerate(_shards(tensors_of(folder, _load)), 1):
         name = f"model-{number:05}.safetensors"
         save_file(shard, target / name, {"format": "pt"})
         places |= dict.fromkeys(shard, name)
@@ -89,8 +84,8 @@ def _write_shards(folder: Path, target: Path) -> None:
         (target / WEIGHTS_INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
-def _shards(tensors: "Iterable[tuple[str, Tensor]]") -> "Iterator[dict[str, Tensor]]":
-    """The tensors by name, in portions of at most `_SHARD` bytes or one tensor."""
+def _shards(tensors: Iterable[tuple[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    """Yield the tensors by name, in portions of at most `_SHARD` bytes or one tensor."""
     shard: dict[str, Tensor] = {}
     for name, tensor in tensors:
         if shard and tensor.nbytes + sum(other.nbytes for other in shard.values()) > _SHARD:
@@ -103,29 +98,17 @@ def _shards(tensors: "Iterable[tuple[str, Tensor]]") -> "Iterator[dict[str, Tens
     yield shard
 
 
-def _tensors(folder: Path) -> "Iterator[tuple[str, Tensor]]":
-    found: dict[str, str] = {}
-    for file in weights_files(folder):
-        for name, tensor in sorted(_load(folder / file).items()):
-            check_new(folder, name, file, found)
-            found[name] = file
-            yield name, tensor
-    check_places(folder, found)
+def _load(file: Path) -> dict[str, Tensor]:
+    """Return the tensors of a pickled file, mapped into memory rather than read where the format allows it.
 
-
-def _load(file: Path) -> "dict[str, Tensor]":
-    """The tensors of a pickled file, mapped into memory rather than read where the format allows it."""
-    from pickle import UnpicklingError  # what torch raises at anything but tensors
-
-    import torch
-
-    check_content(file)
+    Raises:
+        BadInputError: the file is damaged, or holds anything but names and tensors.
+    """
     with library_errors(f"{file}: damaged"):
         try:
             loaded: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
         except UnpicklingError:
             raise BadInputError(f"{file}: refused: it holds more than weights, or is damaged") from None
-    if not isinstance(loaded, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in loaded.values()):
+    if not isinstance(loaded, dict) or not all(isinstance(tensor, Tensor) for tensor in loaded.values()):
         raise BadInputError(f"{file}: expected names and tensors, as `torch.save(model.state_dict())` writes them")
-    check_names(file, loaded)
     return loaded

@@ -9,7 +9,7 @@ from polyprobe.study import PARAMS, Duplicates
 
 
 def apply_duplicates_policy(manifests: Sequence[Manifest], settings: Duplicates) -> list[Manifest]:
-    """The manifests in their order, those that the study leaves out marked as dropped.
+    """Return the manifests in their order, those that the study leaves out marked as dropped.
 
     Args:
         manifests: in the order of params.yaml.
@@ -31,19 +31,36 @@ def apply_duplicates_policy(manifests: Sequence[Manifest], settings: Duplicates)
 
 
 def described_duplicates(manifests: Sequence[Manifest], settings: Duplicates) -> list[str]:
-    """Each set of checkpoints that count as duplicates, in words."""
+    """Describe each set of checkpoints that count as duplicates.
+
+    Args:
+        manifests: in the order of params.yaml.
+        settings: which checkpoints count as duplicates.
+    """
     return [_described(group) for group in _groups(manifests, settings)]
 
 
 def equal_tensors(one: Manifest, other: Manifest) -> float:
-    """The share of tensors whose numbers are equal; those that are all one number do not count."""
+    """Return the share of tensors whose numbers are equal; those that are all one number do not count.
+
+    Args:
+        one: a checkpoint.
+        other: the one that it is compared with.
+
+    Returns:
+        From 0 to 1, of the tensors of the one that has more; 1 where all weights are the same.
+    """
     if one.weights_sha256 == other.weights_sha256:
         return 1.0
     return len(one.tensors.items() & other.tensors.items()) / max(len(one.tensors), len(other.tensors), 1)
 
 
 def equal_to_previous(manifests: Sequence[Manifest]) -> dict[str, float | None]:
-    """By checkpoint, the share of tensors equal to those of the one before it in training; None for a model's first."""
+    """Return the share of each checkpoint's tensors that equal those of the one before it in training.
+
+    Returns:
+        By checkpoint; None for a model's first.
+    """
     shares: dict[str, float | None] = {}
     last: dict[str, Manifest] = {}
     for manifest in sorted(manifests, key=lambda manifest: manifest.step):
@@ -54,7 +71,7 @@ def equal_to_previous(manifests: Sequence[Manifest]) -> dict[str, float | None]:
 
 
 def _groups(manifests: Sequence[Manifest], settings: Duplicates) -> list[list[Manifest]]:
-    """Sets of checkpoints of which each is a duplicate of another one; in part only within a model."""
+    """Return the sets of checkpoints of which each is a duplicate of another one; in part only within a model."""
 
     def alike(one: Manifest, other: Manifest) -> bool:
         return one.weights_sha256 == other.weights_sha256 or (

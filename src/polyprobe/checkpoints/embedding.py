@@ -32,41 +32,26 @@ class EmbeddedWords:
 
 
 def word_embeddings(
-    model: Any,
-    tokenizer: Any,
-    sentences: Sequence[Sentence],
-    layers: Sequence[int],
-    *,
-    words: Sequence[Sequence[int]] | None = None,
-    tokenisation: Tokenisation = "natural",
-    max_length: int | None = None,
-    batch_tokens: int = 8192,
+    model: Any, tokenizer: Any, sentences: Sequence[Sentence], layers: Sequence[int], **settings: Any
 ) -> dict[int, Float32[np.ndarray, "word neuron"]]:
-    """Hidden states of words at some layers: the mean over each word's sub-words (fidelity rows 16 to 19).
+    """Return the states of `embed_words` as arrays, with a progress bar.
 
     Args:
-        model: a base model of transformers, causal or encoder.
-        tokenizer: its fast tokenizer.
-        sentences: whole sentences; each goes through the model as written.
-        layers: numbered from 1, the embedding output; the last is after the final layer norm.
-        words: for each sentence the positions of the words wanted, none twice; None for all of them.
-        tokenisation: natural: the sentence as written; isolated: each word alone, without spaces.
-        max_length: sub-words that the model takes at once; None for what model and tokenizer say.
-        batch_tokens: sub-words of one forward pass; no influence on the result beyond rounding.
+        model: see `embed_words`.
+        tokenizer: see `embed_words`.
+        sentences: see `embed_words`.
+        layers: see `embed_words`.
+        **settings: the others of `embed_words`.
 
     Returns:
         By layer, one row per word in the order of sentences and words.
 
     Raises:
-        BadInputError: a batch does not fit into memory, nor does half of it.
+        BadInputError: as for `embed_words`.
     """
     bar: Any = progress(description="words", total=len(sentences), unit="sentence")
     with bar:
-        embedded = embed_words(
-            model, tokenizer, sentences, layers,
-            words=words, tokenisation=tokenisation, max_length=max_length, batch_tokens=batch_tokens,
-            advance=bar.update,
-        )  # fmt: skip
+        embedded = embed_words(model, tokenizer, sentences, layers, advance=bar.update, **settings)
     return {layer: states.cpu().numpy() for layer, states in embedded.states.items()}
 
 
@@ -82,10 +67,24 @@ def embed_words(
     batch_tokens: int = 8192,
     advance: Callable[[int], object] = int,
 ) -> EmbeddedWords:
-    """`word_embeddings` left where the model is, with the counts beside them.
+    """Return hidden states of words at some layers: the mean over each word's sub-words (fidelity rows 16 to 19).
 
     Args:
+        model: a base model of transformers, causal or encoder.
+        tokenizer: its fast tokenizer.
+        sentences: whole sentences; each goes through the model as written.
+        layers: numbered from 1, the embedding output; the last is after the final layer norm.
+        words: for each sentence the positions of the words wanted, none twice; None for all of them.
+        tokenisation: natural: the sentence as written; isolated: each word alone, without spaces.
+        max_length: sub-words that the model takes at once; None for what model and tokenizer say.
+        batch_tokens: sub-words of one forward pass; no influence on the result beyond rounding.
         advance: told how many more sentences have been begun.
+
+    Returns:
+        One row per word in the order of sentences and words, left where the model is; the counts beside them.
+
+    Raises:
+        BadInputError: a batch does not fit into memory, nor does half of it.
     """
     tokenised = tokenise(tokenizer, sentences, tokenisation)
     grouped, number = [], 0
@@ -97,13 +96,19 @@ def embed_words(
     specials, limit = special_tokens(tokenizer), max_length or length_limit(model, tokenizer)
     return EmbeddedWords(
         states=pooled_states(
-            model, grouped, number, layers,
-            special_tokens=specials, max_length=limit, batch_tokens=batch_tokens, advance=advance,
+            model,
+            grouped,
+            number,
+            layers,
+            special_tokens=specials,
+            max_length=limit,
+            batch_tokens=batch_tokens,
+            advance=advance,
         ),
         subwords=sum(len(found.ids) for found in tokenised),
         shared_subwords=sum(found.shared for found in tokenised),
         split_sentences=count_split(grouped, specials, limit),
-    )  # fmt: skip
+    )
 
 
 def sentence_embeddings(
@@ -113,17 +118,26 @@ def sentence_embeddings(
     layers: Sequence[int],
     poolings: Sequence[Pooling],
     *,
-    max_length: int | None = None,
     batch_tokens: int = 8192,
-    description: str = "sentences",
 ) -> dict[tuple[int, Pooling], Float32[np.ndarray, "sentence neuron"]]:
-    """Hidden states of sentences, in two poolings; special sub-words do not count.
+    """Return hidden states of sentences, in one or both poolings; special sub-words do not count.
 
     mean: over the sentence's sub-words. last: its last sub-word, where a causal model has seen the whole sentence (the
     authors' choice).
 
+    Args:
+        model: see `embed_words`.
+        tokenizer: see `embed_words`.
+        texts: the sentences as written.
+        layers: see `embed_words`.
+        poolings: those wanted.
+        batch_tokens: see `embed_words`.
+
     Returns:
         By layer and pooling, one row per text.
+
+    Raises:
+        BadInputError: the tokenizer finds no sub-word in a text, or as for `embed_words`.
     """
     grouped = []
     for number, ids in enumerate(encode(tokenizer, texts)["input_ids"] if texts else []):
@@ -135,13 +149,18 @@ def sentence_embeddings(
         positions = np.concatenate(members)
         groups = number * len(poolings) + np.repeat(np.arange(len(poolings)), [len(group) for group in members])
         grouped.append(Groups(np.array(ids), positions, groups))
-    bar: Any = progress(description=description, total=len(texts), unit="sentence")
+    bar: Any = progress(description="sentences", total=len(texts), unit="sentence")
     with bar:
         states = pooled_states(
-            model, grouped, len(texts) * len(poolings), layers,
-            special_tokens=special_tokens(tokenizer), max_length=max_length or length_limit(model, tokenizer),
-            batch_tokens=batch_tokens, advance=bar.update,
-        )  # fmt: skip
+            model,
+            grouped,
+            len(texts) * len(poolings),
+            layers,
+            special_tokens=special_tokens(tokenizer),
+            max_length=length_limit(model, tokenizer),
+            batch_tokens=batch_tokens,
+            advance=bar.update,
+        )
     return {
         (layer, pooling): state.cpu().numpy()[place :: len(poolings)]
         for layer, state in states.items()
@@ -150,7 +169,14 @@ def sentence_embeddings(
 
 
 def _wanted(found: TokenisedSentence, count: int, wanted: Sequence[int], first: int) -> Groups:
-    """The sub-words of the wanted ones of a sentence's `count` words, which are numbered from `first`."""
+    """Group the sub-words of a sentence's wanted words, which are numbered from `first`.
+
+    Args:
+        found: the sentence's sub-words.
+        count: how many words it has.
+        wanted: positions of the words wanted.
+        first: the number of the first of them.
+    """
     numbers = np.full(count, -1)
     numbers[list(wanted)] = np.arange(first, first + len(wanted))
     groups = numbers[found.words]

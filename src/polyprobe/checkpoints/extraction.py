@@ -11,8 +11,8 @@ from jaxtyping import Float16, Float32, Int64
 from torch import Tensor
 
 from polyprobe.artefacts.manifest import Manifest
-from polyprobe.checkpoints.chunks import chunks
 from polyprobe.checkpoints.embedding import embed_words
+from polyprobe.checkpoints.sentences import chunks
 from polyprobe.checkpoints.tokenising import Tokenisation
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.progress import progress
@@ -51,10 +51,10 @@ def embed_selected_words(
     append: Callable[[dict[int, Float16[np.ndarray, "word neuron"]]], object],
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Subwords:
-    """Embeds some of a language's words and hands them on as they come; only sentences that hold one of them are run.
+    """Embed some of a language's words, and hand them on as they come.
 
-    A chunk's sentences are sorted by length among themselves. Where the chunks end has no influence on the result
-    beyond rounding.
+    Only sentences that hold one of the words are run. A chunk's sentences are sorted by length among themselves. Where
+    the chunks end has no influence on the result beyond rounding.
 
     Args:
         model: the checkpoint's base model.
@@ -64,13 +64,13 @@ def embed_selected_words(
         layers: numbered from 1.
         manifest: the checkpoint.
         language: for messages and progress.
-        tokenisation: see `word_embeddings`.
+        tokenisation: see `embed_words`.
         batch_tokens: see `word_embeddings`.
         append: given, in the order of `rows`, the embeddings of some more words by layer.
         chunk_bytes: so much of hidden states is held at once.
 
     Raises:
-        BadInputError: a state that float16 cannot hold, or a batch that does not fit into memory.
+        BadInputError: float16 cannot hold a state, or a batch does not fit into memory.
     """
     most_words = chunk_bytes // (4 * manifest.width * len(layers))
     sentences = words["sentence"].iloc[rows].nunique()
@@ -79,13 +79,19 @@ def embed_selected_words(
     with bar:
         for chunk in chunks(words, rows, most_words=most_words, most_sentences=CHUNK_SENTENCES):
             embedded = embed_words(
-                model, tokenizer, chunk.sentences, layers,
-                words=chunk.words, tokenisation=tokenisation, batch_tokens=batch_tokens, advance=bar.update,
-            )  # fmt: skip
-            where, forms = f"{manifest.checkpoint}: {language}: layer", words["form"]
+                model,
+                tokenizer,
+                chunk.sentences,
+                layers,
+                words=chunk.words,
+                tokenisation=tokenisation,
+                batch_tokens=batch_tokens,
+                advance=bar.update,
+            )
+            where = f"{manifest.checkpoint}: {language}: layer"
             append(
                 {
-                    layer: _to_float16(states, forms, chunk.rows, f"{where} {layer}")
+                    layer: _to_float16(states, words["form"], chunk.rows, f"{where} {layer}")
                     for layer, states in embedded.states.items()
                 }
             )

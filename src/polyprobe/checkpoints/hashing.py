@@ -7,14 +7,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import torch
+from torch import Tensor
 
 from polyprobe.checkpoints.naming import full_names, without_tied
 from polyprobe.checkpoints.tensors import StoredTensor, stored_tensors
 from polyprobe.running.errors import BadInputError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _DTYPES: Final = {
     "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "F16": "float16", "BF16": "bfloat16",
@@ -43,7 +43,7 @@ class WeightsSummary:
 
 
 def weights_summary(folder: Path, *, trained: bool = True) -> WeightsSummary:
-    """The hash, the size and the type of a folder's weights (`model.safetensors`, whole or in shards).
+    """Return the hash, the size and the type of a folder's weights (`model.safetensors`, whole or in shards).
 
     The hash is SHA-256 over each tensor's name, type, shape and numbers, in the order of the names. The name is that in
     the model with a head, and a head's weights that are tied to the embeddings are left out: the same weights have one
@@ -55,8 +55,8 @@ def weights_summary(folder: Path, *, trained: bool = True) -> WeightsSummary:
         trained: whether this is a later step than 0, where some recipes begin with matrices of zeros.
 
     Raises:
-        BadInputError: the folder has no weights, they are damaged, a number is not finite, or a matrix of the model's
-            blocks is all zeros.
+        BadInputError: the folder has no weights, they are damaged, torch does not know a tensor's type, a number is not
+            finite, or a matrix of the model's blocks is all zeros.
     """
     digest = hashlib.sha256()
     numbers: Counter[str] = Counter()
@@ -71,12 +71,14 @@ def weights_summary(folder: Path, *, trained: bool = True) -> WeightsSummary:
             zeros.append(name)
             if trained and not _zero_by_design(name):
                 raise BadInputError(f"{tensor.file}: tensor {tensor.name}: all zeros, expected trained weights")
+    if not numbers:
+        raise BadInputError(f"{folder}: no weights but buffers, expected those of a model")
     most = max(sorted(numbers), key=lambda dtype: numbers[dtype])
     return WeightsSummary(digest.hexdigest(), numbers.total(), _DTYPES[most], tuple(zeros), hashes)
 
 
 def _zero_by_design(name: str) -> bool:
-    """Whether a matrix of zeros is no fault: it is none of the weights of the text model's blocks.
+    """Return whether a matrix of zeros is no fault: it is none of the weights of the text model's blocks.
 
     RoBERTa's converter writes segments' embeddings so, heads and poolers may be untrained, biases begin at zero, I-BERT
     keeps room for its weights as integers, and what sees or hears plays no part.
@@ -85,13 +87,11 @@ def _zero_by_design(name: str) -> bool:
 
 
 def _content(tensor: StoredTensor) -> tuple[str, str, float | None]:
-    """A tensor's hash, the type that its numbers are hashed in, and its number where all are one.
+    """Return a tensor's hash, the type that its numbers are hashed in, and its number where all are one.
 
     Raises:
-        BadInputError: a number is not finite.
+        BadInputError: torch does not know the tensor's type, or a number is not finite.
     """
-    import torch
-
     if tensor.dtype not in _DTYPES:
         raise BadInputError(f"{tensor.file}: tensor {tensor.name}: type {tensor.dtype}, expected one that torch knows")
     stored = getattr(torch, _DTYPES[tensor.dtype])
@@ -107,7 +107,8 @@ def _content(tensor: StoredTensor) -> tuple[str, str, float | None]:
                     f"{tensor.file}: tensor {tensor.name}: expected finite numbers, found NaN or infinity"
                 )
             values = values + 0.0  # -0.0 becomes 0.0
-        first = values[0] if first is None else first
+        # A copy: the next chunk may be read into the same memory.
+        first = values[0].clone() if first is None else first
         one = one and bool((values == first).all())
         digest.update(values.view(torch.uint8).numpy().data)
     only = float(first) if one and first is not None else None

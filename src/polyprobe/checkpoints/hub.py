@@ -9,14 +9,20 @@ from polyprobe.running.errors import BadInputError
 
 
 def fetch(repository: str, commit: str) -> Path:
-    """The folder of a commit's weights (safetensors where there are any), config and tokenizer in the local cache.
+    """Fetch a commit's weights (safetensors where there are any), config and tokenizer into the local cache.
 
     Shards have the names that their index gives them, so the index comes first.
 
-    Raises:
-        BadInputError: as for `downloads.hub.model_files`, or there are no weights or no config.
-    """
+    Args:
+        repository: such as bigscience/bloom-560m.
+        commit: of 40 hexadecimal digits.
 
+    Returns:
+        Their folder.
+
+    Raises:
+        BadInputError: as for `downloads.hub.model_files`, or there are no weights or no config, or a shard is missing.
+    """
     where = f"{repository} at {commit}"
 
     def settings(names: Sequence[str]) -> list[str]:
@@ -39,7 +45,14 @@ def fetch(repository: str, commit: str) -> Path:
 
 
 def fetch_tokenizer(repository: str, commit: str) -> Path:
-    """The folder of a commit's tokenizer in the local cache.
+    """Fetch a commit's tokenizer into the local cache.
+
+    Args:
+        repository: such as bigscience/bloom-560m.
+        commit: of 40 hexadecimal digits.
+
+    Returns:
+        Its folder.
 
     Raises:
         BadInputError: as for `downloads.hub.model_files`, or there is no fast tokenizer.

@@ -14,7 +14,7 @@ _Hook = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]
 
 
 class LayerStates:
-    """Reads layers as transformers numbers them: layer l is `hidden_states[l - 1]`, 1 the embedding output.
+    """A reader of layers as transformers numbers them: layer l is `hidden_states[l - 1]`, 1 the embedding output.
 
     What a block is given is the state of the layer below it, so the states are taken where they enter the blocks: those
     that nobody asks for are not kept, and blocks above the highest layer do not run. The last layer is the model's
@@ -25,6 +25,16 @@ class LayerStates:
     """
 
     def __init__(self, model: Any, layers: Sequence[int]) -> None:
+        """Find the model's blocks, and try whether they are given what `hidden_states` says.
+
+        Args:
+            model: a base model of transformers.
+            layers: numbered from 1.
+
+        Raises:
+            ValueError: no layer is asked for, one is below 1, or the model lacks one.
+            BadInputError: the model does not run on sub-words alone, or does not return one state of each at a layer.
+        """
         if not layers or min(layers) < 1:
             raise ValueError(f"expected layers numbered from 1, got {list(layers)}")
         self._model = model
@@ -42,7 +52,7 @@ class LayerStates:
     def __call__(
         self, ids: Int[Tensor, "sentence subword"], mask: Int[Tensor, "sentence subword"]
     ) -> dict[int, Float[Tensor, "sentence subword neuron"]]:
-        """The states by layer, in the model's number format and on its device.
+        """Return the states by layer, in the model's number format and on its device.
 
         Args:
             ids: sub-words, padded on the right.
@@ -50,6 +60,7 @@ class LayerStates:
 
         Raises:
             ValueError: the model lacks a layer.
+            BadInputError: as for the constructor, of a model that runs whole.
         """
         if self._blocks is None:
             return self._whole(ids, mask)
@@ -109,9 +120,12 @@ class LayerStates:
 
 
 def find_blocks(model: Any) -> nn.ModuleList | None:
-    """The model's blocks: its one list of modules as long as the model is deep; None where there is none or several.
+    """Return the model's blocks: its one list of modules that is as long as the model is deep.
 
     Lists inside such a list (a block's experts) do not count.
+
+    Returns:
+        None where there is no such list, or several.
     """
     depth = getattr(model.config, "num_hidden_layers", None)
     found: dict[str, nn.ModuleList] = {}
@@ -123,7 +137,7 @@ def find_blocks(model: Any) -> nn.ModuleList | None:
 
 
 class _HighestLayerReachedError(Exception):
-    """Ends the forward pass."""
+    """The end of the forward pass."""
 
 
 def _keep(layer: int, highest: int, found: dict[int, Tensor]) -> _Hook:

@@ -2,10 +2,10 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from polyprobe.running.errors import BadInputError
 
@@ -24,9 +24,11 @@ _INDEXES: Final = (WEIGHTS_INDEX, PICKLED_INDEX)
 _ADAPTER: Final = "adapter_config.json"
 _POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
+Stored = TypeVar("Stored")
+
 
 def weights_entry(names: Iterable[str], where: str) -> str:
-    """Of a folder's files, the one that its weights begin with: the weights themselves, or the index of their shards.
+    """Return the file that a folder's weights begin with: the weights themselves, or the index of their shards.
 
     Args:
         names: the folder's files.
@@ -50,7 +52,7 @@ def weights_entry(names: Iterable[str], where: str) -> str:
 
 
 def weights_files(folder: Path) -> list[str]:
-    """The files that hold a folder's tensors; the names of shards are those that their index says.
+    """Return the files that hold a folder's tensors; the names of shards are those that their index says.
 
     Raises:
         BadInputError: there is no such folder, or as for `weights_entry`; the index is malformed, or lacks a shard.
@@ -66,7 +68,7 @@ def weights_files(folder: Path) -> list[str]:
 
 
 def weights_and_index(folder: Path) -> list[str]:
-    """`weights_files`, and their index where there is one: all that a library has to be given to load them.
+    """Return `weights_files`, and their index where there is one: all that a library has to be given to load them.
 
     Raises:
         BadInputError: as for `weights_files`.
@@ -75,7 +77,7 @@ def weights_and_index(folder: Path) -> list[str]:
 
 
 def entry_of(folder: Path) -> str:
-    """`weights_entry` of a folder.
+    """Return the `weights_entry` of a folder.
 
     Raises:
         BadInputError: there is no such folder, or as for `weights_entry`.
@@ -85,23 +87,13 @@ def entry_of(folder: Path) -> str:
     return weights_entry((file.name for file in folder.iterdir()), str(folder))
 
 
-def places(folder: Path) -> dict[str, str]:
-    """The file of each tensor as the index of the shards says; empty where the weights are one file.
-
-    Raises:
-        BadInputError: as for `entry_of`, or the index is malformed.
-    """
-    entry = entry_of(folder)
-    return index(folder / entry) if is_index(entry) else {}
-
-
 def is_index(entry: str) -> bool:
-    """Whether what the weights begin with names their shards."""
+    """Return whether what the weights begin with names their shards."""
     return entry in _INDEXES
 
 
 def index(file: Path) -> dict[str, str]:
-    """The shard of each tensor that an index names.
+    """Return the shard of each tensor that an index names.
 
     Raises:
         BadInputError: it is malformed, or names a file outside its own folder.
@@ -109,45 +101,59 @@ def index(file: Path) -> dict[str, str]:
     found = read_json(file, "an index of shards").get("weight_map")
     if not isinstance(found, dict) or not found or not all(_is_name(shard) for shard in found.values()):
         raise BadInputError(f"{file}: weight_map: expected tensors with the names of files of this folder")
-    check_names(file, found)
+    _check_names(file, found)
     return found
 
 
-def check_names(file: Path, tensors: Iterable[Any]) -> None:
-    """Raises BadInputError where a file has tensors whose names are no text of one line."""
-    for name in tensors:
-        if not isinstance(name, str) or not name.isprintable():
-            raise BadInputError(f"{file}: a tensor {name!r}, expected a name without control characters")
-
-
-def check_places(folder: Path, found: dict[str, str]) -> None:
-    """Raises BadInputError where the index of the shards is not of these shards.
+def tensors_of(folder: Path, read: Callable[[Path], Mapping[str, Stored]]) -> Iterator[tuple[str, Stored]]:
+    """Yield the tensors of a folder's weights with their names, file by file.
 
     Args:
         folder: the weights.
-        found: the file in which each tensor was found.
+        read: returns a file's tensors by their names.
+
+    Raises:
+        BadInputError: as for `weights_files` and `read`; a file is Git LFS's pointer, or a name no text of one line; a
+            tensor is in two shards (which of them is loaded, nothing says) or not where the index of the shards says;
+            there is no tensor.
     """
-    for name, file in places(folder).items():
-        if found.get(name) != file:
-            raise BadInputError(f"{folder / file}: no tensor {name}, which {entry_of(folder)} expects there")
-
-
-def check_new(folder: Path, name: str, file: str, found: dict[str, str]) -> None:
-    """Raises BadInputError where a tensor lies in one more shard: which of the two is loaded, nothing says."""
-    if name in found:
-        raise BadInputError(f"{folder}: tensor {name} is in {found[name]} and in {file}, expected it once")
+    places: dict[str, str] = {}
+    for file in weights_files(folder):
+        _check_content(folder / file)
+        tensors = read(folder / file)
+        _check_names(folder / file, tensors)
+        for name in sorted(tensors):
+            if name in places:
+                raise BadInputError(f"{folder}: tensor {name} is in {places[name]} and in {file}, expected it once")
+            places[name] = file
+            yield name, tensors[name]
+    entry = entry_of(folder)
+    expected = index(folder / entry) if is_index(entry) else {}
+    for name, file in expected.items():
+        if places.get(name) != file:
+            raise BadInputError(f"{folder / file}: no tensor {name}, which {entry} expects there")
+    if not places:
+        raise BadInputError(f"{folder}: its weights hold no tensors")
 
 
 def is_pickled(folder: Path) -> bool:
-    """Whether a folder's weights are in PyTorch's pickled format only."""
+    """Return whether a folder's weights are in PyTorch's pickled format only.
+
+    Raises:
+        BadInputError: as for `entry_of`.
+    """
     return entry_of(folder) in (PICKLED, PICKLED_INDEX)
 
 
 @contextmanager
 def alone(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """A folder with some of a folder's files (those that are there), for a library that looks for more by itself.
+    """Yield a folder with some of a folder's files, for a library that looks for more by itself.
 
     It holds links only and lies where the system keeps what may go: a killed process leaves nothing in the project.
+
+    Args:
+        folder: the files'.
+        names: the files wanted; those that are not there are left out.
     """
     with tempfile.TemporaryDirectory(prefix="polyprobe-") as view:
         for name in names:
@@ -156,21 +162,18 @@ def alone(folder: Path, names: Iterable[str]) -> Iterator[Path]:
         yield Path(view)
 
 
-def check_content(file: Path) -> None:
-    """Raises BadInputError where a file is Git LFS's pointer to what should be there."""
-    with file.open("rb") as opened:
-        if opened.read(len(_POINTER)) == _POINTER:
-            raise BadInputError(f"{file}: Git LFS's pointer, not the file itself; `git lfs pull` fetches it")
-
-
 def read_json(file: Path, expected: str) -> dict[str, Any]:
-    """A JSON object from a file of a checkpoint.
+    """Read a JSON object from a file of a checkpoint.
+
+    Args:
+        file: the file.
+        expected: what it should be, for errors.
 
     Raises:
-        BadInputError: there is no such file, or it holds no JSON object.
+        BadInputError: there is no such file, it is Git LFS's pointer, or it holds no JSON object.
     """
     try:
-        check_content(file)
+        _check_content(file)
         value = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(f"{file.parent}: no {file.name}, expected {expected}") from None
@@ -181,6 +184,32 @@ def read_json(file: Path, expected: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadInputError(f"{file}: expected a JSON object")
     return value
+
+
+def _check_content(file: Path) -> None:
+    """Check that a file is not Git LFS's pointer to what should be there.
+
+    Raises:
+        BadInputError: it is one.
+    """
+    with file.open("rb") as opened:
+        if opened.read(len(_POINTER)) == _POINTER:
+            raise BadInputError(f"{file}: Git LFS's pointer, not the file itself; `git lfs pull` fetches it")
+
+
+def _check_names(file: Path, tensors: Iterable[Any]) -> None:
+    """Check that the names of a file's tensors are text of one line.
+
+    Args:
+        file: the file, for errors.
+        tensors: their names.
+
+    Raises:
+        BadInputError: one is not.
+    """
+    for name in tensors:
+        if not isinstance(name, str) or not name.isprintable():
+            raise BadInputError(f"{file}: a tensor {name!r}, expected a name without control characters")
 
 
 def _is_name(shard: Any) -> bool:

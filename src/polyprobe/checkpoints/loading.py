@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoModel, GenerationConfig
 
-from polyprobe.checkpoints.boundary import library_errors, memory_errors
+from polyprobe.checkpoints.boundary import library_errors, memory_errors, quiet_transformers
 from polyprobe.checkpoints.config import cannot_load, load_config
 from polyprobe.checkpoints.layout import alone, weights_and_index
 from polyprobe.checkpoints.location import Location
-from polyprobe.checkpoints.quiet import quiet_transformers
 from polyprobe.running.errors import BadInputError
 
 
 def load_model(location: Location, dtype: str = "float32", device: str = "cpu") -> Any:
-    """The text model without a head, in evaluation mode.
+    """Load a checkpoint's text model without a head, in evaluation mode.
 
     Args:
         location: where the checkpoint lies.
@@ -26,8 +26,6 @@ def load_model(location: Location, dtype: str = "float32", device: str = "cpu") 
     Raises:
         BadInputError: transformers cannot load it, the weights lack some of its tensors, or memory does not suffice.
     """
-    from transformers import AutoModel, GenerationConfig
-
     folder, config = location.weights, load_config(location.weights)
     with loadable(folder, device, cannot_load(folder, config.model_type)) as weights:
         model, found = AutoModel.from_pretrained(
@@ -53,15 +51,17 @@ def load_model(location: Location, dtype: str = "float32", device: str = "cpu") 
 
 @contextmanager
 def loadable(folder: Path, device: str, refused: str) -> Iterator[Path]:
-    """A folder's weights and nothing else, for transformers to load quietly; what goes wrong is one line.
+    """Yield a folder's weights and nothing else, for transformers to load quietly.
+
+    What goes wrong within the block becomes one line.
 
     Args:
         folder: the checkpoint's.
-        device: where they go.
+        device: where the weights go, for errors.
         refused: what to say where transformers does not take them.
 
     Raises:
-        BadInputError: it does not, or memory does not suffice.
+        BadInputError: transformers does not take them, or memory does not suffice.
     """
     with (
         alone(folder, weights_and_index(folder)) as weights,
@@ -73,11 +73,14 @@ def loadable(folder: Path, device: str, refused: str) -> Iterator[Path]:
 
 
 def refuse_unknown_subwords(model: Any, greatest: int) -> None:
-    """Raises BadInputError if the tokenizer gives a sub-word that the model has no embedding for.
+    """Refuse a tokenizer that gives a sub-word for which the model has no embedding.
 
     Args:
         model: any of transformers.
         greatest: the tokenizer's greatest sub-word in the texts at hand.
+
+    Raises:
+        BadInputError: the model has no embedding for it.
     """
     rows = len(model.get_input_embeddings().weight)
     if greatest >= rows:
@@ -88,7 +91,15 @@ def refuse_unknown_subwords(model: Any, greatest: int) -> None:
 
 
 def refuse_missing(folder: Path, missing: Collection[str]) -> None:
-    """Raises BadInputError if there are tensors that the weights lack and that transformers would make up."""
+    """Refuse weights that lack tensors, which transformers would make up.
+
+    Args:
+        folder: the weights, for errors.
+        missing: names of the tensors that they lack.
+
+    Raises:
+        BadInputError: there are any.
+    """
     if missing:
         raise BadInputError(
             f"{folder}: the weights lack {len(missing)} tensors that config.json asks for, such as {min(missing)}; "

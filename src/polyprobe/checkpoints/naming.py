@@ -21,22 +21,35 @@ _PREFIXES: Final = {
 
 _HEADS: Final = ("lm_head", "embed_out", "cls")
 _TIED: Final = (
-    "lm_head.weight", "embed_out.weight", "lm_head.decoder.weight", "lm_head.decoder.bias",
-    "cls.predictions.decoder.weight", "cls.predictions.decoder.bias",
-)  # fmt: skip
+    "lm_head.weight",
+    "embed_out.weight",
+    "lm_head.decoder.weight",
+    "lm_head.decoder.bias",
+    "cls.predictions.decoder.weight",
+    "cls.predictions.decoder.bias",
+)
 """Tensors of heads that may be tied to another one."""
 
 
 _BUFFERS: Final = (
-    ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq",
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".rotary_emb.inv_freq",
     "embeddings.position_ids",
-)  # fmt: skip
+)
 """Ends of names of what older versions of transformers saved beside the weights: masks and positions, which today's
 compute. One of them is -infinity in float16."""
 
 
 def full_names(folder: Path, tensors: Sequence[StoredTensor]) -> dict[str, StoredTensor]:
-    """The weights by their names in the model with a head, in the order of these names."""
+    """Return the weights by their names in the model with a head, in the order of these names.
+
+    Args:
+        folder: where `config.json` lies, if there is one.
+        tensors: what the folder's weights hold; masks and positions of older versions (`_BUFFERS`) are left out.
+    """
     config = read_json(folder / CONFIG, "transformers' config.json") if (folder / CONFIG).exists() else {}
     prefix = _PREFIXES.get(str(config.get("model_type")))
     tensors = [tensor for tensor in tensors if not tensor.name.endswith(_BUFFERS)]
@@ -51,7 +64,7 @@ def full_names(folder: Path, tensors: Sequence[StoredTensor]) -> dict[str, Store
 
 
 def without_tied(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
-    """The tensors without those of a head that equal another one bit for bit: some files hold them, others do not."""
+    """Return the tensors without those of a head that equal another one bit for bit: only some files hold them."""
     return {
         name: tensor
         for name, tensor in tensors.items()

@@ -66,7 +66,15 @@ def _at(repository: str | None, revision: str | None) -> HubCommit | None:
 
 
 def _training(key: str, checkpoint: Checkpoint) -> dict[str, Any]:
-    """What the checkpoint's folder says of its training."""
+    """Return what the checkpoint's folder says of its training.
+
+    Args:
+        key: the checkpoint's.
+        checkpoint: its entry in params.yaml.
+
+    Raises:
+        BadInputError: it says another step.
+    """
     file: Path = checkpoint.weights / TRAINING
     training = read_json(file, "numbers of the training") if file.exists() else {}
     if training.get("step", checkpoint.step) != checkpoint.step:
@@ -77,6 +85,8 @@ def _training(key: str, checkpoint: Checkpoint) -> dict[str, Any]:
 def _tokens_seen(checkpoint: Checkpoint, model: Model, training: dict[str, Any]) -> int | None:
     if checkpoint.tokens_seen is not None:
         return checkpoint.tokens_seen
-    if training.get("tokens_seen") is not None:
-        return int(training["tokens_seen"])
+    if (tokens := training.get("tokens_seen")) is not None:
+        if isinstance(tokens, bool) or not isinstance(tokens, int):
+            raise BadInputError(f"{checkpoint.weights / TRAINING}: tokens_seen: expected a number, got {tokens!r}")
+        return tokens
     return None if model.tokens_per_step is None else checkpoint.step * model.tokens_per_step

@@ -12,7 +12,7 @@ from polyprobe.running.seeds import derive_seed
 def select_words(
     words: pd.DataFrame, max_words: dict[str, int] | None, min_label_count: int, *, seed: int, language: str
 ) -> Int64[np.ndarray, " word"]:
-    """Rows of the words that are embedded, ascending: words with at least one attribute, at most `max_words` per split.
+    """Return the rows of the words that are embedded: those with an attribute, at most `max_words` of each split.
 
     The sentences are put into a seeded random order, their words with them, so that a small sample needs few sentences
     to go through the model. Within a split, first come, for every value of every dimension, its first
@@ -26,6 +26,9 @@ def select_words(
         min_label_count: words that each label keeps, where there are as many.
         seed: `extract.seed`.
         language: the words' language, so that languages draw independently.
+
+    Returns:
+        Ascending, numbered from 0.
     """
     names = [name for name in dimensions() if words[name].notna().any()]
     labelled = words[names].notna().any(axis=1).to_numpy()

@@ -35,9 +35,13 @@ _COLUMNS: Final = ["layer", "language", "pooling", *(field.name for field in fie
 def sentence_similarity(
     source: Float[np.ndarray, "pair neuron"], target: Float[np.ndarray, "pair neuron"]
 ) -> Similarity:
-    """Compares parallel sentences; row i of `target` translates row i of `source`.
+    """Compare sentences with their translations.
 
     A vector of nothing but zeros is similar to none (cosine 0).
+
+    Args:
+        source: hidden states of the sentences.
+        target: those of the translations; row i translates row i of `source`.
 
     Raises:
         ValueError: fewer than two pairs, which leaves no mismatched ones.
@@ -63,7 +67,7 @@ def sentence_similarity(
 
 
 def similarity_table(pairs: pd.DataFrame, embed: Embed, source_language: str) -> pd.DataFrame:
-    """One row per layer, target language and pooling, in the columns of `artefacts.similarity`.
+    """Return one row per layer, target language and pooling, in the columns of `artefacts.similarity`.
 
     A target language is compared with the source language on the pairs that it has. Each sentence goes through the
     model once, the source language's first; the states of one target language are held at a time.
@@ -72,6 +76,9 @@ def similarity_table(pairs: pd.DataFrame, embed: Embed, source_language: str) ->
         pairs: parallel sentences (`artefacts.parallel`), may be empty.
         embed: the model.
         source_language: the language that the others are compared with.
+
+    Raises:
+        ValueError: a language shares a single pair with the source language.
     """
     sides = {str(language): side for language, side in pairs.sort_values("pair").groupby("language", observed=True)}
     source = sides.pop(source_language, pairs[:0])
@@ -90,7 +97,7 @@ def similarity_table(pairs: pd.DataFrame, embed: Embed, source_language: str) ->
 
 
 def no_similarities() -> pd.DataFrame:
-    """The table of a study without parallel sentences."""
+    """Return the table of a study without parallel sentences."""
     return pd.DataFrame(columns=_COLUMNS)
 
 

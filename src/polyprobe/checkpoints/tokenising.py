@@ -32,10 +32,18 @@ class TokenisedSentence:
 
 
 def tokenise(tokenizer: Any, sentences: Sequence[Sentence], tokenisation: Tokenisation) -> list[TokenisedSentence]:
-    """The sub-words of sentences as written (natural), or of each word alone without spaces (isolated).
+    """Return the sub-words of sentences as written (natural), or of each word alone without spaces (isolated).
 
     A sub-word that overlaps two words belongs to both; the space that it may begin or end with is no part of a word. A
     word that no sub-word overlaps (nothing but characters that the tokenizer drops) takes the sub-word before it.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        sentences: whole sentences.
+        tokenisation: natural or isolated.
+
+    Raises:
+        BadInputError: the tokenizer finds no sub-word in a sentence.
     """
     if not sentences:
         return []
@@ -43,7 +51,16 @@ def tokenise(tokenizer: Any, sentences: Sequence[Sentence], tokenisation: Tokeni
 
 
 def encode(tokenizer: Any, texts: Sequence[str], *, offsets: bool = False) -> Any:
-    """Texts as ids without special sub-words, whole however long they are."""
+    """Return texts as ids without special sub-words, whole however long they are.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        texts: the texts.
+        offsets: whether the characters of each sub-word are wanted too.
+
+    Returns:
+        What the tokenizer returns: `input_ids` and, if wanted, `offset_mapping`, with one list per text.
+    """
     return tokenizer(
         list(texts),
         add_special_tokens=False,
@@ -57,7 +74,11 @@ def encode(tokenizer: Any, texts: Sequence[str], *, offsets: bool = False) -> An
 
 
 def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The special sub-words that the tokenizer puts before and behind a sentence."""
+    """Return the special sub-words that the tokenizer puts before and behind a sentence.
+
+    Raises:
+        BadInputError: the tokenizer finds no sub-word in "a".
+    """
     encoding = tokenizer("a", add_special_tokens=True, return_special_tokens_mask=True)
     ids, mask = encoding["input_ids"], encoding["special_tokens_mask"]
     if 0 not in mask:
@@ -68,40 +89,53 @@ def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
 
 def _natural(tokenizer: Any, sentences: Sequence[Sentence]) -> list[TokenisedSentence]:
     encoding = encode(tokenizer, [sentence.text for sentence in sentences], offsets=True)
-    subwords = _flat(map(len, encoding["input_ids"]))
-    offsets = _flat(chain.from_iterable(chain.from_iterable(encoding["offset_mapping"]))).reshape(-1, 2)
-    # All sentences lie behind one another in one text, a space between any two.
-    lengths = _flat(len(form) for sentence in sentences for form in sentence.forms)
-    spaces = _flat(space for sentence in sentences for space in sentence.space_after)
-    counts = _flat(len(sentence.forms) for sentence in sentences)
-    ends = np.cumsum(lengths + spaces) + np.repeat(np.arange(len(counts)), counts) - spaces
-    starts = ends - lengths
-    text = " ".join(
+    # Sentences one behind the other in one text, a space between any two, whose characters are numbered.
+    texts = [
         "".join(form + " " * space for form, space in zip(sentence.forms, sentence.space_after, strict=True))
         for sentence in sentences
-    )
-    firsts = np.cumsum([0, *(sum(map(len, s.forms)) + sum(s.space_after) + 1 for s in sentences)])[:-1]
-    offsets = offsets + np.repeat(firsts, subwords)[:, None]
-    start, end = _trimmed(offsets, _solid(text))
-    first = np.searchsorted(ends, start, side="right")
-    owners = np.where(start < end, np.searchsorted(starts, end, side="left") - first, 0).clip(min=0)
-    places = np.repeat(np.arange(len(owners)), owners)
-    words = np.repeat(first, owners) + _counted(owners)
-    return _by_sentence(encoding["input_ids"], counts, words, places, owners > 1)
+    ]
+    lengths = _flat(len(text) + 1 for text in texts)
+    subwords_per_sentence = _flat(map(len, encoding["input_ids"]))
+    offsets = _flat(chain.from_iterable(chain.from_iterable(encoding["offset_mapping"]))).reshape(-1, 2)
+    offsets = offsets + np.repeat(np.cumsum(lengths) - lengths, subwords_per_sentence)[:, None]
+    starts, ends = _trimmed(offsets, _solid(" ".join(texts)))
+    word_starts, word_ends = _word_bounds(sentences)
+    # A sub-word overlaps the words from the first that ends behind its start to the last that begins before its end.
+    first_word = np.searchsorted(word_ends, starts, side="right")
+    after_last_word = np.searchsorted(word_starts, ends, side="left")
+    words_per_subword = np.where(starts < ends, after_last_word - first_word, 0).clip(min=0)
+    subwords = np.repeat(np.arange(len(words_per_subword)), words_per_subword)
+    words = np.repeat(first_word, words_per_subword) + _counted(words_per_subword)
+    return _by_sentence(encoding["input_ids"], _words_of(sentences), words, subwords, words_per_subword > 1)
+
+
+def _word_bounds(
+    sentences: Sequence[Sentence],
+) -> tuple[Int64[np.ndarray, " word"], Int64[np.ndarray, " word"]]:
+    """Return words' first characters and those after their last, a space between any two sentences."""
+    lengths = _flat(len(form) for sentence in sentences for form in sentence.forms)
+    spaces = _flat(space for sentence in sentences for space in sentence.space_after)
+    spaces_between_sentences = np.repeat(np.arange(len(sentences)), _words_of(sentences))
+    ends = np.cumsum(lengths + spaces) - spaces + spaces_between_sentences
+    return ends - lengths, ends
 
 
 def _isolated(tokenizer: Any, sentences: Sequence[Sentence]) -> list[TokenisedSentence]:
     forms = sorted({form for sentence in sentences for form in sentence.forms})
     subwords: dict[str, list[int]] = dict(zip(forms, encode(tokenizer, forms)["input_ids"], strict=True))
     ids = [list(chain.from_iterable(subwords[form] for form in sentence.forms)) for sentence in sentences]
-    counts = _flat(len(sentence.forms) for sentence in sentences)
     lengths = _flat(len(subwords[form]) for sentence in sentences for form in sentence.forms)
     words = np.repeat(np.arange(len(lengths)), lengths)
-    return _by_sentence(ids, counts, words, np.arange(len(words)), np.zeros(len(words), dtype=bool))
+    return _by_sentence(ids, _words_of(sentences), words, np.arange(len(words)), np.zeros(len(words), dtype=bool))
+
+
+def _words_of(sentences: Sequence[Sentence]) -> Int64[np.ndarray, " sentence"]:
+    """Return how many words each sentence has."""
+    return _flat(len(sentence.forms) for sentence in sentences)
 
 
 def _solid(text: str) -> Bool[np.ndarray, " character"]:
-    """Which characters are no spaces."""
+    """Return which characters are no spaces."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     solid: Bool[np.ndarray, " character"] = np.isin(codes, _SPACES, invert=True)
     return solid
@@ -110,7 +144,7 @@ def _solid(text: str) -> Bool[np.ndarray, " character"]:
 def _trimmed(
     offsets: Int64[np.ndarray, "subword 2"], solid: Bool[np.ndarray, " character"]
 ) -> tuple[Int64[np.ndarray, " subword"], Int64[np.ndarray, " subword"]]:
-    """Sub-words' first characters and those after their last, without the spaces at both ends."""
+    """Return sub-words' first characters and those after their last, without the spaces at both ends."""
     places = np.arange(len(solid))
     following = np.minimum.accumulate(np.where(solid, places, len(solid))[::-1])[::-1]
     start, end = offsets.T
@@ -126,14 +160,17 @@ def _by_sentence(
     places: Int64[np.ndarray, " member"],
     shared: Bool[np.ndarray, " subword"],
 ) -> list[TokenisedSentence]:
-    """Cuts what is numbered over all sentences; words without sub-words are given the one before them, or the first.
+    """Cut what is numbered over all sentences; words without sub-words are given the one before them, or the first.
 
     Args:
         ids: each sentence's sub-words.
-        counts: its words.
+        counts: how many words each sentence has.
         words: the word of each membership of a sub-word in a word.
         places: its sub-word.
         shared: whether more than one word has the sub-word.
+
+    Raises:
+        BadInputError: a sentence with words has no sub-word.
     """
     lengths = _flat(map(len, ids))
     if np.any((lengths == 0) & (counts > 0)):
@@ -166,6 +203,6 @@ def _flat(numbers: Any) -> Int64[np.ndarray, " number"]:
 
 
 def _counted(lengths: Int64[np.ndarray, " run"]) -> Int64[np.ndarray, " member"]:
-    """0, 1, 2, … for each run."""
+    """Return 0, 1, 2, … for each run."""
     counted: Int64[np.ndarray, " member"] = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return counted

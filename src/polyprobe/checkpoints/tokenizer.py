@@ -5,17 +5,16 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.checkpoints.boundary import library_errors
+from polyprobe.checkpoints.boundary import library_errors, quiet_transformers
 from polyprobe.checkpoints.layout import TOKENIZER, TOKENIZER_FILES, alone, read_json
 from polyprobe.checkpoints.location import Location
-from polyprobe.checkpoints.quiet import quiet_transformers
 from polyprobe.running.errors import BadInputError
 
 _OF_THE_LAST_CALL: Final = ("truncation", "padding")
 
 
 def load_tokenizer(location: Location) -> Any:
-    """The fast tokenizer, which knows each sub-word's characters; it pads on the right.
+    """Load the fast tokenizer, which knows each sub-word's characters; it pads on the right.
 
     It is the one of `tokenizer.json`, with the added and special tokens of the files beside it. The class that
     `tokenizer_config.json` names is not asked: that of some models replaces the normaliser or the pre-tokenizer.
@@ -39,14 +38,22 @@ def load_tokenizer(location: Location) -> Any:
 
 
 def _check_special(tokenizer: Any, folder: Path) -> None:
-    """Raises BadInputError where a special token has no number, which transformers would look for without end."""
+    """Check that every special token has a number; transformers would look for a missing one without end.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        folder: where it lies, for errors.
+
+    Raises:
+        BadInputError: one has none.
+    """
     for role, token in tokenizer.special_tokens_map.items():
         if tokenizer.backend_tokenizer.token_to_id(str(token)) is None:
             raise BadInputError(f"{folder}: {role} {token!r}, expected one of the tokenizer's sub-words")
 
 
 def tokenizer_hash(tokenizer: Any) -> str:
-    """SHA-256 over what runs: sub-words, how a text becomes sub-words, special ones and the longest input.
+    """Return the SHA-256 of what runs: sub-words, how a text becomes sub-words, special ones and the longest input.
 
     Truncation and padding are left out: they are settings of the last call, not of the tokenizer.
     """

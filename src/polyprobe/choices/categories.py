@@ -12,7 +12,7 @@ def full_names(categories: Iterable[str]) -> list[str]:
 
 
 def study_categories(study: Study) -> list[str]:
-    """Return the study's own categories."""
+    """Return the study's own categories by their full names, none twice."""
     return full_names(study.categories)
 
 
@@ -21,7 +21,13 @@ def categories_of(study: Study, key: str) -> list[str]:
 
     Args:
         study: the study.
-        key: the checkpoint.
+        key: the checkpoint's key in the study.
+
+    Returns:
+        The categories' full names, none twice.
+
+    Raises:
+        BadInputError: the study has no such checkpoint.
     """
     return full_names([*study.categories, *study.checkpoint(key).categories])
 

@@ -4,7 +4,7 @@ from polyprobe.study import Study
 
 
 def treebank_inputs(study: Study) -> list[str]:
-    """Return what `fetch_ud` reads: the treebanks of source dir, those of parallel text among them."""
+    """Return the entries that `fetch_ud` reads: treebanks of source dir, those of parallel text among them."""
     if study.treebanks.source != "dir":
         return []
     probed = [name for code in study.languages for name in study.treebanks.folders[code]]
@@ -12,12 +12,12 @@ def treebank_inputs(study: Study) -> list[str]:
 
 
 def parallel_inputs(study: Study) -> list[str]:
-    """Return what `convert_unimorph` reads: files of parallel text."""
+    """Return the entries that `convert_unimorph` reads: files of parallel text."""
     return [name for code, names in study.parallel.files.items() if code in study.languages for name in names]
 
 
 def task_inputs(study: Study) -> list[str]:
-    """Return what `fetch_transfer` reads: the tasks of source dir."""
+    """Return the entries that `fetch_transfer` reads: the folders of tasks of source dir."""
     if study.transfer.source != "dir":
         return []
     return [str(study.transfer.xnli.folder), str(study.transfer.pos.folder)]

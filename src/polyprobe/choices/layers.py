@@ -15,7 +15,7 @@ def resolve_layers(layers: Sequence[int | float], available: int, where: str) ->
     Args:
         layers: numbers (int) and relative depths between 0 and 1 (float).
         available: layers of the model, the embedding output counted (blocks + 1).
-        where: what an error begins with.
+        where: what an error's message begins with.
 
     Returns:
         The numbers, ascending, none twice.
@@ -35,7 +35,7 @@ def study_layers(study: Study, key: str, available: int) -> list[int]:
 
     Args:
         study: the study.
-        key: the checkpoint.
+        key: the checkpoint's key in the study.
         available: layers of its model, the embedding output counted.
 
     Raises:
@@ -49,11 +49,11 @@ def layers_of(study: Study, key: str, available: int) -> list[int]:
 
     Args:
         study: the study.
-        key: the checkpoint.
+        key: the checkpoint's key in the study.
         available: layers of its model, the embedding output counted.
 
     Raises:
-        BadInputError: the model lacks one of them.
+        BadInputError: the model lacks one of them, or the study has no such checkpoint.
     """
     return resolve_layers([*study.layers, *study.checkpoint(key).layers], available, _where(key))
 

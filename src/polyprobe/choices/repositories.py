@@ -8,7 +8,10 @@ def repository_of(study: Study, key: str) -> str | None:
 
     Args:
         study: the study.
-        key: the checkpoint.
+        key: the checkpoint's key in the study.
+
+    Raises:
+        BadInputError: the study has no such checkpoint.
     """
     checkpoint = study.checkpoint(key)
     if checkpoint.revision is None:

@@ -1,5 +1,7 @@
 """Archives: only what is asked for, and nothing outside its folder."""
 
+import gzip
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -7,25 +9,43 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from posixpath import normpath
+from typing import IO, Final
 
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file
+
+_DAMAGE: Final = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    # An encrypted zip; a link's target in no UTF-8.
+    RuntimeError,
+    UnicodeDecodeError,
+)
+"""What the libraries raise over an archive that they cannot read."""
 
 Member = tuple[str, Callable[[], IO[bytes]]]
 """A file's name in the archive, and what opens it."""
 
 
 def extract(archive: Path, target: Path, wanted: Callable[[str], str | None]) -> list[Path]:
-    """Writes files of a tar or zip archive below a folder.
+    """Write the wanted files of a tar or zip archive below a folder.
 
     Args:
-        archive: a zip, or a tar of any compression.
-        target: the folder.
-        wanted: from a member's name in the archive to the path below `target` that it gets; None for one not wanted.
+        archive: a zip file, or a tar file of any compression.
+        target: the folder, which need not exist.
+        wanted: maps a member's name in the archive to the path that it gets below `target`; None for one not wanted.
+
+    Returns:
+        The files written, in the archive's order.
 
     Raises:
-        BadInputError: the archive is no archive, is cut off or damaged, or has a member that leads out of the folder.
+        BadInputError: the file is no archive, is cut off or damaged, or has a member that leads out of the folder.
     """
     written = []
     with _readable(archive):
@@ -41,7 +61,7 @@ def extract(archive: Path, target: Path, wanted: Callable[[str], str | None]) ->
 
 
 def check_archive(archive: Path) -> None:
-    """Reads an archive to its end.
+    """Check that every file of an archive can be read, and that no member leads out of its folder.
 
     Raises:
         BadInputError: as for `extract`.
@@ -55,15 +75,23 @@ def check_archive(archive: Path) -> None:
 
 @contextmanager
 def _readable(archive: Path) -> Iterator[None]:
-    """Makes what the libraries raise over a damaged archive, or one that they cannot read, one clear line."""
+    """Turn what the libraries raise over an archive that they cannot read, or that is damaged, into one clear line.
+
+    Raises:
+        BadInputError: in place of the library's error.
+    """
     try:
         yield
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise BadInputError(f"{archive}: no whole archive: {error}") from None
 
 
 def _members(archive: Path) -> Iterator[Member]:
-    """The plain files of an archive, in its order. Links are checked and left out."""
+    """Yield the plain files of an archive in its order; links are checked and left out.
+
+    Raises:
+        BadInputError: a member, or what a link points at, leads out of the archive's folder.
+    """
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             for entry in zipped.infolist():
@@ -84,23 +112,23 @@ def _members(archive: Path) -> Iterator[Member]:
                 _inside(archive, member.linkname)
             elif member.isfile():
                 yield member.name, lambda member=member: tarred.extractfile(member)  # type: ignore[misc]
+        # tarfile stops at the archive's own end; the checksum of the compressed stream stands behind it.
+        while tarred.fileobj is not None and tarred.fileobj.read(1 << 20):
+            pass
 
 
 def _inside(archive: Path, name: str) -> str:
-    """The name itself, normalised.
+    """Return a member's name, normalised: parts joined by `/`, none of them `..`.
+
+    Args:
+        archive: the file that the error names.
+        name: the member's path as the archive gives it.
 
     Raises:
-        BadInputError: it is absolute or leads out of the folder.
+        BadInputError: the name is absolute or leads out of the archive's folder.
     """
-    parts: list[str] = []
-    for part in name.replace("\\", "/").split("/"):
-        if part == "..":
-            if not parts:
-                break
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
-    else:
-        if not name.startswith(("/", "\\")) and not (parts and parts[0].endswith(":")):
-            return "/".join(parts)
-    raise BadInputError(f"{archive}: refused: its member {name!r} leads out of the archive's folder")
+    path = normpath(name.replace("\\", "/"))
+    first = path.split("/")[0]
+    if first in ("", "..") or first.endswith(":"):
+        raise BadInputError(f"{archive}: refused: its member {name!r} leads out of the archive's folder")
+    return path

@@ -5,6 +5,6 @@ from pathlib import Path
 
 
 def git_hash(file: Path) -> str:
-    """The SHA-1 of the file as a blob of Git, hexadecimal."""
+    """Return the SHA-1 of a file as a blob of Git, in 40 hexadecimal digits."""
     content = file.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

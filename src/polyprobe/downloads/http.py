@@ -37,16 +37,20 @@ Result = TypeVar("Result")
 
 
 def download(url: str, sha256: str | None = None, check: Callable[[Path], None] | None = None) -> Path:
-    """The file at a URL, from the disk where it was downloaded before.
+    """Return the file at a URL, downloaded unless it is on the disk from before.
 
     Args:
-        url: http or https.
-        sha256: its SHA-256 where the study states it; else the one in `downloads.lock` is enforced, and recorded there
-            if this is the first use.
-        check: called with a file whose digest nothing states, before the digest is recorded; raises BadInputError.
+        url: an address of http or https.
+        sha256: the file's SHA-256 where the study states it; where it is None, the one in `downloads.lock` is enforced,
+            or recorded there at the first use.
+        check: called with a file whose digest is stated nowhere, before its digest is recorded; raises BadInputError
+            where the file is not good.
+
+    Returns:
+        The file's path in the scratch folder, under the name that the URL ends with.
 
     Raises:
-        BadInputError: the file cannot be had, or it is not the expected one; nothing is kept of it then, except what
+        BadInputError: the file cannot be had, or it is not the expected one; nothing of it is kept then, except what
             has come of a download that was cut off.
     """
     import pooch
@@ -75,17 +79,17 @@ def download(url: str, sha256: str | None = None, check: Callable[[Path], None] 
         except BadInputError:
             file.unlink()
             raise
-        lock.record(url, pooch.file_hash(str(file)))
+        lock.record({url: pooch.file_hash(file)})
     return file
 
 
 def read_url(url: str) -> bytes:
-    """What is at a URL now: for small answers that may change, such as a listing.
+    """Read what is at a URL at this moment: for small answers that may change, such as a listing.
 
-    GitHub's API is shown the token of GITHUB_TOKEN: without one it answers sixty times an hour.
+    GitHub's API is shown the token in GITHUB_TOKEN: without one it answers sixty times an hour.
 
     Raises:
-        BadInputError: it cannot be had.
+        BadInputError: the answer cannot be had.
     """
     asked = _mirrored(url)
     token = os.environ.get("GITHUB_TOKEN")
@@ -94,7 +98,10 @@ def read_url(url: str) -> bytes:
 
 
 def _resuming(part: Path) -> Callable[[str, str, Any], None]:
-    """A downloader for pooch, which fills `part` and moves it to where pooch wants the file."""
+    """Return a downloader for pooch that fills `part` and moves it to where pooch wants the file.
+
+    The downloader raises BadInputError where the file cannot be had; `part` is kept where it was cut off.
+    """
 
     def fetch(url: str, output: str, _: Any) -> None:
         asked = _mirrored(url)
@@ -106,10 +113,14 @@ def _resuming(part: Path) -> Callable[[str, str, Any], None]:
 
 
 def _persistently(url: str, attempt: Callable[[], Result]) -> Result:
-    """The first attempt that succeeds; the waits between them grow.
+    """Return the result of the first attempt that succeeds; the waits between attempts grow.
+
+    Args:
+        url: the address that the error names.
+        attempt: called up to `_ATTEMPTS` times; raises `_TryAgainError` where a further attempt may succeed.
 
     Raises:
-        BadInputError: none does.
+        BadInputError: no attempt succeeds.
     """
     for number in range(_ATTEMPTS):
         try:
@@ -131,11 +142,11 @@ def _mirrored(url: str) -> str:
 
 
 class _TryAgainError(Exception):
-    """What went wrong this time.
+    """What went wrong in one attempt, where another may succeed.
 
     Args:
         message: one line.
-        wait: seconds that the server asks for.
+        wait: seconds that the server asks to wait; None where it does not say.
     """
 
     def __init__(self, message: str, wait: float | None = None) -> None:
@@ -145,7 +156,16 @@ class _TryAgainError(Exception):
 
 @contextmanager
 def _response(url: str, headers: dict[str, str]) -> Iterator[Any]:
-    """The server's answer, its body to be read while the context lasts."""
+    """Yield the server's answer, whose body is to be read while the context lasts.
+
+    Args:
+        url: the address asked.
+        headers: the request's headers by name.
+
+    Raises:
+        _TryAgainError: the connection fails, also while the body is read, or the status is one of `_TRY_AGAIN`.
+        BadInputError: the server answers with another error than 416 (a range that it cannot satisfy).
+    """
     import requests
 
     try:
@@ -166,7 +186,16 @@ def _get(url: str, headers: dict[str, str]) -> bytes:
 
 
 def _continue(url: str, part: Path) -> None:
-    """Appends what is missing of a file, or all of it where the server cannot tell that it is still the same."""
+    """Append what is missing of a file, or write it anew where the server cannot tell that it is still the same.
+
+    Args:
+        url: the address asked.
+        part: what has come of the file so far; it need not exist.
+
+    Raises:
+        _TryAgainError: the connection fails, the body is cut off, or `part` is not the beginning of the file.
+        BadInputError: the server answers with an error that another attempt will not mend, or the disk is full.
+    """
     start, validator = _state(part)
     headers = {"Accept-Encoding": "identity"}
     if start:
@@ -191,7 +220,11 @@ def _continue(url: str, part: Path) -> None:
 
 
 def _state(part: Path) -> tuple[int, str]:
-    """How much has come, and the server's mark of what it is a part of; nothing where there is no such mark."""
+    """Return how many bytes have come, and the server's mark of the file that they are part of.
+
+    Returns:
+        Bytes and mark; 0 and "" where nothing has come, or no mark vouches for the same bytes.
+    """
     validator = _validator(part).read_text() if _validator(part).exists() else ""
     # A weak mark does not vouch for the same bytes.
     if not validator or validator.startswith("W/") or not part.exists():
@@ -214,7 +247,7 @@ def _retry_after(headers: Any) -> float | None:
 
 
 def _innermost(error: BaseException) -> str:
-    """The last cause's first line: the outer ones quote whole connection pools."""
+    """Return the first line of an error's innermost cause: the outer ones quote whole connection pools."""
     while error.args and isinstance(error.args[-1], BaseException):
         error = error.args[-1]
     reason = getattr(error, "reason", None)

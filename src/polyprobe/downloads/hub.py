@@ -4,7 +4,6 @@ The hub's own settings hold: HF_ENDPOINT (a mirror), HF_HOME (the cache), HF_TOK
 """
 
 import errno
-import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,17 +23,20 @@ _UNAUTHORISED: Final = 401
 
 
 def commit_of(repository: str, revision: str, kind: Kind = "model") -> str:
-    """The commit that a revision stands for.
+    """Return the commit that a revision stands for.
 
-    A commit is its own; a branch or tag is pinned in `downloads.lock` at its first use.
+    A commit stands for itself; a branch or tag is pinned in `downloads.lock` at its first use.
 
     Args:
         repository: such as bigscience/bloom-560m.
         revision: a commit, branch or tag.
         kind: what the repository holds.
 
+    Returns:
+        The commit, 40 hexadecimal digits.
+
     Raises:
-        BadInputError: the hub does not have it or cannot be reached.
+        BadInputError: the hub does not have the revision or cannot be reached.
     """
     if COMMIT.fullmatch(revision):
         return revision
@@ -43,20 +45,21 @@ def commit_of(repository: str, revision: str, kind: Kind = "model") -> str:
     if commit is None:
         with _asking(f"{repository}@{revision}: cannot be resolved on the hub"):
             commit = _ask_for_commit(repository, revision, kind)
-        lock.record(name, commit)
+        lock.record({name: commit})
     return commit
 
 
 def dataset_file(repository: str, revision: str, path: str) -> Path:
-    """A file of a dataset in the hub's local cache, downloaded where it is not there yet.
+    """Return a file of a dataset in the hub's local cache, downloaded where it is not there yet.
 
     Args:
         repository: such as facebook/xnli.
-        revision: as for `commit_of`.
+        revision: a commit, branch or tag, as for `commit_of`.
         path: the file's path in the repository.
 
     Raises:
-        BadInputError: the hub does not have it or cannot be reached, or the file is not what `downloads.lock` expects.
+        BadInputError: the hub does not have the file or cannot be reached, or the file is not what `downloads.lock`
+            expects; a wrong file is removed from the cache.
     """
     from huggingface_hub import hf_hub_download
 
@@ -68,7 +71,7 @@ def dataset_file(repository: str, revision: str, path: str) -> Path:
 
 
 def model_files(repository: str, commit: str, choose: Callable[[Sequence[str]], list[str]]) -> Path:
-    """The folder of a model's files in the hub's local cache, downloaded where they are not there yet.
+    """Return the folder of a model's files in the hub's local cache, downloaded where they are not there yet.
 
     The first time, each file is held against the hash in the hub's listing of the commit; from then on against its
     SHA-256 in `downloads.lock`, and nothing is asked of the hub any more. A connection that is cut off is taken up
@@ -76,12 +79,13 @@ def model_files(repository: str, commit: str, choose: Callable[[Sequence[str]], 
 
     Args:
         repository: such as bigscience/bloom-560m.
-        commit: of 40 hexadecimal digits.
-        choose: from the paths in the repository to those that are needed; raises BadInputError where one is missing.
+        commit: 40 hexadecimal digits.
+        choose: maps the paths in the repository, sorted, to those that are needed; raises BadInputError where one is
+            missing.
 
     Raises:
-        BadInputError: the hub does not have it or cannot be reached, the disk is full, or a file is not what the hub's
-            listing or `downloads.lock` says; what is wrong is removed.
+        BadInputError: the hub does not have the model or cannot be reached, the disk is full, or a file is not what the
+            hub's listing or `downloads.lock` says; a wrong file is removed from the cache.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
@@ -107,7 +111,16 @@ def _name(repository: str, kind: Kind) -> str:
 
 
 def _ask_for_commit(repository: str, revision: str, kind: Kind) -> str:
-    """The hub's answer; where it cannot be reached, what the revision stood for when it was last downloaded."""
+    """Ask the hub for the commit of a revision; offline, return what it stood for when it was last downloaded.
+
+    Args:
+        repository: such as bigscience/bloom-560m.
+        revision: a branch or tag.
+        kind: what the repository holds.
+
+    Raises:
+        OfflineModeIsEnabled: HF_HUB_OFFLINE is set and the revision was never downloaded.
+    """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -124,7 +137,7 @@ def _ask_for_commit(repository: str, revision: str, kind: Kind) -> str:
 
 
 def _cached_paths(repository: str, commit: str) -> list[str]:
-    """The paths at a commit as the local cache knows them; none where it does not."""
+    """Return the paths at a commit as the local cache knows them, sorted; none where it does not know the commit."""
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
@@ -135,9 +148,18 @@ def _cached_paths(repository: str, commit: str) -> list[str]:
 
 
 def _listing(repository: str, commit: str, cached: Sequence[str]) -> dict[str, str | None]:
-    """The paths at a commit with their SHA-256 (large files) or git's SHA-1 (small ones).
+    """Return the paths at a commit with their hashes as the hub lists them.
 
-    Offline, the paths that the cache knows, without hashes.
+    Args:
+        repository: such as bigscience/bloom-560m.
+        commit: 40 hexadecimal digits.
+        cached: the paths that the local cache knows, for use offline.
+
+    Returns:
+        By path, the SHA-256 of a large file, Git's SHA-1 of a small one; offline, None for each path in the cache.
+
+    Raises:
+        OfflineModeIsEnabled: HF_HUB_OFFLINE is set and the cache does not have the commit.
     """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
@@ -158,10 +180,15 @@ def _listing(repository: str, commit: str, cached: Sequence[str]) -> dict[str, s
 
 
 def _check(files: dict[str, Path], listed: dict[str, str | None]) -> None:
-    """Holds files by name against `downloads.lock` and the hub's listing, and records those that are new.
+    """Check files against `downloads.lock` and the hub's listing, and record those that are new.
+
+    Args:
+        files: by name in `downloads.lock`, the file in the local cache.
+        listed: by the same names, the hash in the hub's listing; None or absent where it states none.
 
     Raises:
-        BadInputError: a file is another one. It is removed from the cache, so that the next run downloads it again.
+        BadInputError: a file is not the expected one. It is removed from the cache, so that the next run downloads it
+            again.
     """
     new = {}
     for name, file in files.items():
@@ -179,19 +206,29 @@ def _check(files: dict[str, Path], listed: dict[str, str | None]) -> None:
                 f"{name}: what came is not what {stated} expects: its {kind} is not {expected}; removed"
             )
     if new:
-        lock.record_all(new)
+        lock.record(new)
 
 
 @cache
 def _sha256(file: Path, changed: int) -> str:
-    """`changed` is the time of the file's last change: a stage reads a file's bytes once."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    """Return a file's SHA-256 in hexadecimal digits, computed once while the file stays as it is.
+
+    Args:
+        file: the file.
+        changed: the time of its last change in nanoseconds, a part of the cache's key.
+    """
+    import pooch
+
+    return str(pooch.file_hash(file))
 
 
 @contextmanager
 def _asking(what: str) -> Iterator[None]:
-    """Makes what the hub's library raises one clear line that begins with `what`."""
+    """Turn what the hub's library raises into one clear line that begins with `what`.
+
+    Raises:
+        BadInputError: in place of the library's error.
+    """
     from huggingface_hub import errors
 
     try:

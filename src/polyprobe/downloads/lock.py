@@ -1,11 +1,12 @@
 """`downloads.lock`: the SHA-256 of everything downloaded, under version control beside dvc.lock.
 
-One line per download, `digest  name`, as `sha256sum` writes them; a name is a URL, or `hub:REPOSITORY@REVISION[/FILE]`
-(the digest of a revision is its commit). A name that is there must keep its digest; one that is not is recorded at its
-first use.
+One line per download, `digest  name`, as `sha256sum` writes them. A name is a URL, `hub:[datasets/]REPOSITORY@REVISION`
+(its digest is the commit), the same with `/FILE`, or `github:REPOSITORY@TAG` (its digest is the tree). A name that is
+there must keep its digest; one that is not is recorded at its first use.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,24 +22,30 @@ _HEADER: Final = "# What was downloaded: SHA-256 (or commit) and name. Remove a 
 
 
 def recorded(name: str) -> str | None:
-    """The digest recorded for a download; None where there is none.
+    """Return the digest recorded for a download; None where there is none.
 
     Raises:
-        BadInputError: a line of the file is malformed.
+        BadInputError: a line of `downloads.lock` is malformed.
     """
     return _read().get(name)
 
 
-def record(name: str, digest: str) -> None:
-    """Adds a download's digest; the file is written whole, its lines sorted by name."""
-    record_all({name: digest})
+def record(digests: Mapping[str, str]) -> None:
+    """Add the digests of downloads to `downloads.lock`, whose lines are sorted by name: all of them or none.
 
+    Args:
+        digests: by the download's name, a URL or one of the forms that the module states: its SHA-256 (64 hexadecimal
+            digits), or its commit or tree (40).
 
-def record_all(digests: dict[str, str]) -> None:
-    """Adds the digests of several downloads by name, all of them or none."""
+    Raises:
+        BadInputError: a line of the file is malformed, or another digest is recorded for one of the names.
+    """
     scratch_root().mkdir(parents=True, exist_ok=True)
     with FileLock(scratch_root() / f"{PATH.name}.guard"):
-        table = _read() | digests
+        table = _read()
+        for name, digest in digests.items():
+            if table.setdefault(name, digest) != digest:
+                raise BadInputError(f"{PATH}: {name}: {table[name]} is recorded, another process found {digest}")
         lines = [f"{table[key]}  {key}\n" for key in sorted(table)]
         with new_file(PATH) as temporary:
             temporary.write_text(_HEADER + "".join(lines), encoding="utf-8")

@@ -1,7 +1,8 @@
-"""Every figure of the study, each as tidy data and as a matplotlib drawing.
+"""Every figure of the study, each as tidy data, as a matplotlib drawing for print, and as an interactive chart.
 
 A figure is a module with NAME, TITLE, READING (how to read it), `data(tables)` (tidy rows, none where the study has
-nothing to draw) and `draw(data, tables)`.
+nothing to draw), `draw(data, tables)` for print, `chart(data, tables)` for the report's page, and, where one table is
+enough for it, `template()` for `dvc plots`. The map of pairs has `chart_of_map(languages)` for the page's own choosers.
 """
 
 from types import ModuleType

@@ -11,10 +11,16 @@ from polyprobe.running.fanout import fan_out
 
 
 def draw_all(figures: Sequence[ModuleType], tables: Tables, folder: Path, *, workers: int) -> list[ModuleType]:
-    """Writes `<name>.svg` and `<name>.pdf` of each figure that the study has data for; no byte depends on `workers`.
+    """Write `<name>.svg` and `<name>.pdf` of each figure that the study has data for.
+
+    Args:
+        figures: modules of figures.
+        tables: the study's tables.
+        folder: where the files go; it has to exist.
+        workers: processes that draw; no byte depends on their number.
 
     Returns:
-        The figures drawn, in their order.
+        The figures drawn, in the order of `figures`.
     """
     there = [figure for figure in figures if not figure.data(tables).empty]
     # The tables go to each process once.

@@ -1,10 +1,12 @@
 """Overlap corrected for chance over training steps, for every number k of neurons that the study looks at."""
 
-from typing import Final
+from typing import Any, Final
 
+import altair as alt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from polyprobe.figures import charts
 from polyprobe.figures.style import REFERENCE_COLOUR, legend_beside, marks, panels, step_axis, styled
 from polyprobe.figures.tables import Tables
 
@@ -18,8 +20,12 @@ READING: Final = (
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, tokens_seen (may be missing), k, corrected, overlap, expected; none where the study has
-    one k only."""
+    """Return the overlap for every k, averaged over the study's categories and layers.
+
+    Returns:
+        One row per model, checkpoint and k, in ascending order of k: columns model, checkpoint, step, tokens_seen (may
+        be missing), k, corrected (for chance), overlap, and expected (by chance). None where the study has one k only.
+    """
     rows = tables.sizes[tables.sizes["studied"].astype(bool) & (tables.sizes["control"] == "none")]
     if rows["k"].nunique() < 2:
         rows = rows.iloc[:0]
@@ -33,7 +39,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One panel per model, on one scale of overlap."""
+    """Draw one panel per model, on one scale of overlap, with one line per k.
+
+    Args:
+        data: what `data` returns.
+        tables: not used; every figure takes them.
+    """
     with styled():
         models = list(dict.fromkeys(data["model"]))
         sizes = sorted(set(data["k"]))
@@ -49,3 +60,21 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
         axes[0][0].set_ylabel("overlap corrected for chance")
         legend_beside(figure, [f"k = {k}" for k in sizes])
         return figure
+
+
+def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
+    """Return the interactive chart, with one panel per model and one line per k.
+
+    Args:
+        data: what `data` returns.
+        tables: not used; every figure takes them.
+    """
+    data = data.assign(panel=data["model"], size="k = " + data["k"].astype(str))
+    kinds = charts.kinds("size", marks([*dict.fromkeys(data["size"])]))
+
+    def draw(x: alt.X) -> Any:
+        y = charts.rate("corrected", "overlap corrected for chance")
+        told = ("model:N", "k:O", "step:Q", "corrected:Q", "overlap:Q", "expected:Q")
+        return charts.panelled(alt.layer(*kinds.lines(alt.Chart().encode(x=x), y, *told)), data["panel"])
+
+    return charts.charts_over_steps(data, draw)

@@ -4,27 +4,30 @@ from collections.abc import Sequence
 from itertools import accumulate, groupby
 from math import ceil
 from textwrap import fill
-from typing import Final
+from typing import Any, Final
 
+import altair as alt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from polyprobe.artefacts import overlap
 from polyprobe.artefacts.dimensions import short_name
+from polyprobe.figures import charts, templates
 from polyprobe.figures.style import families, panels, styled
 from polyprobe.figures.tables import Tables
 
 NAME: Final = "pairwise_heatmap"
 TITLE: Final = "Overlap of each pair of languages"
-READING: Final = (
+MAPS: Final = (
     "Each model's last checkpoint, one map per category and layer, with the languages that have the category: the "
     "darker, the more neurons two of them share. An orange dot marks an overlap that is significant after the "
     "correction for many pairs. The diagonal is the noise ceiling: the overlap of the same language's probes under "
-    "different seeds, grey where it cannot be had; what exceeds the scale has its darkest colour. Languages of one "
-    "family stand together; lines part the families, which are named below."
+    "different seeds, grey where it cannot be had; what exceeds the scale has its darkest colour."
 )
+READING: Final = f"{MAPS} Languages of one family stand together; lines part the families, which are named below."
 
 DOT_COLOUR: Final = "#e69f00"
 _COLUMNS: Final = 4
@@ -35,8 +38,12 @@ _MISSING: Final = "#dddddd"
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, category (short name), layer, language_x, language_y, overlap, corrected,
-    significant; no map of a category that one language only has."""
+    """Return the cells of every map, but for those of a category that only one language has.
+
+    Returns:
+        One row per map and ordered pair of languages: columns model, checkpoint, step, category (short name), layer,
+        language_x, language_y, overlap, corrected (for chance), and significant.
+    """
     columns = ["model", "checkpoint", "step", "category", "layer", "language_x", "language_y"]
     rows = tables.heatmap[[*columns, "overlap", "corrected", "significant"]]
     languages = rows.groupby(["model", "category", "layer"], sort=False)["language_x"].transform("nunique")
@@ -46,7 +53,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """A grid of maps: each model begins a row; the layers of one category stand side by side."""
+    """Draw a grid of maps, in which each model begins a row and the layers of one category stand side by side.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for its languages.
+    """
     with styled():
         maps = [
             (model, category, layer)
@@ -92,7 +104,7 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
 
 
 def _maps(rows: pd.DataFrame) -> list[tuple[str, int]]:
-    """Category and layer of one model's maps, the layers of a category together."""
+    """Return the category and layer of each of one model's maps, the layers of a category together."""
     places = {
         category: sorted(set(rows.loc[rows["category"] == category, "layer"]))
         for category in dict.fromkeys(rows["category"])
@@ -101,7 +113,10 @@ def _maps(rows: pd.DataFrame) -> list[tuple[str, int]]:
 
 
 def _columns(data: pd.DataFrame) -> int:
-    """At most four, or six where there are many maps; a multiple of the layers, so that these stay in one row."""
+    """Return the number of columns in the grid: at most four, or six where there are many maps.
+
+    It is a multiple of the number of layers where that fits, so that the layers of a category stay in one row.
+    """
     models = [data[data["model"] == model] for model in dict.fromkeys(data["model"])]
     layers = max((rows["layer"].nunique() for rows in models), default=1)
     maps = [len(_maps(rows)) for rows in models]
@@ -141,3 +156,57 @@ def _draw_map(panel: Axes, cells: pd.DataFrame, by_family: Sequence[Sequence[str
     panel.grid(visible=False)
     panel.spines[["left", "bottom"]].set_visible(False)
     return image
+
+
+def chart_of_map(languages: Sequence[str]) -> dict[str, Any]:
+    """Return one interactive map as Vega-Lite: the page hands in the rows of the one that is chosen.
+
+    Args:
+        languages: in the order of rows and columns.
+    """
+    scale, axis = alt.Scale(domain=languages), alt.Axis(grid=False)
+    shade = alt.Color("overlap:Q", title="overlap rate", scale=alt.Scale(scheme="blues", domain=[0, 1]))
+    told = [
+        alt.Tooltip("pair:N", title="pair"),
+        alt.Tooltip("overlap:Q", title="overlap rate", format=".3f"),
+        alt.Tooltip("corrected:Q", title="corrected", format=".3f"),
+        alt.Tooltip("p:N", title="p, adjusted"),
+        alt.Tooltip("neurons:N", title="shared neurons"),
+    ]
+    x = alt.X("language_x:N", title=None, scale=scale, axis=axis)
+    y = alt.Y("language_y:N", title=None, scale=scale, axis=axis)
+    drawn = _chart(x, y, shade, told, charts.source())
+    return charts.specification(drawn.properties(width=alt.Step(26), height=alt.Step(26)))
+
+
+def template() -> templates.Template:
+    """Return the maps of `plots/overlap/heatmap.csv`, side by side, with languages in the study's order."""
+    kinds = templates.of_table("language_x")
+    shade = alt.Color("shown:Q", title="overlap rate", scale=alt.Scale(scheme="blues", domainMin=0))
+    told = kinds.tooltip("panel:N", "language_x:N", "language_y:N", "overlap:Q", "corrected:Q", "significant:N")
+    x = alt.X("language_x:N", title=None, sort=alt.EncodingSortField("place_x", op="min"), axis=alt.Axis(grid=False))
+    y = alt.Y("language_y:N", title=None, sort=alt.EncodingSortField("place_y", op="min"), axis=alt.Axis(grid=False))
+    drawn = (
+        charts.panelled(_chart(x, y, shade, told), templates.TABLE_ORDER, columns=_COLUMNS, size=(200, 200))
+        .resolve_scale(x="independent", y="independent")
+        .transform_calculate(different="datum.language_x == datum.language_y ? null : datum.overlap")
+        .transform_joinaggregate(pairs="valid(different)", groupby=["rev", "model", "layer", "category"])
+        .transform_filter("datum.pairs > 0")
+        .transform_joinaggregate(top="max(different)")
+        .transform_calculate(
+            shown="min(datum.overlap, isValid(datum.top) ? datum.top : 1)",
+            place_x="indexof(languages, datum.language_x)",
+            place_y="indexof(languages, datum.language_y)",
+            panel=templates.panel("datum.model + ', ' + datum.category + ', layer ' + datum.layer"),
+        )
+        .add_params(templates.STUDY[0])
+    )
+    return templates.Template(drawn, overlap.HEATMAP_SCHEMA, MAPS, background=_MISSING)
+
+
+def _chart(x: alt.X, y: alt.Y, shade: alt.Color, told: Sequence[alt.Tooltip], data: Any = alt.Undefined) -> Any:
+    base = alt.Chart().encode(x=x, y=y)
+    dots = base.transform_filter(alt.datum.significant).mark_point(
+        filled=True, size=36, color=DOT_COLOUR, stroke="#ffffff", strokeWidth=0.5, opacity=1, tooltip=None
+    )
+    return alt.layer(base.mark_rect().encode(color=shade, tooltip=told), dots, data=data)

@@ -5,15 +5,15 @@ who do not see all colours.
 
 The colour of a language is given by the study, not by what a figure happens to show. The source language is black, with
 stars; the n-th of the others, in the order of `languages` in params.yaml, has the n-th of COLOURS and of MARKERS. So a
-language that has no data somewhere leaves its colour free and shifts no other. The templates in `.dvc/plots` follow the
-same rule: dvc.yaml hands them the study's languages and its source language, as the labels of the axes, and they make
-of them the domain of their scales, the source first. Categories are ordered likewise, the study's own before those of
-the layer scan.
+language that has no data somewhere leaves its colour free and shifts no other. Categories are ordered likewise, the
+study's own before those of the layer scan. The templates of `dvc plots` follow the same rules
+(`polyprobe.figures.templates`).
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -42,7 +42,7 @@ COLOURS: Final = (
     "#332288",
     "#8c8c8c",
 )
-"""Okabe and Ito's and Tol's colour-blind safe colours; the same order as in `.dvc/plots`."""
+"""Okabe and Ito's and Tol's colour-blind safe colours."""
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
 SHAPES: Final = {
     "o": "circle",
@@ -64,6 +64,7 @@ DASHES: Final = ("-", (0.0, (5.0, 1.5)), (0.0, (1.2, 1.2)), (0.0, (4.0, 1.2, 1.0
 REFERENCE_COLOUR: Final = "#555555"
 SHUFFLED: Final = "shuffled labels"
 CHANCE: Final = "expected by chance"
+_PRINT: Final = Path(__file__).with_name("print.mplstyle")
 PANEL_WIDTH: Final = 3.1
 PANEL_HEIGHT: Final = 2.5
 
@@ -77,7 +78,7 @@ class Mark:
     dashes: str | tuple[float, tuple[float, ...]]
 
     def line(self) -> dict[str, Any]:
-        """Arguments of `Axes.plot`."""
+        """Return the arguments for `Axes.plot` that draw a line with this mark."""
         size = 6 if self.marker == SOURCE_MARKER else 4
         return {
             "color": self.colour,
@@ -89,7 +90,7 @@ class Mark:
 
 
 def marks(things: Sequence[str]) -> dict[str, Mark]:
-    """A mark for each thing, by its place.
+    """Return a mark for each thing, by its place.
 
     Twelve differ in colour and in marker; beyond them a colour comes back with the next marker, so that 144 differ.
     """
@@ -104,7 +105,9 @@ def marks(things: Sequence[str]) -> dict[str, Mark]:
 
 
 def language_marks(languages: Sequence[str], source_language: str) -> dict[str, Mark]:
-    """The mark of each language of a study: the source black with a star, the others by their place among the others.
+    """Return the mark of each language of a study.
+
+    The source language is black with a star; the others have theirs by their place among the others.
 
     Args:
         languages: all languages of the study, in its order.
@@ -115,10 +118,13 @@ def language_marks(languages: Sequence[str], source_language: str) -> dict[str, 
 
 
 def category_marks(means: pd.DataFrame) -> dict[str, Mark]:
-    """The mark of each category (short name): the study's own first, then those of the layer scan.
+    """Return the mark of each category: the study's own categories first, then those of the layer scan.
 
     Args:
         means: `plots/overlap/means.csv`.
+
+    Returns:
+        Marks by the category's short name.
     """
     studied = means["studied"].astype(bool)
     categories = [*means.loc[studied, "category"], *means.loc[~studied, "category"]]
@@ -126,7 +132,7 @@ def category_marks(means: pd.DataFrame) -> dict[str, Mark]:
 
 
 def families(languages: Sequence[str]) -> dict[str, list[str]]:
-    """The languages by their family: families in the order in which the languages first name them.
+    """Return the languages by family, the families in the order in which the languages first name them.
 
     Raises:
         KeyError: a code is unknown.
@@ -139,29 +145,12 @@ def families(languages: Sequence[str]) -> dict[str, list[str]]:
 
 @contextmanager
 def styled(hash_salt: str = "polyprobe") -> Iterator[None]:
-    """Drawing and saving in the project's style."""
-    with rc_context(
-        {
-            "font.family": "DejaVu Sans",
-            "font.size": 8,
-            "axes.titlesize": 8.5,
-            "axes.labelsize": 8,
-            "legend.fontsize": 7,
-            "legend.frameon": False,
-            "xtick.labelsize": 7,
-            "ytick.labelsize": 7,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": "#e4e4e4",
-            "grid.linewidth": 0.6,
-            "axes.axisbelow": True,
-            "svg.fonttype": "none",
-            "svg.hashsalt": hash_salt,
-            "pdf.fonttype": 42,
-            "figure.constrained_layout.use": True,
-        }
-    ):
+    """Set the project's style for drawing and saving, as long as the context lasts.
+
+    Args:
+        hash_salt: what the ids within an SVG derive from.
+    """
+    with rc_context({"svg.hashsalt": hash_salt}, fname=_PRINT):
         yield
 
 
@@ -174,9 +163,18 @@ def panels(
     legend_width: float = 0.0,
     share_y: bool | Literal["col"] = False,
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of rows × columns panels (inches), with room for a legend at its right.
+    """Make a figure of rows × columns panels, with room for a legend at its right.
 
-    share_y: one scale of the y axis for all, labelled at the left; or one per column.
+    Args:
+        rows: how many.
+        columns: how many.
+        width: of one panel, in inches.
+        height: of one panel, in inches.
+        legend_width: of the room for the legend, in inches.
+        share_y: whether all panels have one scale of the y axis, labelled at the left; `col` for one scale per column.
+
+    Returns:
+        The figure, and its panels as a list of rows.
     """
     figure = Figure(figsize=(columns * width + legend_width, rows * height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
@@ -184,14 +182,18 @@ def panels(
 
 
 def from_zero(rows: Sequence[Sequence[Axes]]) -> None:
-    """Lets the y axis begin at zero, with room for a marker there; for panels on one scale, once all are drawn."""
+    """Let the y axis begin at zero, with room for a marker there.
+
+    Args:
+        rows: panels on one scale, once all are drawn.
+    """
     for panel in (panel for row in rows for panel in row):
         panel.set_ylim(bottom=0)
         panel.set_ylim(bottom=-0.02 * panel.get_ylim()[1])
 
 
 def reference(axes: Axes, rows: pd.DataFrame, value: str, label: str, dashes: str) -> None:
-    """A grey line that is no result (chance, a null, a baseline): the mean of a column at each step.
+    """Draw a grey line that is no result (chance, a null, a baseline): the mean of a column at each step.
 
     Args:
         axes: where.
@@ -207,9 +209,26 @@ def reference(axes: Axes, rows: pd.DataFrame, value: str, label: str, dashes: st
         axes.plot(line.index, line, color=REFERENCE_COLOUR, linestyle=dashes, linewidth=1, label=label)
 
 
+def chance(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw what is expected by chance: the mean of the column `expected`, as a dotted line.
+
+    Args:
+        axes: where.
+        rows: those of one panel.
+    """
+    axes.axhline(rows["expected"].mean(), color=REFERENCE_COLOUR, linestyle=":", linewidth=1, label=CHANCE)
+
+
 def step_axis(axes: Axes, steps: Sequence[int]) -> None:
-    """An axis of training steps: logarithmic where they span more than a decade, with step 0 drawn."""
+    """Make the x axis one of training steps: logarithmic where they span more than a decade, with step 0 drawn.
+
+    Args:
+        axes: the panel.
+        steps: those that it shows, in any order; none leaves the axis as it is.
+    """
     shown = sorted(set(steps))
+    if not shown:
+        return
     positive = [step for step in shown if step > 0]
     if positive and positive[-1] > 10 * positive[0]:
         if shown[0] > 0:
@@ -228,7 +247,12 @@ def step_axis(axes: Axes, steps: Sequence[int]) -> None:
 
 
 def _apart(placed: Sequence[tuple[int, float]], share: float = 0.13) -> list[int]:
-    """The steps whose labels do not run into each other: the last, then each that is far enough from the one after."""
+    """Return the steps whose labels do not run into each other: the last, then each far enough from the one after.
+
+    Args:
+        placed: the steps in ascending order, each with its place on the axis.
+        share: the least distance between two labels, as a share of that from the first step to the last.
+    """
     least = share * (placed[-1][1] - placed[0][1])
     kept = [placed[-1]]
     for step, place in placed[-2::-1]:
@@ -238,20 +262,28 @@ def _apart(placed: Sequence[tuple[int, float]], share: float = 0.13) -> list[int
 
 
 def short_number(number: int) -> str:
-    """1500 as 1.5k, 300000 as 300k."""
-    for size, letter in ((1_000_000, "M"), (1_000, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}"
-    return str(number)
+    """Return a whole number in few characters: 1500 as 1.5k, 300000 as 300k."""
+    if number < 1_000:
+        return str(number)
+    shown, letter = f"{number / 1_000:.3g}", "k"
+    if float(shown) >= 1_000:
+        shown, letter = f"{number / 1_000_000:.3g}", "M"
+    return f"{shown}{letter}"
 
 
 def score_name(metric: str) -> str:
-    """A metric's name on an axis."""
+    """Return a metric's name as an axis shows it."""
     return metric.replace("f1", "F1").replace("_", " ")
 
 
 def legend_beside(figure: Figure, first: Sequence[str], title: str = "") -> None:
-    """One legend for the whole figure, to its right: the labels in `first` in that order, then all others."""
+    """Add one legend for the whole figure, to its right.
+
+    Args:
+        figure: the figure, once its panels are drawn.
+        first: labels that come first, in this order; all others follow.
+        title: the legend's title; none if empty.
+    """
     handles: dict[str, Artist] = {}
     for panel in figure.axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):

@@ -43,7 +43,12 @@ class Tables:
 
 
 def read_tables(languages: Sequence[str], source_language: str, root: Path = Path()) -> Tables:
-    """Reads the tables of the study in `root`.
+    """Read the tables of the study in `root`.
+
+    Args:
+        languages: all languages of the study, in its order.
+        source_language: one of them.
+        root: the study's folder.
 
     Raises:
         BadInputError: a table is missing or is not what its schema says.
@@ -51,16 +56,16 @@ def read_tables(languages: Sequence[str], source_language: str, root: Path = Pat
     return Tables(
         languages=languages,
         source_language=source_language,
-        pairs=overlap.read_pairs(root / overlap.PAIRS),
-        means=overlap.read_means(root / overlap.MEANS),
-        sizes=overlap.read_sizes(root / overlap.SIZES),
-        layers=overlap.read_means(root / overlap.LAYERS),
-        heatmap=overlap.read_heatmap(root / overlap.HEATMAP),
-        neurons=overlap.read_neurons(root / overlap.NEURONS),
-        categories=overlap.read_categories(root / overlap.CATEGORIES),
-        transfer=scores.read_plot(root / scores.PLOT),
-        points=correlation.read_points(root / correlation.POINTS),
-        cells=correlation.read(root / correlation.PATH),
-        predictors=predictors.read(root / predictors.PATH),
-        drops=drops.read(root / drops.PATH),
+        pairs=overlap.PAIRS.read(root / overlap.PAIRS.path),
+        means=overlap.MEANS.read(root / overlap.MEANS.path),
+        sizes=overlap.SIZES.read(root / overlap.SIZES.path),
+        layers=overlap.LAYERS.read(root / overlap.LAYERS.path),
+        heatmap=overlap.HEATMAP.read(root / overlap.HEATMAP.path),
+        neurons=overlap.NEURONS.read(root / overlap.NEURONS.path),
+        categories=overlap.CATEGORIES.read(root / overlap.CATEGORIES.path),
+        transfer=scores.PLOT.read(root / scores.PLOT.path),
+        points=correlation.POINTS.read(root / correlation.POINTS.path),
+        cells=correlation.TABLE.read(root / correlation.TABLE.path),
+        predictors=predictors.TABLE.read(root / predictors.TABLE.path),
+        drops=drops.TABLE.read(root / drops.TABLE.path),
     )

@@ -3,12 +3,15 @@
 The paper shows two models and keeps the others for B.3; here every model has its row.
 """
 
-from typing import Final
+from typing import Any, Final
 
+import altair as alt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from polyprobe.artefacts import scores
 from polyprobe.artefacts.scores import MAIN_METRIC
+from polyprobe.figures import charts, templates
 from polyprobe.figures.style import language_marks, legend_beside, panels, reference, score_name, step_axis, styled
 from polyprobe.figures.tables import Tables
 
@@ -22,8 +25,13 @@ READING: Final = (
 
 
 def data(tables: Tables) -> pd.DataFrame:
-    """model, checkpoint, step, tokens_seen (may be missing), task, metric, language, score, standard_error,
-    baseline."""
+    """Return each language's test score in the main metric of each task, at each checkpoint.
+
+    Returns:
+        One row per model, checkpoint, task and language: columns model, checkpoint, step, tokens_seen (may be missing),
+        task, metric, language, score, standard_error, and baseline (the better of the majority class and the untrained
+        head).
+    """
     rows = tables.transfer[tables.transfer["metric"] == tables.transfer["task"].map(MAIN_METRIC)]
     baseline = rows[["majority", "untrained"]].max(axis=1)
     rows = rows.assign(baseline=baseline, tokens_seen=rows["tokens_seen"].astype("Int64"))
@@ -32,7 +40,12 @@ def data(tables: Tables) -> pd.DataFrame:
 
 
 def draw(data: pd.DataFrame, tables: Tables) -> Figure:
-    """One row per model, one column per task."""
+    """Draw one row of panels per model and one column per task, with one line per language.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for its languages.
+    """
     with styled():
         models, tasks = (list(dict.fromkeys(data[name])) for name in ("model", "task"))
         figure, axes = panels(len(models), len(tasks), legend_width=0.9, share_y="col")
@@ -61,3 +74,45 @@ def draw(data: pd.DataFrame, tables: Tables) -> Figure:
 
 def _label(code: str, source_language: str) -> str:
     return f"{code} (source)" if code == source_language else code
+
+
+def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
+    """Return the interactive chart, with one panel per model and task, and one line per language.
+
+    Args:
+        data: what `data` returns.
+        tables: the study's tables, for its languages.
+    """
+    data = data.assign(
+        panel=data["model"] + ", " + data["task"].str.upper() + " " + data["metric"].str.replace("_", " "),
+        low=data["score"] - data["standard_error"],
+        high=data["score"] + data["standard_error"],
+    )
+    marks = charts.present(language_marks(tables.languages, tables.source_language), data["language"])
+    kinds = charts.kinds("language", marks)
+    return charts.charts_over_steps(data, lambda x: _chart(x, kinds, data["panel"]))
+
+
+def template() -> templates.Template:
+    """Return the chart of `plots/transfer.csv`."""
+    main = ", ".join(f"{task}: '{metric}'" for task, metric in MAIN_METRIC.items())
+    kinds = templates.of_table("language", domain=templates.SOURCE_FIRST, source=True)
+    name = "datum.model + ', ' + upper(datum.task) + ' ' + replace(datum.metric, '_', ' ')"
+    drawn = (
+        _chart(templates.STEPS, kinds, templates.TABLE_ORDER)
+        .transform_filter(f"datum.metric == {{{main}}}[datum.task]")
+        .transform_calculate(baseline="max(datum.majority, datum.untrained)")
+        .transform_calculate(low="datum.score - datum.standard_error", high="datum.score + datum.standard_error")
+        .transform_calculate(panel=templates.panel(name))
+        .add_params(*templates.STUDY)
+    )
+    return templates.Template(drawn, scores.PLOT_SCHEMA, READING, source=True)
+
+
+def _chart(x: alt.X, kinds: charts.Kinds, order: Any) -> Any:
+    base = alt.Chart().encode(x=x)
+    y = alt.Y("score:Q", title="test score", scale=alt.Scale(zero=False))
+    error = kinds.coloured(base).mark_rule(strokeWidth=1).encode(y=charts.rate("low", "test score"), y2="high:Q")
+    lines = kinds.lines(base, y, "model:N", "language:N", "step:Q", "score:Q", "standard_error:Q", "baseline:Q")
+    baseline = charts.reference(base, "mean(baseline):Q")
+    return charts.panelled(alt.layer(baseline, error, *lines), order, shared_y=False)

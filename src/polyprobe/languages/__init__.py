@@ -19,7 +19,7 @@ class Language:
 
 @cache
 def languages() -> dict[str, Language]:
-    """Every known language by its code, in the order of the codes."""
+    """Return every known language by its code, in the order of the codes."""
     import yaml
 
     table = yaml.safe_load(Path(__file__).with_name("languages.yaml").read_text(encoding="utf-8"))
@@ -33,9 +33,9 @@ def languages() -> dict[str, Language]:
 
 
 def language(code: str) -> Language:
-    """The language with this code.
+    """Return the language with this code.
 
     Raises:
-        KeyError: the code is unknown.
+        KeyError: no language has it.
     """
     return languages()[code]

@@ -1,0 +1,1 @@
+"""What a user does beside the pipeline; `polyprobe.cli` is its table of contents."""

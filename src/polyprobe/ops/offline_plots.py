@@ -1,13 +1,9 @@
-"""Writes `.dvc/plots/offline.html`, the page in which `dvc plots show` draws without a network.
-
-    python -m polyprobe.ops.offline_plots
+"""Write `.dvc/plots/offline.html`, the page in which `dvc plots show` draws without a network.
 
 DVC's own page loads Vega from the internet. This one carries Vega, Vega-Lite and Vega-Embed in itself; it is generated,
 not committed, and written again only when their versions change.
 """
 
-import argparse
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -36,7 +32,13 @@ _TEMPLATE: Final = """<!DOCTYPE html>
 
 
 def write_offline_page(page: Path = PAGE) -> bool:
-    """Writes the page unless it is there and current; returns whether it was written.
+    """Write the page unless it is there and current.
+
+    Args:
+        page: where to.
+
+    Returns:
+        Whether it was written.
 
     Raises:
         BadInputError: the folder is not that of a DVC repository.
@@ -52,18 +54,3 @@ def write_offline_page(page: Path = PAGE) -> bool:
     with new_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return True
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m polyprobe.ops.offline_plots", description=__doc__)
-    parser.parse_args()
-    try:
-        written = write_offline_page()
-    except BadInputError as error:
-        sys.exit(f"error: {error}")
-    print(f"{PAGE}: {'written' if written else 'is there and current'}")
-
-
-if __name__ == "__main__":
-    main()

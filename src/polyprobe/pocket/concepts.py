@@ -1,8 +1,8 @@
 """The inventory of concepts that all mini-languages share: what there is, what it is called, what goes with what."""
 
 from bisect import bisect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -54,12 +54,8 @@ class Deck:
     names: tuple[str, ...]
     cumulative: tuple[float, ...]
 
-    @classmethod
-    def of(cls, weights: Mapping[str, float]) -> "Deck":
-        return cls(tuple(weights), tuple(accumulate(weights.values())))
-
     def draw(self, random: Random) -> str:
-        """One name."""
+        """Draw one name."""
         return self.names[bisect(self.cumulative, random.random() * self.cumulative[-1])]
 
 
@@ -84,49 +80,11 @@ class Inventory:
     """How often a concept is drawn, against others that could stand in its place (Zipf: 1 / (rank + 1))."""
     kinds: frozenset[str]
     """The nouns that are hypernyms of others."""
-    _decks: dict[tuple[str, object], Deck] = field(default_factory=dict)
-
-    def deck(self, kind: str, key: object, names: Callable[[], Iterable[str]]) -> Deck:
-        """The deck of these names, made once per (kind, key)."""
-        if (kind, key) not in self._decks:
-            self._decks[kind, key] = Deck.of({name: self.weights[name] for name in names()})
-        return self._decks[kind, key]
-
-    def nouns_in(self, classes: frozenset[str]) -> Deck:
-        """Nouns of these classes that have no hyponym."""
-        return self.deck(
-            "noun",
-            classes,
-            lambda: (n.name for n in self.nouns.values() if n.top in classes and n.name not in self.kinds),
-        )
-
-    def adjectives_for(self, top: str) -> Deck:
-        """Adjectives that go with nouns of this class."""
-        return self.deck("adjective", top, lambda: (a.name for a in self.adjectives.values() if top in a.classes))
-
-    def verbs_for(self, subject: str, obj: str | None) -> Deck:
-        """Verbs that take a subject of this class and an object of that class (None: no object); it may be empty."""
-        return self.deck(
-            "verb",
-            (subject, obj),
-            lambda: (
-                verb.name
-                for verb in self.verbs.values()
-                if subject in verb.subjects and (obj in verb.objects if obj else not verb.objects)
-            ),
-        )
-
-    def is_a(self, noun: str, hypernym: str) -> bool:
-        """Whether `noun` is `hypernym` or lies below it."""
-        above: str | None = noun
-        while above is not None and above != hypernym:
-            above = self.nouns[above].hypernym
-        return above is not None
 
 
 @cache
 def inventory() -> Inventory:
-    """The inventory, read once from concepts.yaml."""
+    """Return the inventory, read once from concepts.yaml."""
     import yaml
 
     table = yaml.safe_load(Path(__file__).with_name("concepts.yaml").read_text(encoding="utf-8"))
@@ -176,6 +134,53 @@ def inventory() -> Inventory:
         numerals=tuple(ranked(table["numerals"])),
         names={name: gender for name, gender in map(_gendered, table["names"]) if gender},
         weights=weights | {_gendered(name)[0]: 1 / (rank + 2) for rank, name in enumerate(table["names"])},
+    )
+
+
+@cache
+def deck(names: tuple[str, ...]) -> Deck:
+    """Return the deck of these concepts or proper names, with the inventory's weights."""
+    return Deck(names, tuple(accumulate(inventory().weights[name] for name in names)))
+
+
+def draw(random: Random, names: Iterable[str]) -> str:
+    """Draw one of these concepts or proper names by the inventory's weights.
+
+    Args:
+        random: the source of randomness.
+        names: what is drawn from.
+    """
+    return deck(tuple(names)).draw(random)
+
+
+@cache
+def nouns_in(classes: frozenset[str]) -> Deck:
+    """Return the deck of the nouns of these classes that have no hyponym."""
+    known = inventory()
+    those = (noun.name for noun in known.nouns.values() if noun.top in classes)
+    return deck(tuple(name for name in those if name not in known.kinds))
+
+
+@cache
+def adjectives_for(top: str) -> Deck:
+    """Return the deck of the adjectives that go with nouns of this class."""
+    return deck(tuple(name for name, adjective in inventory().adjectives.items() if top in adjective.classes))
+
+
+@cache
+def verbs_for(subject: str, obj: str | None) -> Deck:
+    """Return the deck of the verbs that take such a subject and object; it may be empty.
+
+    Args:
+        subject: the class of the subject.
+        obj: the class of the object; None: intransitive verbs.
+    """
+    return deck(
+        tuple(
+            name
+            for name, verb in inventory().verbs.items()
+            if subject in verb.subjects and (obj in verb.objects if obj else not verb.objects)
+        )
     )
 
 

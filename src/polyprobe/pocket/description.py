@@ -1,4 +1,4 @@
-"""The mini-languages described from their own records: what `python -m polyprobe.pocket` prints."""
+"""The mini-languages described from their own records: what `polyprobe pocket` prints."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -28,7 +28,12 @@ EXAMPLE: Final = Utterance(
 
 
 def describe(seed: int = 0, triples: int = 3) -> str:
-    """Grammars, an example sentence with its gloss in each language, and examples of inference, as Markdown."""
+    """Return a description in Markdown: grammars, an example sentence with its gloss in each language, inference.
+
+    Args:
+        seed: of the words and of the examples of inference.
+        triples: how many hypotheses are shown, each with a premise per label.
+    """
     return "\n".join([*_grammars(), "", *_examples(seed), "", *_inference(seed, triples)]) + "\n"
 
 
@@ -64,7 +69,7 @@ def _gloss(word: Word, concepts: dict[tuple[str, str], str]) -> str:
 
 
 def _concepts(words: Lexicon) -> dict[tuple[str, str], str]:
-    """(Part of speech, lemma) to concept."""
+    """Map (part of speech, lemma) to concept."""
     return {(upos, words.citation(upos, concept)): concept for upos, concept in words.stems}
 
 

@@ -4,22 +4,14 @@ A causal model that reads them gains from looking back: sentences restate, short
 before, and questions are answered by yes, no or perhaps as the text so far has it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import Final, Literal
 
-from polyprobe.pocket.concepts import inventory
+from polyprobe.pocket.concepts import adjectives_for, draw, inventory, nouns_in
 from polyprobe.pocket.inference import LABELS, Label, draw_triple
-from polyprobe.pocket.scenes import (
-    Cast,
-    draw_adjective,
-    draw_cast,
-    draw_event,
-    draw_manner_adverb,
-    draw_place,
-    top,
-)
+from polyprobe.pocket.scenes import Cast, draw_adjective, draw_cast, draw_event, draw_place, top
 from polyprobe.pocket.semantics import Entity, Event, Name, Participant, Pronoun, State, Utterance
 
 ANSWERS: Final[dict[Label, Literal["yes", "no", "perhaps"]]] = {
@@ -30,7 +22,7 @@ ANSWERS: Final[dict[Label, Literal["yes", "no", "perhaps"]]] = {
 
 
 def draw_document(random: Random) -> list[Utterance]:
-    """Four to eight sentences about one cast."""
+    """Draw four to eight sentences about one cast."""
     cast, length = draw_cast(random), random.randint(4, 8)
     utterances: list[Utterance] = []
     while len(utterances) < length:
@@ -41,7 +33,12 @@ def draw_document(random: Random) -> list[Utterance]:
 
 
 def documents(random: Random, sentences: int) -> Iterator[list[Utterance]]:
-    """Documents of this many sentences together; the last one is cut."""
+    """Yield documents of this many sentences together; the last one is cut.
+
+    Args:
+        random: the source of randomness.
+        sentences: their number over all documents.
+    """
     while sentences > 0:
         document = draw_document(random)[:sentences]
         sentences -= len(document)
@@ -49,7 +46,13 @@ def documents(random: Random, sentences: int) -> Iterator[list[Utterance]]:
 
 
 def _exchange(random: Random, cast: Cast, *, first: bool) -> list[Utterance]:
-    """A statement, and something that follows from it, contradicts it, or is left open by it."""
+    """Draw a statement, and something that follows from it, contradicts it, or is left open by it.
+
+    Args:
+        random: the source of randomness.
+        cast: whom it is about.
+        first: whether it opens the document, so that it may bring in its participants as new ones.
+    """
     triple, label = draw_triple(random, cast), random.choice(LABELS)
     premise, hypothesis, answer = triple.premises[label], triple.hypothesis, ANSWERS[label]
     opening = _introduced(premise) if first and random.random() < 0.6 else premise
@@ -61,7 +64,10 @@ def _exchange(random: Random, cast: Cast, *, first: bool) -> list[Utterance]:
 
 
 def _introduced(event: Event) -> Event:
-    """The event with indefinite participants, as new ones are brought in; not where negation would change its sense."""
+    """Return the event with indefinite participants, as new ones are brought in.
+
+    A negated event stays as it is: in the scope of negation they would change its sense.
+    """
     if event.negated:
         return event
     for role in ("subject", "object"):
@@ -72,7 +78,7 @@ def _introduced(event: Event) -> Event:
 
 
 def _remark(random: Random, cast: Cast) -> Utterance:
-    """Something more about the cast."""
+    """Draw something more to say about the cast."""
     kind = random.random()
     if kind < 0.3:
         return Utterance(_state(random, cast), mark="!" if random.random() < 0.2 else ".")
@@ -82,29 +88,28 @@ def _remark(random: Random, cast: Cast) -> Utterance:
     if kind < 0.7:
         return Utterance(_with_pronoun(event, random))
     if kind < 0.85:
-        return Utterance(replace(event, modal=_draw(random, "modal", inventory().modals)))
+        return Utterance(replace(event, modal=draw(random, inventory().modals)))
     links = inventory().coordinators if random.random() < 0.6 else inventory().subordinators
     second = _with_pronoun(draw_event(random, cast), random)
-    return Utterance(replace(event, place=None, adposition=None), link=_draw(random, "link", links), second=second)
+    return Utterance(replace(event, place=None, adposition=None), link=draw(random, links), second=second)
 
 
 def _state(random: Random, cast: Cast) -> State:
-    known = inventory()
     subject = random.choice([member for member in cast.members if isinstance(member, Entity)] or [cast.members[0]])
     if isinstance(subject, Name):
-        predicate = known.adjectives_for("person").draw(random)
+        predicate = adjectives_for("person").draw(random)
     else:
-        hypernym = known.nouns[subject.noun].hypernym
+        hypernym = inventory().nouns[subject.noun].hypernym
         general = hypernym is not None and random.random() < 0.4
         predicate = hypernym if general and hypernym else draw_adjective(random, subject.noun)
     return State(subject, predicate, cast.tense, negated=random.random() < 0.15)
 
 
 def _elaborated(event: Event, random: Random) -> Event:
-    """The event with some further details, of kinds that inference does without."""
+    """Return the event with some further details, of kinds that inference does without."""
     kind = random.random()
     if kind < 0.25:
-        event = replace(event, adverb=draw_manner_adverb(random))
+        event = replace(event, adverb=draw(random, inventory().manner_adverbs))
     elif kind < 0.45:
         adposition, place = draw_place(random, event)
         event = replace(event, adposition=adposition, place=place)
@@ -113,32 +118,28 @@ def _elaborated(event: Event, random: Random) -> Event:
 
 
 def _described(who: Participant, random: Random) -> Participant:
-    """Someone counted, owned or pointed at, now and then."""
+    """Return the participant, counted, owned or pointed at now and then."""
     if not isinstance(who, Entity):
         return who
     kind = random.random()
     if kind < 0.1:
         return replace(who, determiner=random.choice(("this", "that")))
     if kind < 0.25 and who.plural:
-        number = _draw(random, "numeral", inventory().numerals) if random.random() < 0.7 else str(random.randint(2, 99))
+        number = draw(random, inventory().numerals) if random.random() < 0.7 else str(random.randint(2, 99))
         return replace(who, count=number)
     if kind < 0.25:
-        owner: Entity | Name = Entity(inventory().nouns_in(frozenset({"person"})).draw(random))
+        owner: Entity | Name = Entity(nouns_in(frozenset({"person"})).draw(random))
         if random.random() < 0.4:
-            owner = Name(_draw(random, "name", inventory().names))
+            owner = Name(draw(random, inventory().names))
         return replace(who, owner=owner) if top(who) != "place" and getattr(owner, "noun", None) != who.noun else who
     return who
 
 
 def _with_pronoun(event: Event, random: Random) -> Event:
-    """The event with a pronoun for its subject: mostly the third person."""
+    """Return the event with a pronoun for its subject, half of the time of the third person."""
     subject = event.subject
     if random.random() < 0.5:
         plural = isinstance(subject, Entity) and subject.plural
         stands_for = subject.noun if isinstance(subject, Entity) else getattr(subject, "name", None)
         return replace(event, subject=Pronoun("3", plural, stands_for))
     return replace(event, subject=Pronoun(random.choice(("1", "2")), random.random() < 0.4))
-
-
-def _draw(random: Random, kind: str, names: Iterable[str]) -> str:
-    return inventory().deck(kind, tuple(names), lambda: names).draw(random)

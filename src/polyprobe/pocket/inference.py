@@ -11,19 +11,12 @@ more general or more specific than their hypothesis are equally frequent under e
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
-from polyprobe.pocket.concepts import inventory
-from polyprobe.pocket.scenes import (
-    Cast,
-    draw_adjective,
-    draw_event,
-    draw_one_way_event,
-    draw_place,
-    draw_scene_adverb,
-    top,
-)
+from polyprobe.pocket.concepts import draw, inventory, nouns_in, verbs_for
+from polyprobe.pocket.scenes import Cast, draw_adjective, draw_event, draw_one_way_event, draw_place, top
 from polyprobe.pocket.semantics import Entity, Event
 
 Label = Literal["entailment", "neutral", "contradiction"]
@@ -54,16 +47,21 @@ class _Draft:
     """That participant's noun in specific premises, where the hypothesis has the hypernym."""
 
     def specific(self, event: Event) -> Event:
-        """The event with the hyponym in place of the hypernym, if there is one."""
-        return event if self.role is None or self.hyponym is None else _renamed(event, self.role, self.hyponym)
+        """Return the event with the hyponym in place of the hypernym, if there is one."""
+        return event if self.role is None or self.hyponym is None else _changed(event, self.role, noun=self.hyponym)
 
 
 def draw_triple(random: Random, cast: Cast | None = None) -> Triple:
-    """One hypothesis with its premises; about `cast` where one is given."""
+    """Draw one hypothesis with its premises.
+
+    Args:
+        random: the source of randomness.
+        cast: whom it is about; None: a cast of its own.
+    """
     draft, opposing = _opposed_draft(random, cast)
     if draft.role is not None and draft.hyponym is None and random.random() < 0.5:
         hypernym = inventory().nouns[_noun(draft.event, draft.role) or ""].hypernym
-        neutral = _detailed(_renamed(draft.event, draft.role, hypernym or ""), random)
+        neutral = _detailed(_changed(draft.event, draft.role, noun=hypernym), random)
     else:
         neutral = draft.specific(_other(draft, random))
     entailing = draft.specific(draft.event) if random.random() < 0.5 else draft.event
@@ -79,7 +77,10 @@ def draw_triple(random: Random, cast: Cast | None = None) -> Triple:
 
 
 def _opposed_draft(random: Random, cast: Cast | None) -> tuple[_Draft, Event]:
-    """A hypothesis and what contradicts it. The way is chosen first, so that it is independent of polarity."""
+    """Draw a hypothesis and what contradicts it.
+
+    The way of contradicting is chosen first, so that it is independent of polarity.
+    """
     chance = random.random()
     if chance < 0.07 and (event := draw_one_way_event(random, cast)) is not None:
         draft = _detailed_draft(event, None, None, random)
@@ -101,7 +102,7 @@ def _draft(random: Random, cast: Cast | None) -> _Draft:
     role = random.choice(roles) if roles and random.random() < 0.5 else None
     if role is not None and random.random() < 0.5:
         hyponym = _noun(event, role)
-        event = _renamed(event, role, nouns[hyponym or ""].hypernym or "")
+        event = _changed(event, role, noun=nouns[hyponym or ""].hypernym)
     return _detailed_draft(event, role, hyponym, random)
 
 
@@ -120,9 +121,16 @@ def _noun(event: Event, role: str) -> str | None:
     return entity.noun if entity else None
 
 
-def _renamed(event: Event, role: str, noun: str) -> Event:
+def _changed(event: Event, role: str, **values: Any) -> Event:
+    """Return the event with another noun or adjective of a participant.
+
+    Args:
+        event: the event.
+        role: of the participant; one that no noun describes stays as it is.
+        values: `noun` or `adjective`.
+    """
     entity = _entity(event, role)
-    return event.with_participant(role, replace(entity, noun=noun)) if entity else event
+    return event.with_participant(role, replace(entity, **values)) if entity else event
 
 
 def _adjective(event: Event, role: str) -> str:
@@ -130,13 +138,8 @@ def _adjective(event: Event, role: str) -> str:
     return (entity and entity.adjective) or ""
 
 
-def _described(event: Event, role: str, adjective: str | None) -> Event:
-    entity = _entity(event, role)
-    return event.with_participant(role, replace(entity, adjective=adjective)) if entity else event
-
-
 def _free_slots(event: Event) -> list[str]:
-    """The details that could still be added."""
+    """Return the details that could still be added."""
     slots = [
         role
         for role in ("subject", "object")
@@ -148,15 +151,15 @@ def _free_slots(event: Event) -> list[str]:
 
 def _fill(event: Event, slot: str, random: Random) -> Event:
     if slot == "adverb":
-        return replace(event, adverb=draw_scene_adverb(random))
+        return replace(event, adverb=draw(random, inventory().scene_adverbs))
     if slot == "place":
         adposition, place = draw_place(random, event)
         return replace(event, adposition=adposition, place=place)
-    return _described(event, slot, draw_adjective(random, _noun(event, slot) or ""))
+    return _changed(event, slot, adjective=draw_adjective(random, _noun(event, slot) or ""))
 
 
 def _detailed(event: Event, random: Random) -> Event:
-    """The event with one more detail."""
+    """Return the event with one more detail."""
     return _fill(event, random.choice(_free_slots(event)), random)
 
 
@@ -172,7 +175,7 @@ def _opposite_detail(draft: _Draft) -> Event | None:
         return replace(event, adposition=known.adpositions[event.adposition])
     if slot in ("subject", "object"):
         opposite = known.adjectives[_adjective(event, slot)].opposite
-        return _described(event, slot, opposite) if opposite else None
+        return _changed(event, slot, adjective=opposite) if opposite else None
     return None
 
 
@@ -187,10 +190,10 @@ def _swapped(event: Event) -> Event:
 
 
 def _other(draft: _Draft, random: Random) -> Event:
-    """A premise, one detail larger, that neither says nor excludes what the hypothesis says."""
+    """Return a premise, one detail larger, that neither says nor excludes what the hypothesis says."""
     ways: list[Callable[[_Draft, Random], Event | None]] = [_other_verb]
     if draft.hyponym is None:
-        ways += [_other_subject, _other_object]
+        ways += [partial(_other_noun, "subject"), partial(_other_noun, "object")]
     if draft.slot is not None:
         ways += [_without_detail, _without_detail, _other_detail, _other_detail]
     random.shuffle(ways)
@@ -198,7 +201,11 @@ def _other(draft: _Draft, random: Random) -> Event:
 
 
 def _without_detail(draft: _Draft, random: Random) -> Event | None:
-    """Two details elsewhere instead of the hypothesis' one; None where there is no room for them."""
+    """Return a premise with two details elsewhere instead of the hypothesis' one.
+
+    Returns:
+        The premise; None where there is no room for two.
+    """
     slots = _free_slots(draft.event)
     if len(slots) < 2:
         return None
@@ -209,14 +216,14 @@ def _without_detail(draft: _Draft, random: Random) -> Event | None:
         return replace(event, adverb=None)
     if draft.slot == "place":
         return replace(event, adposition=None, place=None)
-    return _described(event, draft.slot or "", None)
+    return _changed(event, draft.slot or "", adjective=None)
 
 
 def _other_detail(draft: _Draft, random: Random) -> Event | None:
     event, slot = draft.event, draft.slot
     if slot == "adverb" and event.adverb is not None:
-        excluded = {event.adverb, inventory().scene_adverbs[event.adverb]}
-        while (adverb := draw_scene_adverb(random)) in excluded:
+        adverbs = inventory().scene_adverbs
+        while (adverb := draw(random, adverbs)) in (event.adverb, adverbs[event.adverb]):
             pass
         return _detailed(replace(event, adverb=adverb), random)
     if slot not in ("subject", "object"):
@@ -224,33 +231,33 @@ def _other_detail(draft: _Draft, random: Random) -> Event | None:
     excludes = inventory().adjectives[_adjective(event, slot)].excludes
     while (adjective := draw_adjective(random, _noun(event, slot) or "")) in excludes:
         pass
-    return _detailed(_described(event, slot, adjective), random)
+    return _detailed(_changed(event, slot, adjective=adjective), random)
 
 
-def _other_subject(draft: _Draft, random: Random) -> Event | None:
-    return _other_noun(draft, "subject", random)
+def _other_noun(role: str, draft: _Draft, random: Random) -> Event | None:
+    """Return a premise in which someone or something else of the same class does it, or undergoes it.
 
+    Args:
+        role: `subject` (who does it) or `object` (who undergoes it).
+        draft: the hypothesis.
+        random: the source of randomness.
 
-def _other_object(draft: _Draft, random: Random) -> Event | None:
-    return _other_noun(draft, "object", random)
-
-
-def _other_noun(draft: _Draft, role: str, random: Random) -> Event | None:
-    """Someone or something else of the same class does it, or undergoes it."""
-    event, known = draft.event, inventory()
+    Returns:
+        The premise, one detail larger; None where no noun has the role.
+    """
+    event = draft.event
     entity = _entity(event, role)
     if entity is None:
         return None
     used = {_noun(event, "subject"), _noun(event, "object"), event.place and event.place.noun}
-    deck = known.nouns_in(frozenset({top(entity)}))
-    while (noun := deck.draw(random)) in used:
+    while (noun := nouns_in(frozenset({top(entity)})).draw(random)) in used:
         pass
-    return _detailed(_renamed(event, role, noun), random)
+    return _detailed(_changed(event, role, noun=noun), random)
 
 
 def _other_verb(draft: _Draft, random: Random) -> Event | None:
     event, old = draft.event, inventory().verbs[draft.event.verb]
-    deck = inventory().verbs_for(top(event.subject), top(event.object) if event.object else None)
+    deck = verbs_for(top(event.subject), top(event.object) if event.object else None)
     if set(deck.names) <= {old.name, old.opposite}:
         return None
     while (verb := deck.draw(random)) in (old.name, old.opposite):

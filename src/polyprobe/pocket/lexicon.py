@@ -5,8 +5,9 @@ languages share a word whichever of them a study uses.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from random import Random
 from typing import Final
 
@@ -47,104 +48,128 @@ class Lexicon:
     """(part of speech, concept) to stem."""
     genders: dict[str, str]
     """Noun or proper name to gender; empty where the language has none."""
-    _words: dict[tuple[object, ...], Word] = field(default_factory=dict)
 
     def noun(self, concept: str, number: str, case: str | None) -> Word:
-        """A form of a noun."""
-        key = ("NOUN", concept, number, case)
-        if key not in self._words:
-            stem, gender = self.stems["NOUN", concept], self.genders.get(concept)
-            self._words[key] = Word(
-                self.morphology.nominal_form(stem, gender, number, case),
-                self.morphology.nominal_form(stem, gender, "Sing", self.typology.subject_case),
-                "NOUN",
-                _feats(Case=case, Gender=gender, Number=number),
-            )
-        return self._words[key]
+        """Return a form of a noun.
+
+        Args:
+            concept: its concept.
+            number: a value of UD's Number.
+            case: a value of UD's Case; None where the language has none.
+        """
+        stem, gender = self.stems["NOUN", concept], self.genders.get(concept)
+        return Word(
+            self.morphology.nominal_form(stem, gender, number, case),
+            self.morphology.nominal_form(stem, gender, "Sing", self.typology.subject_case),
+            "NOUN",
+            _feats(Case=case, Gender=gender, Number=number),
+        )
 
     def adjective(self, concept: str, gender: str | None, number: str, case: str | None) -> Word:
-        """A form of an adjective that stands with such a noun."""
-        key = ("ADJ", concept, gender, number, case)
-        if key not in self._words:
-            stem, agrees = self.stems["ADJ", concept], self.typology.adjective_agreement
-            self._words[key] = Word(
-                self.morphology.nominal_form(stem, gender, number, case) if agrees else stem,
-                self._citation(stem) if agrees else stem,
-                "ADJ",
-                _feats(Case=case, Gender=gender, Number=number) if agrees else "_",
-            )
-        return self._words[key]
+        """Return a form of an adjective that stands with such a noun.
+
+        Args:
+            concept: its concept.
+            gender: the noun's; None where the language has none.
+            number: the noun's.
+            case: the noun's; None where the language has none.
+        """
+        stem = self.stems["ADJ", concept]
+        if not self.typology.adjective_agreement:
+            return Word(stem, stem, "ADJ")
+        form = self.morphology.nominal_form(stem, gender, number, case)
+        return Word(form, self._citation(stem), "ADJ", _feats(Case=case, Gender=gender, Number=number))
 
     def determiner(self, concept: str, gender: str | None, number: str, case: str | None) -> Word | None:
-        """A form of a determiner; None for an article that the language does without."""
-        key = ("DET", concept, gender, number, case)
-        if key not in self._words:
-            stem, agrees = self.stems["DET", concept], self.typology.adjective_agreement
-            definite = {"definite": "Def", "indefinite": "Ind"}.get(concept)
-            kind = DETERMINERS[concept]
-            values = _feats(Case=case, Definite=definite, Gender=gender, Number=number, PronType=kind)
-            self._words[key] = Word(
-                self.morphology.nominal_form(stem, gender, number, case) if agrees else stem,
-                self._citation(stem) if agrees else stem,
-                "DET",
-                values if agrees else _feats(Definite=definite, PronType=kind),
-            )
+        """Return a form of a determiner; None for an article that the language does without.
+
+        Args:
+            concept: a key of `DETERMINERS`.
+            gender: the noun's; None where the language has none.
+            number: the noun's.
+            case: the noun's; None where the language has none.
+        """
         missing = {"both": (), "definite": ("indefinite",), "none": ("definite", "indefinite")}
-        return None if concept in missing[self.typology.articles] else self._words[key]
+        if concept in missing[self.typology.articles]:
+            return None
+        stem, kind = self.stems["DET", concept], DETERMINERS[concept]
+        definite = {"definite": "Def", "indefinite": "Ind"}.get(concept)
+        if not self.typology.adjective_agreement:
+            return Word(stem, stem, "DET", _feats(Definite=definite, PronType=kind))
+        form = self.morphology.nominal_form(stem, gender, number, case)
+        values = _feats(Case=case, Definite=definite, Gender=gender, Number=number, PronType=kind)
+        return Word(form, self._citation(stem), "DET", values)
 
     def pronoun(self, person: str, gender: str | None, number: str, case: str | None) -> Word:
-        """A form of a personal pronoun; only the third person has gender."""
+        """Return a form of a personal pronoun; only the third person has gender.
+
+        Args:
+            person: one of `PERSONS`.
+            gender: of what it stands for; None where the language has none.
+            number: a value of UD's Number.
+            case: a value of UD's Case; None where the language has none.
+        """
         shown = gender if person == "3" else None
-        key = ("PRON", person, shown, number, case)
-        if key not in self._words:
-            stem = self.stems["PRON", person + number]
-            self._words[key] = Word(
-                self.morphology.nominal_form(stem, shown or self._first_gender, number, case),
-                self.morphology.nominal_form(stem, self._first_gender, number, self.typology.subject_case),
-                "PRON",
-                _feats(Case=case, Gender=shown, Number=number, Person=person, PronType="Prs"),
-            )
-        return self._words[key]
+        stem = self.stems["PRON", person + number]
+        return Word(
+            self.morphology.nominal_form(stem, shown or self._first_gender, number, case),
+            self.morphology.nominal_form(stem, self._first_gender, number, self.typology.subject_case),
+            "PRON",
+            _feats(Case=case, Gender=shown, Number=number, Person=person, PronType="Prs"),
+        )
 
     def finite(self, concept: str, tense: str, person: str, number: str, *, negative: bool, upos: str = "VERB") -> Word:
-        """A finite verb form; `negative` counts only where negation is an affix."""
+        """Return a finite verb form.
+
+        Args:
+            concept: the verb's concept.
+            tense: a value of UD's Tense; the present stands for one that the language does without.
+            person: the subject's.
+            number: the subject's.
+            negative: whether it is negated; it counts only where negation is an affix.
+            upos: its part of speech, `VERB` or `AUX`.
+        """
         negative = negative and self.typology.negation == "affix"
         tense = tense if tense in self.typology.tenses else "Pres"
-        key = (upos, concept, tense, person, number, negative)
-        if key not in self._words:
-            stem, agrees = self.stems[upos, concept], self.typology.agreement == "person"
-            self._words[key] = Word(
-                self.morphology.verbal_form(stem, tense, person, number, negative=negative),
-                self.morphology.infinitive(stem),
-                upos,
-                _feats(
-                    Mood="Ind",
-                    Number=number if agrees else None,
-                    Person=person if agrees else None,
-                    Polarity="Neg" if negative else None,
-                    Tense=tense,
-                    VerbForm="Fin",
-                ),
-            )
-        return self._words[key]
+        stem, agrees = self.stems[upos, concept], self.typology.agreement == "person"
+        values = _feats(
+            Mood="Ind",
+            Number=number if agrees else None,
+            Person=person if agrees else None,
+            Polarity="Neg" if negative else None,
+            Tense=tense,
+            VerbForm="Fin",
+        )
+        form = self.morphology.verbal_form(stem, tense, person, number, negative=negative)
+        return Word(form, self.morphology.infinitive(stem), upos, values)
 
     def infinitive(self, concept: str) -> Word:
-        """The infinitive."""
+        """Return the infinitive."""
         form = self.morphology.infinitive(self.stems["VERB", concept])
         return Word(form, form, "VERB", _feats(VerbForm="Inf"))
 
     def name(self, name: str) -> Word:
-        """A proper name: the same form in every language and case."""
+        """Return a proper name: the same form in every language and case."""
         return Word(name, name, "PROPN", _feats(Gender=self.genders.get(name), Number="Sing"))
 
     def particle(self, concept: str, upos: str) -> Word:
-        """A word without inflection."""
+        """Return a word without inflection.
+
+        Args:
+            concept: its concept.
+            upos: its part of speech.
+        """
         stem = self.stems[upos, concept]
         polarity = {"not": "Neg"}.get(concept)
         return Word(stem, stem, upos, _feats(NumType="Card" if upos == "NUM" else None, Polarity=polarity))
 
     def citation(self, upos: str, concept: str) -> str:
-        """The lemma of a word of the language's own."""
+        """Return the lemma of a word of the language's own.
+
+        Args:
+            upos: its part of speech.
+            concept: its concept; of a pronoun, person and number.
+        """
         stem = self.stems[upos, concept]
         if upos == "NOUN":
             return self.noun(concept, "Sing", self.typology.subject_case).lemma
@@ -162,48 +187,53 @@ class Lexicon:
         return self.morphology.nominal_form(stem, self._first_gender, "Sing", self.typology.subject_case)
 
     def forms(self) -> set[str]:
-        """Every form of every word of the language's own, so without proper names."""
+        """Return every form of every word of the language's own, so without proper names."""
         return {form for (upos, concept), stem in self.stems.items() for form in self.forms_of(upos, concept, stem)}
 
     def forms_of(self, upos: str, concept: str, stem: str) -> set[str]:
-        """Every form that this word would have with this stem."""
+        """Return every form that this word would have with this stem.
+
+        Args:
+            upos: its part of speech.
+            concept: its concept.
+            stem: the stem.
+        """
         if upos in ("VERB", "AUX"):
-            return set(_verb_forms(self.typology, self.morphology, stem))
+            return {self.morphology.infinitive(stem), *self._finite_forms(stem)}
         if upos == "NOUN":
-            return set(_nominal_forms(self.typology, self.morphology, stem, (self.genders.get(concept),)))
+            return self._nominal_forms(stem, (self.genders.get(concept),))
         if upos == "PRON" or (upos in ("ADJ", "DET") and self.typology.adjective_agreement):
-            return set(_nominal_forms(self.typology, self.morphology, stem, self.typology.genders or (None,)))
+            return self._nominal_forms(stem, self.typology.genders or (None,))
         return {stem}
+
+    def _nominal_forms(self, stem: str, genders: tuple[str | None, ...]) -> set[str]:
+        every = product(genders, NUMBERS, self.typology.cases)
+        return {self.morphology.nominal_form(stem, gender, number, case) for gender, number, case in every}
+
+    def _finite_forms(self, stem: str) -> set[str]:
+        polarities = (False, True) if self.typology.negation == "affix" else (False,)
+        every = product(self.typology.tenses, PERSONS, NUMBERS, polarities)
+        return {
+            self.morphology.verbal_form(stem, tense, person, number, negative=negative)
+            for tense, person, number, negative in every
+        }
 
 
 def _feats(**values: str | None) -> str:
     return "|".join(f"{name}={value}" for name, value in values.items() if value) or "_"
 
 
-def _nominal_forms(
-    typology: Typology, morphology: Morphology, stem: str, genders: tuple[str | None, ...]
-) -> Iterator[str]:
-    for gender in genders:
-        for number in NUMBERS:
-            for case in typology.cases:
-                yield morphology.nominal_form(stem, gender, number, case)
-
-
-def _verb_forms(typology: Typology, morphology: Morphology, stem: str) -> Iterator[str]:
-    yield morphology.infinitive(stem)
-    for tense in typology.tenses:
-        for number in NUMBERS:
-            for person in PERSONS:
-                for negative in (False, True) if typology.negation == "affix" else (False,):
-                    yield morphology.verbal_form(stem, tense, person, number, negative=negative)
-
-
 @cache
 def lexicon(code: str, seed: int) -> Lexicon:
-    """The lexicon of one language. It depends on the code and the seed only.
+    """Return the lexicon of one language, which depends on the code and the seed only.
+
+    Args:
+        code: a key of `TYPOLOGIES`.
+        seed: `pocket.seed`.
 
     Raises:
         BadInputError: no mini-language has this code.
+        RuntimeError: every stem that was tried for some word is taken.
     """
     if code not in TYPOLOGIES:
         raise BadInputError(f"pocket: no mini-language has the code {code!r}, expected {', '.join(TYPOLOGIES)}")
@@ -239,9 +269,8 @@ def _entries() -> Iterator[tuple[str, str]]:
     yield "AUX", "be"
     for concept in DETERMINERS:
         yield "DET", concept
-    for person in PERSONS:
-        for number in NUMBERS:
-            yield "PRON", person + number
+    for person, number in product(PERSONS, NUMBERS):
+        yield "PRON", person + number
     for concept, upos in PARTICLES.items():
         yield upos, concept
     groups = {
@@ -260,7 +289,10 @@ def _entries() -> Iterator[tuple[str, str]]:
 
 
 def _genders(code: str, typology: Typology, seed: int) -> dict[str, str]:
-    """Natural gender where there is one; else a gender that most languages agree on, redrawn here for some nouns."""
+    """Return the gender of each noun and name; none where the language has no gender.
+
+    It is the natural one where there is one; else one that most languages agree on, redrawn here for some nouns.
+    """
     if not typology.genders:
         return {}
     shared, own = Random(derive_seed(seed, "pocket gender")), Random(derive_seed(seed, "pocket gender", code))

@@ -21,16 +21,31 @@ class Morphology:
     """Affix of each bundle of values of verbs."""
 
     def nominal_form(self, stem: str, gender: str | None, number: str, case: str | None) -> str:
-        """The form of a noun or of a word that agrees with one."""
+        """Return the form of a noun or of a word that agrees with one.
+
+        Args:
+            stem: the bare stem.
+            gender: a value of UD's Gender; None where the language has none.
+            number: a value of UD's Number.
+            case: a value of UD's Case; None where the language has none.
+        """
         return self._attach(stem, self.nominal, tuple(value for value in (gender, number, case) if value))
 
     def verbal_form(self, stem: str, tense: str, person: str, number: str, *, negative: bool) -> str:
-        """A finite form; `negative` only where negation is an affix."""
+        """Return a finite form.
+
+        Args:
+            stem: the bare stem.
+            tense: a value of UD's Tense that the language has.
+            person: of the subject; it counts only where verbs agree.
+            number: of the subject; likewise.
+            negative: whether it is negated; only where negation is an affix.
+        """
         values = (tense, person, number) if self.typology.agreement == "person" else (tense,)
         return self._attach(stem, self.verbal, (*values, NEGATIVE) if negative else values)
 
     def infinitive(self, stem: str) -> str:
-        """The infinitive, a verb's citation form."""
+        """Return the infinitive, a verb's citation form."""
         return self._attach(stem, self.verbal, INFINITIVE)
 
     def _attach(self, stem: str, table: dict[tuple[str, ...], str], values: tuple[str, ...]) -> str:
@@ -40,9 +55,14 @@ class Morphology:
 
 
 def draw_morphology(typology: Typology, phonology: Phonology, random: Random) -> Morphology:
-    """Affixes for every value that the grammar knows; no two of one table are alike.
+    """Draw affixes for every value that the grammar knows; no two marked ones of one table are alike.
 
     In agglutinative languages the singular, the citation case, the present and the third person are unmarked.
+
+    Args:
+        typology: the grammar.
+        phonology: how affixes may sound.
+        random: the source of randomness.
     """
     genders = typology.genders or (None,)
     verbal: list[tuple[str, ...]]

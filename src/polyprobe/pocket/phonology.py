@@ -14,18 +14,33 @@ class Phonology:
     codas: tuple[str, ...]
 
     def stem(self, random: Random, syllables: int) -> str:
-        """A stem that begins with an onset and ends with a coda, inner syllables open."""
+        """Draw a stem that begins with an onset and ends with a coda, inner syllables open.
+
+        Args:
+            random: the source of randomness.
+            syllables: how many.
+        """
         open_syllables = (random.choice(self.onsets) + random.choice(self.vowels) for _ in range(syllables))
         return "".join(open_syllables) + random.choice(self.codas)
 
     def suffix(self, random: Random, sounds: int) -> str:
-        """A suffix that begins with a vowel."""
+        """Draw a suffix that begins with a vowel.
+
+        Args:
+            random: the source of randomness.
+            sounds: how many, vowels and codas in turns.
+        """
         return random.choice(self.vowels) + "".join(
             random.choice(self.vowels if place % 2 else self.codas) for place in range(sounds - 1)
         )
 
     def prefix(self, random: Random, sounds: int) -> str:
-        """A prefix that ends with a vowel."""
+        """Draw a prefix that ends with a vowel.
+
+        Args:
+            random: the source of randomness.
+            sounds: how many, onsets and vowels in turns.
+        """
         return "".join(
             random.choice(self.onsets if (sounds - place) % 2 == 0 else self.vowels) for place in range(sounds)
         )

@@ -5,7 +5,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, cycle
 from pathlib import Path
 from typing import Any, Final
@@ -13,17 +13,16 @@ from typing import Any, Final
 import numpy as np
 import torch
 from jaxtyping import Int64
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from polyprobe.running.code_version import code_version
 from polyprobe.running.errors import BadInputError
 from polyprobe.running.files import new_file, new_folder, space_for, write_json
 from polyprobe.running.knobs import knobs
+from polyprobe.running.machine import use_threads
 from polyprobe.running.progress import progress
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
-from polyprobe.running.threads import use_threads
 from polyprobe.study import Pretrain
 
 Texts = Mapping[str, Sequence[Sequence[str]]]
@@ -45,7 +44,7 @@ _STATE: Final = "state.safetensors"
 
 
 def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, save_state_every: float = 60.0) -> None:
-    """Trains a tokenizer and a model and writes a folder in transformers' layout for each step of `save_at`.
+    """Train a tokenizer and a model, and write a folder in transformers' layout for each step of `save_at`.
 
     A run that was killed is gone on with from its last state and ends with the same bytes as an unbroken one.
 
@@ -58,7 +57,7 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
         save_state_every: seconds between the states that a killed run goes on from.
 
     Raises:
-        BadInputError: a language has no text, or the vocabulary is too small.
+        BadInputError: a language has no text, the vocabulary is too small, or the disk is full.
     """
     machine = knobs()
     device = torch.device(machine.torch_device())
@@ -67,7 +66,7 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
         f"pretrain-{folder.name}",
         {
             "settings": settings.model_dump(),
-            "texts": _digest(texts),
+            "texts": hashlib.sha256(json.dumps(dict(texts)).encode()).hexdigest(),
             "device": device.type,
             "threads": machine.threads,
             "code": code_version("pocket", "running"),
@@ -86,9 +85,17 @@ def pretrain(texts: Texts, settings: Pretrain, *, folder: Path, curve: Path, sav
 
 
 def train_tokenizer(texts: Texts, vocabulary: int, model_max_length: int) -> Any:
-    """A fast tokenizer with byte-level sub-words (BPE), special sub-words and splitting as in BLOOM.
+    """Train a fast tokenizer with byte-level sub-words (BPE), special sub-words and splitting as in BLOOM.
 
     Every language has the same say: its text is cut or repeated to the same length.
+
+    Args:
+        texts: the training text.
+        vocabulary: sub-words at most, the 256 bytes and the special ones among them.
+        model_max_length: sub-words that the model takes at once.
+
+    Returns:
+        A `PreTrainedTokenizerFast`.
 
     Raises:
         BadInputError: a language has no text, or the vocabulary has no room for 256 bytes and the special sub-words.
@@ -119,13 +126,26 @@ def train_tokenizer(texts: Texts, vocabulary: int, model_max_length: int) -> Any
     tokenizer.train_from_iterator(_equal_shares(texts), trainer)
     unknown, begin, end, padding = SPECIAL_TOKENS
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token=unknown, bos_token=begin, eos_token=end, pad_token=padding,
-        padding_side="right", model_max_length=model_max_length, clean_up_tokenization_spaces=False,
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        unk_token=unknown,
+        bos_token=begin,
+        eos_token=end,
+        pad_token=padding,
+        padding_side="right",
+        model_max_length=model_max_length,
+        clean_up_tokenization_spaces=False,
+    )
 
 
 def encode(tokenizer: Any, documents: Sequence[Sequence[str]]) -> Int64[np.ndarray, " subword"]:
-    """One language's text as one stream: sentences of a document joined by a space, `</s>` after each document."""
+    """Return one language's text as one stream of sub-words.
+
+    The sentences of a document are joined by a space, and `</s>` follows each document.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        documents: each a list of its sentences' texts; those without sentences are left out.
+    """
     joined = [" ".join(sentences) for sentences in documents if sentences]
     encodings = tokenizer.backend_tokenizer.encode_batch_fast(joined, add_special_tokens=False)
     return np.fromiter(chain.from_iterable([*encoding.ids, END] for encoding in encodings), dtype=np.int64)
@@ -147,7 +167,11 @@ class Streams:
         self._seed = settings.seed
 
     def batch(self, step: int) -> Int64[Tensor, "sequence subword"]:
-        """The sequences that the step after `step` steps trains on."""
+        """Return the sequences that the step after `step` steps trains on.
+
+        Returns:
+            Ids of sub-words, [batch_size, sequence_length].
+        """
         first = step * self._batch_size
         return torch.from_numpy(np.stack([self._sequence(number) for number in range(first, first + self._batch_size)]))
 
@@ -155,16 +179,21 @@ class Streams:
         turn, language = divmod(number, len(self._languages))
         sequences = self._sequences[language]
         time_round, place = divmod(turn, len(sequences))
-        sequence: Int64[np.ndarray, " subword"] = sequences[self._order(language, time_round)[place]]
-        return sequence
-
-    def _order(self, language: int, time_round: int) -> NDArray[np.int64]:
         seed = derive_seed(self._seed, "order", self._languages[language], time_round)
-        return np.random.default_rng(seed).permutation(len(self._sequences[language]))
+        order = np.random.default_rng(seed).permutation(len(sequences))
+        sequence: Int64[np.ndarray, " subword"] = sequences[order[place]]
+        return sequence
 
 
 def learning_rate(step: int, settings: Pretrain) -> float:
-    """Linear warm-up, then half a cosine down to a tenth, for the update after `step` updates."""
+    """Return the learning rate of the update after `step` updates.
+
+    It warms up linearly, then falls by half a cosine to a tenth of `settings.learning_rate`.
+
+    Args:
+        step: the updates before this one.
+        settings: the section of params.yaml.
+    """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     done = (step - settings.warmup_steps) / max(1, settings.save_at[-1] - settings.warmup_steps)
@@ -174,7 +203,16 @@ def learning_rate(step: int, settings: Pretrain) -> float:
 def _train(
     settings: Pretrain, tokenizer: Any, streams: Streams, device: torch.device, scratch: Path, save_state_every: float
 ) -> None:
-    """Trains to the last step of `save_at`; leaves the checkpoints and the training curve in `scratch`."""
+    """Train to the last step of `save_at`; leave the checkpoints and the training curve in `scratch`.
+
+    Args:
+        settings: the section of params.yaml.
+        tokenizer: saved with each checkpoint.
+        streams: the training sequences.
+        device: where the model is.
+        scratch: holds the last state too, from which the training goes on where there is one.
+        save_state_every: seconds between two states.
+    """
     from dvclive import Live
 
     model = _new_model(settings, len(tokenizer)).to(device)
@@ -186,7 +224,9 @@ def _train(
         Live(str(scratch / "dvclive"), save_dvc_exp=False, dvcyaml=None, report=None) as live,
         progress(range(settings.save_at[-1]), description="pretrain", unit="step") as bar,
     ):
-        _log(live, losses, 0)
+        # A new dvclive's curve has nothing of what was trained before.
+        for done, loss in enumerate(losses):
+            _log(live, done + 1, loss)
         bar.update(len(losses))
         while True:
             step = len(losses)
@@ -207,7 +247,7 @@ def _train(
             optimiser.step()
             optimiser.zero_grad()
             losses.append(loss.item())
-            _log(live, losses, step)
+            _log(live, step + 1, losses[-1])
             bar.update()
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
 
@@ -220,10 +260,19 @@ def _new_model(settings: Pretrain, vocabulary: int) -> Any:
     logging.disable_progress_bar()  # ours tells more
     torch.manual_seed(derive_seed(settings.seed, "weights"))
     config = BloomConfig(
-        vocab_size=vocabulary, hidden_size=settings.width, n_layer=settings.blocks, n_head=settings.heads,
-        seq_length=settings.sequence_length, hidden_dropout=0.0, attention_dropout=0.0, use_cache=False,
-        unk_token_id=0, bos_token_id=1, eos_token_id=END, pad_token_id=PADDING,
-    )  # fmt: skip
+        vocab_size=vocabulary,
+        hidden_size=settings.width,
+        n_layer=settings.blocks,
+        n_head=settings.heads,
+        seq_length=settings.sequence_length,
+        hidden_dropout=0.0,
+        attention_dropout=0.0,
+        use_cache=False,
+        unk_token_id=0,
+        bos_token_id=1,
+        eos_token_id=END,
+        pad_token_id=PADDING,
+    )
     model = BloomForCausalLM(config)
     for block in model.transformer.h:
         # The same function as transformers' own, in one fused kernel: a third less time per step.
@@ -232,7 +281,7 @@ def _new_model(settings: Pretrain, vocabulary: int) -> Any:
 
 
 def _optimiser(model: nn.Module, settings: Pretrain) -> torch.optim.AdamW:
-    """AdamW; biases and layer norms do not decay."""
+    """Return AdamW, under which biases and layer norms do not decay."""
     parameters = list(model.parameters())
     groups = [
         {"params": [weight for weight in parameters if weight.ndim > 1], "weight_decay": settings.weight_decay},
@@ -262,7 +311,16 @@ def _save_state(file: Path, model: nn.Module, optimiser: torch.optim.AdamW, loss
 
 
 def _load_state(file: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> list[float]:
-    """Brings model and optimiser to the state in `file`, where there is one, and returns the losses so far."""
+    """Bring model and optimiser to the state in `file`, where there is one, and return the losses so far.
+
+    Args:
+        file: as `_save_state` writes it.
+        model: takes the weights.
+        optimiser: takes the moments.
+
+    Returns:
+        The loss of each step so far in nats per sub-word; none where there is no file.
+    """
     from safetensors.torch import load_file
 
     if not file.exists():
@@ -279,7 +337,16 @@ def _load_state(file: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> l
 
 
 def _tokenizer(texts: Texts, settings: Pretrain, scratch: Path) -> Any:
-    """The tokenizer, trained once per scratch folder."""
+    """Return the tokenizer, trained once per scratch folder.
+
+    Args:
+        texts: the training text.
+        settings: the section of params.yaml.
+        scratch: the folder.
+
+    Raises:
+        BadInputError: a language has no text, or the vocabulary is too small.
+    """
     from transformers import PreTrainedTokenizerFast
 
     folder = scratch / "tokenizer"
@@ -296,25 +363,22 @@ def _equal_shares(texts: Texts) -> Iterator[str]:
     for language, length in lengths.items():
         if not length:
             raise BadInputError(f"{language}: no text to train on")
-    share = min(max(lengths.values()), _TOKENIZER_CHARACTERS)
     for documents in texts.values():
-        yield from _up_to(share, cycle(text for document in documents for text in document))
+        missing = min(max(lengths.values()), _TOKENIZER_CHARACTERS)
+        for text in cycle(chain.from_iterable(documents)):
+            yield text
+            missing -= len(text)
+            if missing <= 0:
+                break
 
 
-def _up_to(characters: int, texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield text
-        characters -= len(text)
-        if characters <= 0:
-            return
+def _log(live: Any, step: int, loss: float) -> None:
+    """Add a loss to dvclive's curve, in which step n is the n-th update.
 
-
-def _digest(texts: Texts) -> str:
-    return hashlib.sha256(json.dumps(dict(texts)).encode()).hexdigest()
-
-
-def _log(live: Any, losses: list[float], first: int) -> None:
-    """Adds the losses after the first ones to dvclive's curve, in which step n is the n-th update."""
-    for step, loss in enumerate(losses[first:], start=first + 1):
-        live.step = step
-        live.log_metric("loss", loss)
+    Args:
+        live: dvclive's `Live`.
+        step: the number of the update, from 1.
+        loss: in nats per sub-word.
+    """
+    live.step = step
+    live.log_metric("loss", loss)

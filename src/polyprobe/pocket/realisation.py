@@ -31,15 +31,20 @@ class Phrase:
     after: tuple["Phrase", ...] = ()
 
     def with_before(self, *phrases: "Phrase | None") -> "Phrase":
-        """More dependants at the very front."""
+        """Return the phrase with more dependants at the very front; None stands for no dependant."""
         return Phrase(self.head, self.relation, (*filter(None, phrases), *self.before), self.after)
 
     def with_after(self, *phrases: "Phrase | None") -> "Phrase":
-        """More dependants at the very end."""
+        """Return the phrase with more dependants at the very end; None stands for no dependant."""
         return Phrase(self.head, self.relation, self.before, (*self.after, *filter(None, phrases)))
 
     def beside(self, side: Side, phrase: "Phrase | None") -> "Phrase":
-        """One more dependant at the outside of one side."""
+        """Return the phrase with one more dependant at the outside of one side.
+
+        Args:
+            side: of the head.
+            phrase: the dependant; None leaves the phrase as it is.
+        """
         return self.with_before(phrase) if side == "before" else self.with_after(phrase)
 
 
@@ -56,7 +61,15 @@ _STOPS: Final = {mark: Word(mark, mark, "PUNCT") for mark in ".?!,"}
 
 
 def realise(utterance: Utterance, lexicon: Lexicon) -> list[Token]:
-    """The sentence that says this."""
+    """Return the tokens of the sentence that says this.
+
+    Args:
+        utterance: what is said.
+        lexicon: the words and the grammar of the language.
+
+    Returns:
+        The tokens in the order of speech, punctuation among them.
+    """
     placed: list[tuple[Word, int, str]] = []
     _place(_Grammar(lexicon).sentence(utterance), 0, placed)
     following = [word.upos == "PUNCT" for word, _, _ in placed[1:]]
@@ -67,7 +80,13 @@ def realise(utterance: Utterance, lexicon: Lexicon) -> list[Token]:
 
 
 def _place(phrase: Phrase, head: int, placed: list[tuple[Word, int, str]]) -> None:
-    """Appends the phrase's words in order, with the positions of their heads."""
+    """Append the phrase's words in order, with the positions of their heads.
+
+    Args:
+        phrase: the tree.
+        head: 1-based position of its head, 0 for the root.
+        placed: word, position of its head and relation of every token so far; grows.
+    """
     own = len(placed) + sum(map(_size, phrase.before)) + 1
     for part in phrase.before:
         _place(part, own, placed)
@@ -81,7 +100,7 @@ def _size(phrase: Phrase) -> int:
 
 
 def text_of(tokens: Sequence[Token]) -> str:
-    """The sentence as written."""
+    """Return the sentence as written."""
     return "".join(token.word.form + " " * token.space_after for token in tokens).rstrip()
 
 
@@ -90,7 +109,7 @@ class _Grammar:
     lexicon: Lexicon
 
     def sentence(self, utterance: Utterance) -> Phrase:
-        """The tree of a whole sentence."""
+        """Return the tree of a whole sentence."""
         stop = Phrase(_STOPS[utterance.mark], "punct")
         opening = self._opening(utterance)
         if utterance.clause is None:
@@ -112,14 +131,12 @@ class _Grammar:
         return Phrase(self.lexicon.particle(utterance.opening, "INTJ"), "discourse")
 
     def _joined(self, root: Phrase, link: str, second: Clause) -> Phrase:
-        verb_last = self.lexicon.typology.order == "SOV"
         if link in inventory().coordinators:
-            return root.with_after(
-                self._clause(second, "conj").with_before(Phrase(self.lexicon.particle(link, "CCONJ"), "cc"))
-            )
+            conjunction = Phrase(self.lexicon.particle(link, "CCONJ"), "cc")
+            return root.with_after(self._clause(second, "conj").with_before(conjunction))
         mark = Phrase(self.lexicon.particle(link, "SCONJ"), "mark")
         clause = self._clause(second, "advcl")
-        if verb_last:
+        if self.lexicon.typology.order == "SOV":
             return root.with_before(clause.with_after(mark), Phrase(_STOPS[","], "punct"))
         return root.with_after(clause.with_before(mark))
 
@@ -145,7 +162,10 @@ class _Grammar:
         return verb.with_after(subject, *parts)
 
     def _complements(self, event: Event) -> list[Phrase]:
-        """Everything that stands with the verb but its subject; before a verb, the object stands next to it."""
+        """Return everything that stands with the verb but its subject.
+
+        Where the verb comes last, the object stands next to it.
+        """
         typology = self.lexicon.typology
         obj = self._participant(event.object, "obj", typology.object_case)[0] if event.object else None
         place = None
@@ -158,12 +178,13 @@ class _Grammar:
         return [phrase for phrase in ordered if phrase]
 
     def _negate(self, phrase: Phrase, negated: bool) -> Phrase:
-        """The verb with the particle beside it, if negation is one here."""
-        side = {"particle before": "before", "particle after": "after"}.get(self.lexicon.typology.negation)
+        """Return the verb with the particle beside it, if negation is one here."""
+        sides: dict[str, Side] = {"particle before": "before", "particle after": "after"}
+        side = sides.get(self.lexicon.typology.negation)
         if not negated or side is None:
             return phrase
         particle = Phrase(self.lexicon.particle("not", "PART"), "advmod")
-        return phrase.with_before(particle) if side == "before" else phrase.with_after(particle)
+        return phrase.beside(side, particle)
 
     def _state(self, state: State, relation: str) -> Phrase:
         typology = self.lexicon.typology
@@ -200,7 +221,10 @@ class _Grammar:
         return Phrase(pronoun, relation), _Agreement(gender, number, who.person)
 
     def _noun_phrase(self, entity: Entity, relation: str, case: str | None) -> tuple[Phrase, _Agreement]:
-        """Determiner, numeral, adjective and possessor; from the noun outwards: adjective, numeral, possessor."""
+        """Return a noun with its determiner, numeral, adjective and possessor, and its agreement.
+
+        From the noun outwards: adjective, numeral, possessor; the determiner stands at the very front.
+        """
         lexicon, typology = self.lexicon, self.lexicon.typology
         number = "Plur" if entity.plural else "Sing"
         gender = lexicon.genders.get(entity.noun)

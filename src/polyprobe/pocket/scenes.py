@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from polyprobe.pocket.concepts import inventory
+from polyprobe.pocket.concepts import adjectives_for, draw, inventory, nouns_in, verbs_for
 from polyprobe.pocket.semantics import Entity, Event, Name, Participant, Tense
 
 _TENSES: tuple[Tense, ...] = ("Past", "Past", "Pres", "Pres", "Fut")
@@ -19,30 +19,38 @@ class Cast:
 
 
 def draw_cast(random: Random) -> Cast:
-    """Two or three that act, and one or two things."""
-    known = inventory()
+    """Draw two that act, and two more: food, things, places or further persons."""
     members: list[Entity | Name] = []
     while len(members) < 4:
         if len(members) < 2:
             member = draw_actor(random)
         else:
             top = random.choice(("food", "thing", "thing", "place", "person"))
-            member = Entity(known.nouns_in(frozenset({top})).draw(random), plural=random.random() < 0.3)
+            member = Entity(nouns_in(frozenset({top})).draw(random), plural=random.random() < 0.3)
         if member not in members:
             members.append(member)
     return Cast(tuple(members), random.choice(_TENSES))
 
 
 def draw_actor(random: Random) -> Entity | Name:
-    """A person, an animal or someone with a name."""
-    known = inventory()
+    """Draw a person, an animal or someone with a name."""
     if random.random() < 0.25:
-        return Name(known.deck("name", None, lambda: known.names).draw(random))
-    return Entity(known.nouns_in(ANIMATE).draw(random), plural=random.random() < 0.3)
+        return Name(draw(random, inventory().names))
+    return Entity(nouns_in(ANIMATE).draw(random), plural=random.random() < 0.3)
 
 
 def draw_event(random: Random, cast: Cast | None = None) -> Event:
-    """A bare event: verb and participants, no details; the cast's members take part where the verb lets them."""
+    """Draw a bare event: verb and participants, no details.
+
+    The cast's members take part where the verb lets them.
+
+    Args:
+        random: the source of randomness.
+        cast: whom it is about; None: a cast of its own.
+
+    Raises:
+        AssertionError: no verb fits the participants in any of many tries.
+    """
     cast = cast or draw_cast(random)
     for _ in range(100):
         subject, others = _shuffled_actor(cast, random)
@@ -51,59 +59,60 @@ def draw_event(random: Random, cast: Cast | None = None) -> Event:
             obj = others[0] if random.random() < 0.8 else draw_actor(random)
             if obj == subject or _noun(obj) == _noun(subject):
                 continue
-        deck = inventory().verbs_for(top(subject), top(obj) if obj else None)
+        deck = verbs_for(top(subject), top(obj) if obj else None)
         if deck.names:
             return Event(deck.draw(random), subject, obj, cast.tense)
     raise AssertionError("every actor can do something")
 
 
 def draw_one_way_event(random: Random, cast: Cast | None = None) -> Event | None:
-    """A bare event that is not the same with its roles swapped, though that could happen too; None if no verb fits."""
+    """Draw a bare event that is not the same with its roles swapped, though that could happen too.
+
+    Args:
+        random: the source of randomness.
+        cast: whose first two members take part; None: a cast of its own.
+
+    Returns:
+        The event; None if no verb fits, or both are of the same noun.
+    """
     cast = cast or draw_cast(random)
     subject, obj = random.sample(cast.members[:2], 2)
-    known = inventory()
     verbs = [
         name
-        for name in known.verbs_for(top(subject), top(obj)).names
-        if known.verbs[name].one_way and name in known.verbs_for(top(obj), top(subject)).names
+        for name in verbs_for(top(subject), top(obj)).names
+        if inventory().verbs[name].one_way and name in verbs_for(top(obj), top(subject)).names
     ]
     if not verbs or _noun(subject) == _noun(obj) is not None:
         return None
     return Event(random.choice(verbs), subject, obj, cast.tense)
 
 
-def draw_scene_adverb(random: Random) -> str:
-    """An adverb that places a scene."""
-    known = inventory()
-    return known.deck("scene adverb", None, lambda: known.scene_adverbs).draw(random)
-
-
-def draw_manner_adverb(random: Random) -> str:
-    """An adverb of manner."""
-    known = inventory()
-    return known.deck("manner adverb", None, lambda: known.manner_adverbs).draw(random)
-
-
 def draw_adjective(random: Random, noun: str) -> str:
-    """An adjective that goes with this noun."""
-    known = inventory()
-    return known.adjectives_for(known.nouns[noun].top).draw(random)
+    """Draw an adjective that goes with this noun.
+
+    Args:
+        random: the source of randomness.
+        noun: its name.
+    """
+    return adjectives_for(inventory().nouns[noun].top).draw(random)
 
 
 def draw_place(random: Random, event: Event) -> tuple[str, Entity]:
-    """An adposition and a place that the event does not speak of yet."""
-    known = inventory()
+    """Draw an adposition and a place that the event does not speak of yet.
+
+    Args:
+        random: the source of randomness.
+        event: what takes place there.
+    """
     used = {_noun(event.subject), _noun(event.object)}
-    adposition = known.deck("adposition", None, lambda: known.adpositions).draw(random)
-    deck = known.nouns_in(frozenset({"place"}))
-    noun = deck.draw(random)
-    while noun in used:
-        noun = deck.draw(random)
+    adposition = draw(random, inventory().adpositions)
+    while (noun := nouns_in(frozenset({"place"})).draw(random)) in used:
+        pass
     return adposition, Entity(noun)
 
 
 def top(participant: Participant) -> str:
-    """The class that selectional restrictions see; names and pronouns are persons."""
+    """Return the class that selectional restrictions see; names and pronouns are persons."""
     return inventory().nouns[participant.noun].top if isinstance(participant, Entity) else "person"
 
 

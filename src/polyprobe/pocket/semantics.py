@@ -57,11 +57,16 @@ class Event:
     """A verb such as `want`, with the event as its infinitive."""
 
     def participant(self, role: str) -> "Participant | None":
-        """The `subject` or the `object`."""
+        """Return the `subject` or the `object`."""
         return self.subject if role == "subject" else self.object
 
     def with_participant(self, role: str, who: "Participant") -> "Event":
-        """This event with someone else as its `subject` or `object`."""
+        """Return this event with someone else as its `subject` or `object`.
+
+        Args:
+            role: `subject` or `object`.
+            who: the participant.
+        """
         return replace(self, subject=who) if role == "subject" else replace(self, object=who)
 
 

@@ -10,6 +10,7 @@ from polyprobe.pocket.inference import LABELS, Label, draw_triple
 from polyprobe.pocket.lexicon import Lexicon, lexicon
 from polyprobe.pocket.realisation import realise, text_of
 from polyprobe.pocket.semantics import Event, Utterance
+from polyprobe.pocket.treebanks import write_lines
 from polyprobe.running.files import new_folder
 from polyprobe.running.seeds import derive_seed
 from polyprobe.study import Pocket
@@ -19,32 +20,45 @@ Pair = tuple[Event, Event, Label]
 
 
 def write_tasks(folder: Path, languages: list[str], source: str, settings: Pocket) -> None:
-    """Writes `xnli/` (premise, hypothesis, label; tab-separated) and `udpos/` (word, tag; blank line after a sentence).
+    """Write `xnli/` (premise, hypothesis, label) and `udpos/` (word, tag).
 
-    No test item is in train or dev. A test file depends on its language, the source language (in which repeated items
-    are told), `settings.seed` and its own size only.
+    Columns are separated by tabs; in `udpos/` a blank line follows each sentence. No test item is in train or dev. A
+    test file depends on its language, the source language (in which repeated items are told), `settings.seed` and its
+    own size only.
+
+    Args:
+        folder: takes the two folders.
+        languages: codes of mini-languages, a test file each.
+        source: the code of the language of train and dev.
+        settings: the section of params.yaml, with the numbers of items.
 
     Raises:
         BadInputError: a code that no mini-language has; nothing is written then.
     """
     words = lexicon(source, settings.seed)
     lexicons = {code: lexicon(code, settings.seed) for code in languages}
+    files = [("train", source, words), ("dev", source, words)]
+    files += [("test", code, target_words) for code, target_words in lexicons.items()]
     with new_folder(folder / "xnli") as target:
         pairs = draw_pairs(settings, words)
-        _write(target / f"train-{source}.tsv", _pair_lines(pairs["train"], words))
-        _write(target / f"dev-{source}.tsv", _pair_lines(pairs["dev"], words))
-        for code, target_words in lexicons.items():
-            _write(target / f"test-{code}.tsv", _pair_lines(pairs["test"], target_words))
+        for split, code, own in files:
+            write_lines(target / f"{split}-{code}.tsv", _pair_lines(pairs[split], own))
     with new_folder(folder / "udpos") as target:
         sentences = draw_sentences(settings, words)
-        _write(target / f"train-{source}.tsv", _tagged_lines(sentences["train"], words))
-        _write(target / f"dev-{source}.tsv", _tagged_lines(sentences["dev"], words))
-        for code, target_words in lexicons.items():
-            _write(target / f"test-{code}.tsv", _tagged_lines(sentences["test"], target_words))
+        for split, code, own in files:
+            write_lines(target / f"{split}-{code}.tsv", _tagged_lines(sentences[split], own))
 
 
 def draw_pairs(settings: Pocket, source: Lexicon) -> dict[str, list[Pair]]:
-    """Pairs of each split, labels balanced to within one; no hypothesis (as `source` puts it) is in two splits."""
+    """Draw the pairs of each split; no hypothesis (as `source` puts it) is in two splits.
+
+    Args:
+        settings: the section of params.yaml.
+        source: the words of the source language.
+
+    Returns:
+        By split (test, dev, train), its pairs, labels balanced to within one.
+    """
     sizes = {"test": settings.nli.test, "dev": settings.nli.dev, "train": settings.nli.train}
     seen: set[str] = set()
     splits = {}
@@ -55,10 +69,8 @@ def draw_pairs(settings: Pocket, source: Lexicon) -> dict[str, list[Pair]]:
         while len(pairs) < size:
             triple = draw_triple(random)
             hypothesis = _text(triple.hypothesis, source)
-            if hypothesis in seen:
-                continue
             # Within train a hypothesis may come again; in tests each counts once.
-            if split != "train" and hypothesis in own:
+            if hypothesis in seen or (split != "train" and hypothesis in own):
                 continue
             own.add(hypothesis)
             pairs += [(triple.premises[label], triple.hypothesis, label) for label in LABELS]
@@ -70,7 +82,15 @@ def draw_pairs(settings: Pocket, source: Lexicon) -> dict[str, list[Pair]]:
 
 
 def draw_sentences(settings: Pocket, source: Lexicon) -> dict[str, list[Utterance]]:
-    """Sentences of each split of the tagging task; none (as `source` puts it) is there twice."""
+    """Draw the sentences of each split of the tagging task; none (as `source` puts it) is there twice.
+
+    Args:
+        settings: the section of params.yaml.
+        source: the words of the source language.
+
+    Returns:
+        By split (test, dev, train), what its sentences say.
+    """
     sizes = {"test": settings.pos.test, "dev": settings.pos.dev, "train": settings.pos.train}
     seen: set[str] = set()
     splits = {}
@@ -102,7 +122,3 @@ def _tagged_lines(utterances: Iterable[Utterance], words: Lexicon) -> Iterator[s
     for utterance in utterances:
         yield from (f"{token.word.form}\t{token.word.upos}" for token in realise(utterance, words))
         yield ""
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

@@ -21,9 +21,14 @@ https://creativecommons.org/publicdomain/zero/1.0/
 
 
 def write_treebanks(folder: Path, languages: list[str], settings: Pocket) -> None:
-    """Writes `UD_<Name>-Pocket` (train, dev, test) and `UD_<Name>-PUD` (the aligned parallel test) of each language.
+    """Write `UD_<Name>-Pocket` (train, dev, test) and `UD_<Name>-PUD` (the aligned parallel test) of each language.
 
     A file depends on its language, `settings.seed` and its own size only.
+
+    Args:
+        folder: takes the treebanks' folders.
+        languages: codes of mini-languages.
+        settings: the section of params.yaml, with the numbers of sentences.
 
     Raises:
         BadInputError: a code that no mini-language has; nothing is written then.
@@ -36,7 +41,7 @@ def write_treebanks(folder: Path, languages: list[str], settings: Pocket) -> Non
             for split, sentences in (("train", sizes.train), ("dev", sizes.dev), ("test", sizes.test)):
                 random = Random(derive_seed(settings.seed, "pocket treebank", code, split))
                 lines = _treebank_lines(documents(random, sentences), words, f"{code}-{split}")
-                _write(target / f"{code}_pocket-ud-{split}.conllu", lines)
+                write_lines(target / f"{code}_pocket-ud-{split}.conllu", lines)
         with new_folder(folder / f"UD_{name}-PUD") as target:
             _write_notes(
                 target,
@@ -50,11 +55,16 @@ def write_treebanks(folder: Path, languages: list[str], settings: Pocket) -> Non
                 for number, utterance in enumerate(parallel, start=1)
                 for line in _sentence_lines(f"pud-{number:04}", realise(utterance, words))
             )
-            _write(target / f"{code}_pud-ud-test.conllu", sentences_lines)
+            write_lines(target / f"{code}_pud-ud-test.conllu", sentences_lines)
 
 
 def parallel_utterances(seed: int, count: int) -> list[Utterance]:
-    """What the parallel sentences say, whatever the language: whole clauses, no meaning twice."""
+    """Return what the parallel sentences say, whatever the language: whole clauses, no meaning twice.
+
+    Args:
+        seed: `pocket.seed`.
+        count: how many sentences.
+    """
     random = Random(derive_seed(seed, "pocket parallel"))
     chosen: dict[Utterance, None] = {}
     while len(chosen) < count:
@@ -81,7 +91,8 @@ def _sentence_lines(identifier: str, tokens: list[Token]) -> Iterator[str]:
     yield ""
 
 
-def _write(path: Path, lines: Iterable[str]) -> None:
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines, each of which ends."""
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
 
 

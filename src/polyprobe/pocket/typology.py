@@ -1,6 +1,6 @@
 """The grammars of the mini-languages as records of typological features."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final, Literal
 
 Side = Literal["before", "after"]
@@ -57,77 +57,38 @@ class Typology:
         return tuple(dict.fromkeys(case for case in used if case)) or (None,)
 
 
+_QAA: Final = Typology(
+    order="SVO",
+    adjective="after",
+    adposition="before",
+    possessor="after",
+    numeral="before",
+    morphology="fusional",
+    affixes="suffix",
+    genders=("Masc", "Fem"),
+    alignment="none",
+    oblique_case=None,
+    possessor_case=None,
+    tenses=("Past", "Pres", "Fut"),
+    agreement="person",
+    articles="both",
+    adjective_agreement=True,
+    negation="particle before",
+)
+_QAC: Final = replace(_QAA, genders=("Masc", "Fem", "Neut"), tenses=("Past", "Pres"))
+
 TYPOLOGIES: Final[dict[str, Typology]] = {
-    "qaa": Typology(
-        order="SVO",
-        adjective="after",
-        adposition="before",
-        possessor="after",
-        numeral="before",
-        morphology="fusional",
-        affixes="suffix",
-        genders=("Masc", "Fem"),
-        alignment="none",
-        oblique_case=None,
-        possessor_case=None,
-        tenses=("Past", "Pres", "Fut"),
-        agreement="person",
-        articles="both",
-        adjective_agreement=True,
-        negation="particle before",
-    ),
-    "qab": Typology(
-        order="SVO",
+    "qaa": _QAA,
+    "qab": replace(_QAA, adjective="before", articles="definite"),
+    "qac": _QAC,
+    "qad": replace(
+        _QAC,
         adjective="before",
-        adposition="before",
-        possessor="after",
-        numeral="before",
-        morphology="fusional",
-        affixes="suffix",
-        genders=("Masc", "Fem"),
-        alignment="none",
-        oblique_case=None,
-        possessor_case=None,
-        tenses=("Past", "Pres", "Fut"),
-        agreement="person",
-        articles="definite",
-        adjective_agreement=True,
-        negation="particle before",
-    ),
-    "qac": Typology(
-        order="SVO",
-        adjective="after",
-        adposition="before",
-        possessor="after",
-        numeral="before",
-        morphology="fusional",
-        affixes="suffix",
-        genders=("Masc", "Fem", "Neut"),
-        alignment="none",
-        oblique_case=None,
-        possessor_case=None,
-        tenses=("Past", "Pres"),
-        agreement="person",
-        articles="both",
-        adjective_agreement=True,
-        negation="particle before",
-    ),
-    "qad": Typology(
-        order="SVO",
-        adjective="before",
-        adposition="before",
         possessor="before",
-        numeral="before",
-        morphology="fusional",
-        affixes="suffix",
-        genders=("Masc", "Fem", "Neut"),
         alignment="accusative",
         oblique_case="Dat",
         possessor_case="Dat",
-        tenses=("Past", "Pres"),
-        agreement="person",
         articles="definite",
-        adjective_agreement=True,
         negation="particle after",
     ),
     "qae": Typology(
@@ -171,7 +132,12 @@ TYPOLOGIES: Final[dict[str, Typology]] = {
 
 
 def typology_distance(a: str, b: str) -> float:
-    """The share of typological features in which two mini-languages, given by their codes, differ."""
+    """Return the share of typological features in which two mini-languages differ.
+
+    Args:
+        a: the code of one.
+        b: the code of the other.
+    """
     names = [feature.name for feature in fields(Typology)]
     differing = [name for name in names if getattr(TYPOLOGIES[a], name) != getattr(TYPOLOGIES[b], name)]
     return len(differing) / len(names)

@@ -5,7 +5,7 @@ from polyprobe.probes.greedy import Selection, select_greedily
 from polyprobe.probes.information import Scores, label_entropy, score_prefixes
 from polyprobe.probes.inputs import inputs_of
 from polyprobe.probes.intrinsic import Dataset, Run, probe_dataset
-from polyprobe.probes.probe import Data, LinearProbe, Probe
+from polyprobe.probes.probe import Data, LinearProbe, Probe, TrainedProbe
 
 __all__ = [
     "FAMILIES",
@@ -16,6 +16,7 @@ __all__ = [
     "Run",
     "Scores",
     "Selection",
+    "TrainedProbe",
     "fit",
     "fit_side_by_side",
     "inputs_of",

@@ -28,7 +28,7 @@ _LARGEST_GROUPED: Final = 24.0
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled functions; None without a compiler or where what it makes cannot be loaded.
+    """Return the compiled functions; None without a compiler or where what it makes cannot be loaded.
 
     It takes a quarter of a second, once per process, and leaves no file.
     """
@@ -49,7 +49,7 @@ def library() -> ctypes.CDLL | None:
 
 
 def padded(words: int) -> int:
-    """The number of words with the padding that the kernel needs."""
+    """Return the number of words with the padding that the kernel needs."""
     return -(-words // _ROUND) * _ROUND
 
 
@@ -68,13 +68,23 @@ class Kernel:
     def of(
         compiled: ctypes.CDLL, weight: Float[Tensor, "class neuron"], largest: Float[Tensor, " neuron"], reference: int
     ) -> "Kernel":
-        """Prepares what does not change from step to step; `largest` is each neuron's largest magnitude."""
+        """Prepare what does not change from step to step.
+
+        Args:
+            compiled: from `library`.
+            weight: the probe's weights.
+            largest: each neuron's largest magnitude.
+            reference: the class that the others' logits are taken against.
+        """
         others = torch.arange(len(weight)) != reference
         steps = ((weight[others] - weight[reference]).double() / math.log(2)).T.float().contiguous()
         return Kernel(compiled, steps, largest.float() * steps.abs().amax(1), reference)
 
     def base(self, logits: Float[Tensor, "class word"]) -> Float[Tensor, "other_class padded_word"]:
-        """The logits against the reference class, in bits; in the padding every power of two vanishes beside 1."""
+        """Return the logits against the reference class, in bits, with padding behind the last word.
+
+        There every power of two vanishes beside 1.
+        """
         classes, words = logits.shape
         others = torch.arange(classes) != self.reference
         base = torch.full((classes - 1, padded(words)), -126.0)
@@ -82,7 +92,7 @@ class Kernel:
         return base
 
     def serves(self, base: Float[Tensor, "other_class padded_word"]) -> Bool[Tensor, " neuron"]:
-        """Which neurons move no logit beyond what a float32 exponent holds."""
+        """Return which neurons move no logit beyond what a float32 exponent holds."""
         return base.amax() + self.reach <= LARGEST
 
     def sums(
@@ -92,7 +102,7 @@ class Kernel:
         inputs: Float[Tensor, "row padded_word"],
         rows: Int[Tensor, " candidate"],
     ) -> Float[Tensor, " candidate"]:
-        """Per candidate, the log-sum-exp of its logits minus the reference class's logit, summed over words; nats.
+        """Return the log-sum-exp of each candidate's logits minus the reference class's, summed over words, in nats.
 
         Args:
             base: see `base`.
@@ -107,9 +117,12 @@ class Kernel:
         tile = max(_ROUND, min(4096, _TILE_BYTES // (4 * classes) // _ROUND * _ROUND))
         arrays = [tensor.contiguous() for tensor in (candidates, rows, grouped)]
         self.compiled.polyprobe_products(
-            *map(_pointer, (base, self.steps, inputs)), *map(ctypes.c_int64, (classes, words, tile)),
-            *map(_pointer, arrays), ctypes.c_int64(len(candidates)), *map(_pointer, (mantissas, exponents)),
-        )  # fmt: skip
+            *map(_pointer, (base, self.steps, inputs)),
+            *map(ctypes.c_int64, (classes, words, tile)),
+            *map(_pointer, arrays),
+            ctypes.c_int64(len(candidates)),
+            *map(_pointer, (mantissas, exponents)),
+        )
         return (mantissas.double().log2() + exponents).sum(1) * math.log(2)
 
 

@@ -22,17 +22,24 @@ class Parameters:
     """phi, the parameters of a distribution over masks; none where nothing is masked."""
 
     def flat(self) -> Float[Tensor, "probe parameter"]:
-        """Everything in one row per probe (a copy)."""
+        """Return everything in one row per probe (a copy)."""
         return torch.cat([self.weight.flatten(1), self.bias, self.log_odds], dim=1)
 
     def padded(self) -> Float[Tensor, "probe padded_parameter"]:
-        """The same with zeros behind it, so that every row is aligned."""
+        """Return `flat` with zeros behind it, so that every row is aligned."""
         flat = self.flat()
         return torch.nn.functional.pad(flat, (0, -flat.shape[1] % _ALIGNED))
 
     @staticmethod
     def views(flat: Float[Tensor, "probe padded_parameter"], classes: int, neurons: int, masked: bool) -> "Parameters":
-        """The parts of such rows, as views."""
+        """Return the parts of rows such as `flat` and `padded` give, as views.
+
+        Args:
+            flat: the rows.
+            classes: of the probes.
+            neurons: of the probes.
+            masked: whether the rows have log odds, one per neuron.
+        """
         linear = classes * neurons + classes
         ends = (classes * neurons, linear, linear + neurons * masked)
         weight, bias, log_odds, _ = flat.tensor_split(ends, dim=1)

@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Runs the block with one thread of tensor operations.
+    """Run the block with one thread of tensor operations.
 
     A probe then has the same bits however many threads there are, in a stage and in a notebook; and operations as small
     as a probe's gain nothing from more.

@@ -1,8 +1,9 @@
 """Training of probes side by side: Adam, early stopping on words held out of the train set, the best epoch returned."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import ClassVar, Final
 
 import torch
 from jaxtyping import Float, Int
@@ -10,10 +11,11 @@ from torch import Generator, Tensor
 
 from polyprobe.probes._parameters import Parameters
 from polyprobe.probes.checks import check_at_least, check_between, check_positive, class_count
+from polyprobe.probes.probe import TrainedProbe
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(ABC):
     """How a probe is trained (fidelity rows 4 and 5)."""
 
     epochs: int = 5000
@@ -26,6 +28,10 @@ class TrainingSettings:
     held_out: float = 0.1
     """The share of the train words that early stopping reads and training does not."""
 
+    @abstractmethod
+    def objective(self) -> "Objective":
+        """Return what the family minimises, penalties left out."""
+
     def __post_init__(self) -> None:
         check_at_least(self, 1, "epochs", "patience", "batch_size")
         check_at_least(self, 0, "l1", "l2")
@@ -33,74 +39,98 @@ class TrainingSettings:
         check_between(self, 0, 1, "held_out")
 
 
-@runtime_checkable
-class Objective(Protocol):
+@dataclass(frozen=True)
+class Batch:
+    """Words of several probes, with the random numbers that the objective takes for them."""
+
+    inputs: Float[Tensor, "probe word neuron"]
+    """Hidden states of each probe's words."""
+    target: Float[Tensor, "probe class word"]
+    """1 where a word is of the class, else 0."""
+    fixed: Float[Tensor, "probe word any"]
+    """From `Objective.fixed`, for each probe."""
+    draws: Float[Tensor, "probe ..."]
+    """From `Objective.draw`, for each probe."""
+
+
+class Objective(ABC):
     """What a family minimises, penalties left out. Random numbers are drawn apart, per probe and on the CPU."""
 
-    masks: bool
+    masks: ClassVar[bool] = True
     """Whether neurons are masked, by a distribution with a parameter for each."""
 
     def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
-        """The random numbers of each place of a batch that are drawn once per fit."""
+        """Draw, once per fit, the random numbers of each place of a batch; none where all are drawn anew at each step.
 
+        Args:
+            generator: the probe's own.
+            words: places of a batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
+        return torch.empty(words, 0, dtype=dtype)
+
+    @abstractmethod
     def draw(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
-        """The random numbers of one step of one probe."""
+        """Draw the random numbers of one step of one probe.
 
-    def loss(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word any"],
-        draws: Float[Tensor, "probe ..."],
-    ) -> Float[Tensor, " probe"]:
-        """The objective in nats, averaged over words."""
+        Args:
+            generator: the probe's own.
+            words: of the batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
 
-    def gradient(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word any"],
-        draws: Float[Tensor, "probe ..."],
-    ) -> Parameters:
-        """An estimate of the gradient of the objective."""
+    @abstractmethod
+    def loss(self, parameters: Parameters, batch: Batch) -> Float[Tensor, " probe"]:
+        """Return the objective in nats, averaged over words.
 
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
 
-@dataclass(frozen=True)
-class Trained:
-    """One probe at its best epoch."""
+    @abstractmethod
+    def gradient(self, parameters: Parameters, batch: Batch) -> Parameters:
+        """Return an estimate of the gradient of the objective.
 
-    epochs: int
-    """Epochs trained, those after the best one included."""
-    loss: float
-    """The objective on the words held out, in nats."""
-    weight: Float[Tensor, "class neuron"]
-    bias: Float[Tensor, " class"]
-    log_odds: Float[Tensor, " masked_neuron"]
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
 
 
 def train(
-    objective: Objective,
     inputs: Float[Tensor, "word neuron"],
     labels: Sequence[Int[Tensor, " word"]],
     seeds: Sequence[int],
     settings: TrainingSettings,
-) -> list[Trained]:
-    """Trains one probe per seed, each on its own labels of the same words.
+) -> list[TrainedProbe]:
+    """Train one probe per seed, each on its own labels of the same words.
 
     Minimised is the objective + l1 |W|_1 + l2 |W|_2^2. The probes share tensor operations. Each has random numbers of
     its own and independent arithmetic: those beside it move a probe by rounding at most, since vectors' ends round
     differently on some processors. The same probes side by side give the same bits.
 
+    Args:
+        inputs: hidden states of the train words, some of which are held out for early stopping: the dev set stays fresh
+            for the selection of neurons.
+        labels: one labelling per seed, classes 0, 1, ...
+        seeds: one per probe.
+        settings: what is minimised, and how.
+
+    Returns:
+        Each probe at its best epoch, in the order of the seeds.
+
     Raises:
-        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
+        ValueError: there are too few words to hold some out, fewer than two classes, or fewer than two words of
+            a class.
     """
     words = len(inputs)
     held_out = max(1, round(settings.held_out * words))
     if held_out >= words:
         raise ValueError(f"expected more than {held_out} words, {held_out} of which are held out, got {words}")
-    fits = Fits(objective, inputs, labels, seeds, settings, held_out)
+    fits = Fits(inputs, labels, seeds, settings, held_out)
     for epoch in range(1, settings.epochs + 1):
         fits.train_epoch()
         if not fits.stop(epoch):
@@ -108,9 +138,7 @@ def train(
     return fits.best()
 
 
-_PER_PROBE: Final = (
-    "flat", "first_moment", "second_moment", "target", "words", "held_words", "fixed", "held_fixed", "held_draws",
-)  # fmt: skip
+_PER_PROBE: Final = "flat first_moment second_moment target words held_words fixed held_fixed held_draws".split()
 
 
 class Fits:
@@ -118,14 +146,13 @@ class Fits:
 
     def __init__(
         self,
-        objective: Objective,
         inputs: Float[Tensor, "word neuron"],
         labels: Sequence[Int[Tensor, " word"]],
         seeds: Sequence[int],
         settings: TrainingSettings,
         held_out: int,
     ) -> None:
-        self.objective = objective
+        self.objective = settings.objective()
         self.settings = settings
         self.classes, self.neurons = class_count(labels), inputs.shape[1]
         self.inputs = inputs
@@ -155,7 +182,7 @@ class Fits:
         return self._for_each(lambda generator: self.objective.draw(generator, words, self.neurons, self.inputs.dtype))
 
     def _initial(self) -> Parameters:
-        """torch's default for a linear layer, uniform within 1 / sqrt(neurons), and phi uniform on (0, 1)."""
+        """Draw torch's default for a linear layer, uniform within 1 / sqrt(neurons), and phi uniform on (0, 1)."""
         linear = self.classes * self.neurons + self.classes
         size = linear + self.neurons * self.objective.masks
         rows = self._for_each(lambda generator: torch.rand(size, generator=generator, dtype=self.inputs.dtype))
@@ -165,9 +192,6 @@ class Fits:
     def _views(self, flat: Float[Tensor, "probe padded_parameter"]) -> Parameters:
         return Parameters.views(flat, self.classes, self.neurons, self.objective.masks)
 
-    def _parameters(self) -> Parameters:
-        return self._views(self.flat)
-
     def _inputs(self, words: Int[Tensor, "probe word"]) -> Float[Tensor, "probe word neuron"]:
         return self.inputs.index_select(0, words.flatten()).view(*words.shape, -1)
 
@@ -175,7 +199,7 @@ class Fits:
         return self.target.gather(2, words[:, None].expand(-1, self.classes, -1))
 
     def train_epoch(self) -> None:
-        """One pass over the train words in a new random order."""
+        """Make one pass over the train words in a new random order."""
         count = self.words.shape[1]
         words = self.words.gather(1, self._for_each(lambda generator: torch.randperm(count, generator=generator)))
         target = self._target(words)
@@ -184,10 +208,10 @@ class Fits:
             self._step(words[:, batch], target[:, :, batch])
 
     def _step(self, words: Int[Tensor, "probe word"], target: Float[Tensor, "probe class word"]) -> None:
-        parameters = self._parameters()
+        parameters = self._views(self.flat)
         size = words.shape[1]
-        inputs, fixed = self._inputs(words), self.fixed[:, :size]
-        gradient = self.objective.gradient(parameters, inputs, target, fixed, self._draw(size))
+        batch = Batch(self._inputs(words), target, self.fixed[:, :size], self._draw(size))
+        gradient = self.objective.gradient(parameters, batch)
         if self.settings.l1:
             gradient.weight.add_(parameters.weight.sign(), alpha=self.settings.l1)
         if self.settings.l2:
@@ -195,7 +219,10 @@ class Fits:
         self._adam(gradient.padded())
 
     def _adam(self, gradient: Float[Tensor, "probe padded_parameter"]) -> None:
-        """Kingma and Ba (2015) with torch's defaults, equal to torch.optim.Adam; by hand so that probes can leave."""
+        """Take one step of Adam (Kingma and Ba 2015) with torch's defaults.
+
+        It equals torch.optim.Adam, and is done by hand so that probes can leave.
+        """
         self.steps += 1
         self.first_moment.lerp_(gradient, 0.1)
         self.second_moment.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
@@ -204,9 +231,14 @@ class Fits:
         self.flat.addcdiv_(self.first_moment, self.second_moment.sqrt().div_(correction).add_(1e-8), value=-rate)
 
     def stop(self, epoch: int) -> bool:
-        """Keeps what is better, takes out what is finished, and says whether anything is left to train."""
-        inputs, target = self._inputs(self.held_words), self._target(self.held_words)
-        losses = self.objective.loss(self._parameters(), inputs, target, self.held_fixed, self.held_draws)
+        """Keep what is better and take out what is finished, after an epoch.
+
+        Returns:
+            Whether anything is left to train.
+        """
+        words = self.held_words
+        held = Batch(self._inputs(words), self._target(words), self.held_fixed, self.held_draws)
+        losses = self.objective.loss(self._views(self.flat), held)
         keep = []
         for position, (index, loss) in enumerate(zip(self.running, losses.tolist(), strict=True)):
             self.last_epoch[index] = epoch
@@ -225,12 +257,16 @@ class Fits:
         for name in _PER_PROBE:
             setattr(self, name, getattr(self, name)[positions])
 
-    def best(self) -> list[Trained]:
-        """The best epoch of each probe."""
+    def best(self) -> list[TrainedProbe]:
+        """Return the best epoch of each probe."""
         best = self._views(self.best_flat)
         return [
-            Trained(epochs, loss, weight.clone(), bias.clone(), log_odds.clone())
-            for weight, bias, log_odds, epochs, loss in zip(
-                best.weight, best.bias, best.log_odds, self.last_epoch, self.best_loss, strict=True
+            TrainedProbe(
+                epochs=self.last_epoch[index],
+                weight=best.weight[index].clone(),
+                bias=best.bias[index].clone(),
+                log_odds=best.log_odds[index].clone(),
+                loss=loss,
             )
+            for index, loss in enumerate(self.best_loss)
         ]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def class_count(labels: Sequence[Int[Tensor, " word"]]) -> int:
-    """The number of classes of several labellings of the same words.
+    """Return the number of classes of several labellings of the same words.
 
     Raises:
         ValueError: labels are negative, there are fewer than two classes, or a class has fewer than two words.
@@ -29,7 +29,7 @@ def class_count(labels: Sequence[Int[Tensor, " word"]]) -> int:
 
 
 def check_inputs(inputs: Float[Tensor, "word neuron"], of: str) -> None:
-    """Looks for numbers that are none, or of a type that no probe is computed in.
+    """Check that all numbers are finite, and of a type that a probe is computed in.
 
     Args:
         inputs: hidden states.
@@ -47,13 +47,27 @@ def check_inputs(inputs: Float[Tensor, "word neuron"], of: str) -> None:
 
 
 def check_width(inputs: Float[Tensor, "word neuron"], neurons: int, of: str) -> None:
-    """Raises ValueError where the inputs have not as many neurons as those of the train set."""
+    """Check that the inputs have as many neurons as those of the train set.
+
+    Args:
+        inputs: hidden states.
+        neurons: of the train set.
+        of: the name of the set, for the message.
+
+    Raises:
+        ValueError: they have more or fewer.
+    """
     if inputs.shape[1] != neurons:
         raise ValueError(f"{of}: expected {neurons} neurons as in train, got {inputs.shape[1]}")
 
 
 def check_labels(labels: Int[Tensor, " word"], classes: int, of: str) -> None:
-    """Looks for labels that no probe of so many classes can give.
+    """Check that a probe of so many classes can give these labels.
+
+    Args:
+        labels: one per word.
+        classes: how many the probe has.
+        of: the name of the set, for the message.
 
     Raises:
         ValueError: a label is below 0, or not below `classes`.
@@ -65,7 +79,12 @@ def check_labels(labels: Int[Tensor, " word"], classes: int, of: str) -> None:
 
 
 def check_labelled(inputs: Float[Tensor, "_word neuron"], labels: Int[Tensor, " _word"], of: str) -> None:
-    """Looks for words without a label, or labels without a word.
+    """Check that every word has a label, and every label a word.
+
+    Args:
+        inputs: hidden states.
+        labels: one per word.
+        of: the name of the set, for the message.
 
     Raises:
         ValueError: inputs and labels differ in length, or labels are not int64.
@@ -77,7 +96,7 @@ def check_labelled(inputs: Float[Tensor, "_word neuron"], labels: Int[Tensor, " 
 
 
 def check_setting_names_and_types(family: str, settings: type, values: Mapping[str, Any]) -> None:
-    """Looks for values that a family's settings have no field for, or one of another type.
+    """Check that a family's settings have a field for each of these values, of its type.
 
     Args:
         family: its name, for the message.
@@ -103,21 +122,48 @@ def check_setting_names_and_types(family: str, settings: type, values: Mapping[s
 
 
 def check_at_least(settings: Any, least: int, *names: str) -> None:
-    """Raises ValueError where a setting of these names is below `least`."""
+    """Check that no setting of these names is below `least`.
+
+    Args:
+        settings: a family's settings.
+        least: the smallest value allowed.
+        names: of fields.
+
+    Raises:
+        ValueError: one is below it, or NaN.
+    """
     for name in names:
         if not getattr(settings, name) >= least:
             raise ValueError(f"{name}: expected at least {least}, got {getattr(settings, name)}")
 
 
 def check_positive(settings: Any, *names: str) -> None:
-    """Raises ValueError where a setting of these names is not above 0."""
+    """Check that every setting of these names is above 0.
+
+    Args:
+        settings: a family's settings.
+        names: of fields.
+
+    Raises:
+        ValueError: one is not.
+    """
     for name in names:
         if not getattr(settings, name) > 0:
             raise ValueError(f"{name}: expected more than 0, got {getattr(settings, name)}")
 
 
 def check_between(settings: Any, low: int, high: int, *names: str) -> None:
-    """Raises ValueError where a setting of these names is not between both, which are out themselves."""
+    """Check that every setting of these names is between both bounds, which are out themselves.
+
+    Args:
+        settings: a family's settings.
+        low: the lower bound.
+        high: the upper bound.
+        names: of fields.
+
+    Raises:
+        ValueError: one is not.
+    """
     for name in names:
         if not low < getattr(settings, name) < high:
             raise ValueError(f"{name}: expected more than {low} and less than {high}, got {getattr(settings, name)}")

@@ -43,7 +43,7 @@ class Masks:
 
     @staticmethod
     def of(log_odds: Float[Tensor, "probe neuron"]) -> "Masks":
-        """Runs the recursion over neurons. phi may be anything within +-300."""
+        """Run the recursion over neurons for phi, which may be anything within +-300."""
         phi = log_odds.double()
         odds = phi.exp()
         probes, neurons = odds.shape
@@ -68,23 +68,13 @@ class Masks:
         chance[:, :, 0] = 0
         return Masks(odds, ratio_of_more, along_of_more, chance, moved.addcmul_(moved, chance, value=-1))
 
-    def log_normaliser(self) -> Float[Tensor, "probe size"]:
-        """log Z_k for k = 1, ..., D."""
-        return self.ratio.log().cumsum(1)
-
-    def log_probability(self, masks: Float[Tensor, "probe mask neuron"]) -> Float[Tensor, "probe mask"]:
-        """log q(m), the size's share included, of masks that are not empty."""
-        sizes = masks.sum(2).long()
-        own = torch.einsum("pmj,pj->pm", masks.double(), self.odds.log())
-        return own - self.log_normaliser().gather(1, sizes - 1) - math.log(self.odds.shape[1])
-
     def entropy(self) -> Float[Tensor, " probe"]:
-        """H(q) in nats: log D plus the mean over sizes of log Z_k - E[sum_j m_j phi_j | k]."""
+        """Return H(q) in nats: log D plus the mean over sizes of log Z_k - E[sum_j m_j phi_j | k]."""
         given_size = (self.ratio.log() - self.along).cumsum(1)
         return given_size.mean(1) + math.log(self.odds.shape[1])
 
     def inclusion_and_entropy_gradient(self) -> tuple[Float[Tensor, "probe neuron"], Float[Tensor, "probe neuron"]]:
-        """Each neuron's probability of being kept, over all sizes, and the gradient of the entropy in phi.
+        """Return each neuron's probability of being kept, over all sizes, and the gradient of the entropy in phi.
 
         The gradient is minus the mean over sizes of Cov(m_j, sum_i m_i phi_i | k), which is minus the derivative of the
         probabilities where phi moves along itself. Both come from the distribution of how many neurons are left to
@@ -105,26 +95,18 @@ class Masks:
             left_of_fewer.add_(taken_of_more)
         return sums[:, 0].T, -sums[:, 1].T
 
-    def inclusion_by_size(self) -> Float[Tensor, "probe size neuron"]:
-        """pi_j^(k) = P(m_j = 1 | k) for k = 1, ..., D.
-
-        pi^(k) = r (1 - pi^(k-1)) with r = exp(phi_j) / R_k. Errors grow by r, which rises with k: the recursion goes up
-        while r <= 1, and down from pi^(D) = 1 for the other sizes.
-        """
-        step = self.odds[:, None] / self.ratio[:, :, None]
-        rising, falling = step.clamp(max=1), step.reciprocal().clamp(max=1)
-        neurons = step.shape[1]
-        up, missing = torch.zeros_like(step), torch.zeros_like(step)
-        up[:, 0] = rising[:, 0]
-        for size in range(1, neurons):
-            up[:, size] = rising[:, size] * (1 - up[:, size - 1])
-            missing[:, neurons - 1 - size] = falling[:, neurons - size] * (1 - missing[:, neurons - size])
-        return torch.where(step <= 1, up, 1 - missing)
-
     def sample(
         self, sizes: Int[Tensor, "probe mask"], uniform: Float[Tensor, "probe neuron mask"]
     ) -> Float[Tensor, "probe neuron mask"]:
-        """Exact masks of these sizes, by one uniform number per neuron from the last neuron to the first."""
+        """Draw exact masks of these sizes, by one uniform number per neuron from the last neuron to the first.
+
+        Args:
+            sizes: how many neurons each mask keeps, 1 to D.
+            uniform: random numbers between 0 and 1, 1 excluded.
+
+        Returns:
+            1 where a neuron is kept, else 0, in the type of `uniform`.
+        """
         left = sizes.clone()
         masks = torch.empty_like(uniform)
         chance = self.chance.to(uniform.dtype)

@@ -10,7 +10,6 @@ out. The sizes of a batch are stratified: in random order one from each of as ma
 words, so that each is uniform.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,10 +17,9 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from polyprobe.probes._parameters import Parameters
-from polyprobe.probes._training import TrainingSettings, train
+from polyprobe.probes._training import Batch, Objective, TrainingSettings
 from polyprobe.probes.checks import check_at_least
 from polyprobe.probes.conditional_bernoulli import Masks
-from polyprobe.probes.probe import Data, LinearProbe
 
 
 @dataclass(frozen=True)
@@ -37,89 +35,59 @@ class Settings(TrainingSettings):
         check_at_least(self, 2, "monte_carlo_samples")
         check_at_least(self, 0, "entropy_scale")
 
-
-@dataclass(frozen=True, kw_only=True)
-class ConditionalPoissonProbe(LinearProbe):
-    """The best epoch's probe by the loss on the words held out."""
-
-    log_odds: Float[Tensor, " neuron"]
-    """phi: `Masks.of(phi)` is the distribution over masks."""
-    loss: float
-    """The loss on the words held out, in nats."""
-
-
-def fit(
-    inputs: Float[Tensor, "word neuron"],
-    labels: Sequence[Int[Tensor, " word"]],
-    dev: Data | None,
-    seeds: Sequence[int],
-    settings: Settings,
-) -> list[ConditionalPoissonProbe]:
-    """Fits one probe per seed, each to its own labels of the same words; others beside it move a probe by rounding.
-
-    `dev` is not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
-    neurons.
-
-    Raises:
-        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
-    """
-    return [
-        ConditionalPoissonProbe(
-            epochs=one.epochs, weight=one.weight, bias=one.bias, log_odds=one.log_odds, loss=one.loss
-        )
-        for one in train(Eq2(settings), inputs, labels, seeds, settings)
-    ]
+    def objective(self) -> "Eq2":
+        """Return Eq. 2."""
+        return Eq2(self)
 
 
 @dataclass(frozen=True)
-class Eq2:
-    """Eq. 2 for masks of uniform size; see `_training.Objective`."""
+class Eq2(Objective):
+    """Eq. 2 for masks of uniform size."""
 
     settings: Settings
-    masks = True
-
-    def fixed(
-        self, generator: Generator, words: int, neurons: int, dtype: torch.dtype
-    ) -> Float[Tensor, "word nothing"]:
-        """Nothing: all random numbers are drawn anew at each step."""
-        return torch.empty(words, 0, dtype=dtype)
 
     def draw(
         self, generator: Generator, words: int, neurons: int, dtype: torch.dtype
     ) -> Float[Tensor, "size_and_neuron sample_word"]:
-        """A row of quantiles for the sizes, the same for all samples of a word, and a row for each neuron."""
+        """Draw a row of quantiles for the sizes, the same for all samples of a word, and a row for each neuron.
+
+        Args:
+            generator: the probe's own.
+            words: of the batch.
+            neurons: of a mask.
+            dtype: of the numbers.
+
+        Returns:
+            Numbers between 0 and 1: the quantiles in row 0, stratified over the words, and a uniform number per neuron
+            below them. Columns go through the words once per sample.
+        """
         samples = self.settings.monte_carlo_samples
         part = torch.randperm(words, generator=generator)
         quantile = (part + torch.rand(words, generator=generator, dtype=dtype)) / words
         uniform = torch.rand(neurons, samples * words, generator=generator, dtype=dtype)
         return torch.cat([quantile.repeat(samples)[None], uniform])
 
-    def loss(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word nothing"],
-        draws: Float[Tensor, "probe size_and_neuron sample_word"],
-    ) -> Float[Tensor, " probe"]:
-        """The expected loss less the entropy."""
+    def loss(self, parameters: Parameters, batch: Batch) -> Float[Tensor, " probe"]:
+        """Return the expected loss less the scaled entropy, in nats per word.
+
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
         distribution = Masks.of(parameters.log_odds)
-        masks = _sampled(distribution, draws)
-        _, _, losses = _evaluate(parameters, inputs, target, masks)
+        _, _, losses = _evaluate(parameters, batch, _sampled(distribution, batch.draws))
         return losses.mean((1, 2)) - self.settings.entropy_scale * distribution.entropy().to(losses.dtype)
 
-    def gradient(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word nothing"],
-        draws: Float[Tensor, "probe size_and_neuron sample_word"],
-    ) -> Parameters:
-        """The gradient of the objective, the expected loss's estimated without bias."""
+    def gradient(self, parameters: Parameters, batch: Batch) -> Parameters:
+        """Return the gradient of the objective, that of the expected loss estimated without bias.
+
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
         distribution = Masks.of(parameters.log_odds)
-        masks = _sampled(distribution, draws)
-        masked, error, losses = _evaluate(parameters, inputs, target, masks)
+        masks = _sampled(distribution, batch.draws)
+        masked, error, losses = _evaluate(parameters, batch, masks)
         samples, words = losses.shape[1:]
         above = (losses - losses.mean(1, keepdim=True)).flatten(1) / ((samples - 1) * words)
         of_loss = (masks @ above[:, :, None])[:, :, 0]
@@ -142,19 +110,22 @@ def _sampled(
 
 
 def _evaluate(
-    parameters: Parameters,
-    inputs: Float[Tensor, "probe word neuron"],
-    target: Float[Tensor, "probe class word"],
-    masks: Float[Tensor, "probe neuron sample_word"],
+    parameters: Parameters, batch: Batch, masks: Float[Tensor, "probe neuron sample_word"]
 ) -> tuple[
     Float[Tensor, "probe neuron sample_word"],
     Float[Tensor, "probe class sample_word"],
     Float[Tensor, "probe sample word"],
 ]:
-    """Masked inputs, the gradient of each sample's loss in the logits, and the losses in nats."""
-    samples = masks.shape[2] // inputs.shape[1]
-    masked = inputs.transpose(1, 2).repeat(1, 1, samples) * masks
+    """Return masked inputs, the gradient of each sample's loss in the logits, and the losses in nats.
+
+    Args:
+        parameters: of the probes.
+        batch: their words.
+        masks: 1 where a neuron is kept, else 0; columns go through the words once per sample.
+    """
+    samples = masks.shape[2] // batch.inputs.shape[1]
+    masked = batch.inputs.transpose(1, 2).repeat(1, 1, samples) * masks
     logits = torch.baddbmm(parameters.bias[:, :, None], parameters.weight, masked)
-    targets = target.repeat(1, 1, samples)
+    targets = batch.target.repeat(1, 1, samples)
     losses = logits.logsumexp(1) - (logits * targets).sum(1)
     return masked, logits.softmax(1) - targets, losses.view(len(losses), samples, -1)

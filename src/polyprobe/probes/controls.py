@@ -18,7 +18,7 @@ def labels_under(
     types: Sequence[Int[Tensor, " _word"]] | None,
     seed: int,
 ) -> list[Int[Tensor, " _word"]]:
-    """The labels of the train, dev and test set under a control.
+    """Return the labels of the train, dev and test set under a control.
 
     `none`: as they are. `shuffled_labels`: permuted over the words of each set by the seed, so that frequencies stay
     and nothing is left to be found.
@@ -59,7 +59,16 @@ def labels_under(
 def _of_types(
     train: Int[Tensor, " word"], types: Sequence[Int[Tensor, " _word"]], seed: int
 ) -> list[Int[Tensor, " _word"]]:
-    """The first of a seed's draws that can be probed."""
+    """Return the first of a seed's draws that can be probed.
+
+    Args:
+        train: the train words' own labels, whose frequencies those of types are drawn with.
+        types: each word's type, in each set.
+        seed: of the draws.
+
+    Raises:
+        ValueError: none of the draws leaves two train words of every class and two classes in the other sets.
+    """
     frequencies = train.bincount().double().cpu()
     count = 1 + max(int(one.max()) for one in types if len(one))
     generator = Generator().manual_seed(seed)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from polyprobe.probes import conditional_poisson, gaussian, linear, poisson, retrained
 from polyprobe.probes._threads import one_thread
+from polyprobe.probes._training import train
 from polyprobe.probes.checks import (
     check_inputs,
     check_labelled,
@@ -19,10 +20,8 @@ from polyprobe.probes.checks import (
 )
 from polyprobe.probes.probe import Data, Probe
 
-Fit = Callable[
-    [Float[Tensor, "word neuron"], Sequence[Int[Tensor, " word"]], Data | None, Sequence[int], Any], Sequence[Probe]
-]
-"""Fits one probe per seed, each to its own labels of the same words: (inputs, labels, dev, seeds, settings)."""
+Fit = Callable[[Float[Tensor, "word neuron"], Sequence[Int[Tensor, " word"]], Sequence[int], Any], Sequence[Probe]]
+"""Fits one probe per seed, each to its own labels of the same words: (inputs, labels, seeds, settings)."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,20 @@ class Family:
 
 
 FAMILIES: Final = {
-    "poisson": Family(poisson.fit, poisson.Settings),
-    "conditional_poisson": Family(conditional_poisson.fit, conditional_poisson.Settings),
+    "poisson": Family(train, poisson.Settings),
+    "conditional_poisson": Family(train, conditional_poisson.Settings),
     "gaussian": Family(gaussian.fit, gaussian.Settings),
-    "linear": Family(linear.fit, linear.Settings),
+    "linear": Family(train, linear.Settings),
     "retrained": Family(retrained.fit, retrained.Settings),
 }
 
 
 def settings_of(family: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `values` that the family has a setting for.
+    """Return those of `values` that the family has a setting for.
+
+    Args:
+        family: a key of `FAMILIES`.
+        values: by the setting's name.
 
     Raises:
         ValueError: there is no such family.
@@ -61,13 +64,13 @@ def fit_side_by_side(
     seeds: Sequence[int],
     **settings: Any,
 ) -> Sequence[Probe]:
-    """Fits several probes to the same words, one per seed and labelling: but for rounding one `fit` each.
+    """Fit several probes to the same words, one per seed and labelling: but for rounding one `fit` each.
 
     Args:
         family: a key of `FAMILIES`.
-        inputs: float32 or float64.
+        inputs: hidden states, float32 or float64.
         labels: one labelling per seed, classes 0, 1, ...; all of the same number of classes.
-        dev: a second set for families that read one.
+        dev: a second set, which is checked beside them.
         seeds: one per probe.
         settings: fields of the family's settings.
 
@@ -81,16 +84,16 @@ def fit_side_by_side(
     values = chosen.settings(**settings)
     _check_data(inputs, labels, dev, seeds)
     with one_thread():
-        return chosen.fit(inputs, labels, dev, seeds, values)
+        return chosen.fit(inputs, labels, seeds, values)
 
 
 def fit(family: str, train: Data, dev: Data | None, seed: int, **settings: Any) -> Probe:
-    """Fits one probe.
+    """Fit one probe.
 
     Args:
         family: a key of `FAMILIES`.
         train: inputs [word, neuron], float32 or float64, and labels [word], classes 0, 1, ...
-        dev: a second set for families that read one (`poisson` holds words out of train instead).
+        dev: a second set, which is checked beside it.
         seed: the same seed and data give the same probe.
         settings: fields of the family's settings.
 

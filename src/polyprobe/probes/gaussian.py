@@ -30,10 +30,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from polyprobe.probes.checks import check_labels, class_count
+from polyprobe.probes.checks import check_labels, check_positive, class_count
 from polyprobe.probes.greedy import Selection
 from polyprobe.probes.information import Scores, label_entropy
-from polyprobe.probes.probe import Data, Probe
+from polyprobe.probes.probe import Probe
 
 _NOISE: Final = 1e-3
 """Of a neuron's pooled variance within classes."""
@@ -78,7 +78,7 @@ class GaussianProbe(Probe):
     settings: Settings
 
     def covariance_rows(self, neuron: int) -> Float[Tensor, "class neuron"]:
-        """One row of each class's Sigma, in float64; it reads every train input once."""
+        """Return a neuron's row of each class's Sigma, in float64; every train input is read once."""
         scatter = torch.zeros_like(self.mean)
         for deviations, own in _deviations(self.inputs, self.labels, self.mean):
             scatter += (own * deviations[:, neuron]) @ deviations
@@ -92,12 +92,12 @@ class GaussianProbe(Probe):
         return rows
 
     def of(self, neurons: Int[Tensor, " chosen"]) -> "GaussianProbe":
-        """The probe of these neurons alone: but for rounding, the one that is fitted to them alone."""
+        """Return the probe of these neurons alone: but for rounding, the one that is fitted to them alone."""
         parts = ("inputs", "mean", "variance", "noise")
         return replace(self, **{part: getattr(self, part)[..., neurons] for part in parts})
 
     def covariance(self) -> Float[Tensor, "class neuron neuron"]:
-        """Sigma, in float64; for few neurons (see `of`)."""
+        """Return Sigma, in float64; for few neurons (see `of`)."""
         return torch.stack([self.covariance_rows(neuron) for neuron in range(self.mean.shape[1])], 1)
 
     def select(
@@ -109,7 +109,7 @@ class GaussianProbe(Probe):
         dtype: torch.dtype = torch.float32,
         block: int | None = None,
     ) -> Selection:
-        """Picks k neurons greedily by the mutual information on these words (the dev set, Eq. 3).
+        """Pick k neurons greedily by the mutual information on these words (the dev set, Eq. 3).
 
         A candidate's density given the neurons chosen so far is that of its residual: what is left of it when each
         class's regression on them is taken away. The factor of each class's covariance grows by one row per step
@@ -126,6 +126,9 @@ class GaussianProbe(Probe):
             k: how many neurons.
             dtype: in which candidates are first compared; float64 compares them but once.
             block: numbers in the largest working tensor; no influence on the result. None: what is fast on the device.
+
+        Returns:
+            The neurons in the order picked, with the mutual information of each prefix.
 
         Raises:
             ValueError: k is not between 1 and the number of neurons, a label is none of the probe's, or the labels have
@@ -157,7 +160,15 @@ class GaussianProbe(Probe):
     def score_prefixes(
         self, neurons: Int[Tensor, " rank"], inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"]
     ) -> Scores:
-        """Scores the first neuron, the first two, and so on, on these words, in float64.
+        """Score the first neuron, the first two, and so on, on these words, in float64.
+
+        Args:
+            neurons: in the order of their ranks.
+            inputs: hidden states, all neurons.
+            labels: classes 0, 1, ...
+
+        Returns:
+            The mutual information and the accuracy of each prefix.
 
         Raises:
             ValueError: the labels have one class only, or a label is none of the probe's.
@@ -176,22 +187,23 @@ class GaussianProbe(Probe):
 def fit(
     inputs: Float[Tensor, "word neuron"],
     labels: Sequence[Int[Tensor, " word"]],
-    dev: Data | None,
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[GaussianProbe]:
-    """Estimates means and variances; `dev` is not read, and a probe does not depend on its seed.
+    """Estimate each probe's means and variances, from its own labels of the same words.
+
+    A probe does not depend on its seed.
+
+    Args:
+        inputs: hidden states of the train words.
+        labels: one labelling per seed, classes 0, 1, ...
+        seeds: one per probe, not read.
+        settings: what is believed of the covariances.
 
     Raises:
-        ValueError: fewer than two classes, or than two words of a class; a setting out of its range.
+        ValueError: there are fewer than two classes, or fewer than two words of a class; a setting is out of its range.
     """
-    if not settings.prior_words > 0:
-        raise ValueError(f"prior_words: expected more than 0, got {settings.prior_words}")
-    if settings.prior_covariance not in ("pooled", "pooled_diagonal", "class_diagonal"):
-        raise ValueError(
-            f"unknown prior_covariance {settings.prior_covariance!r}, "
-            "expected pooled, pooled_diagonal or class_diagonal"
-        )
+    check_positive(settings, "prior_words")
     class_count(labels)
     return [_fit(inputs, one, settings) for one in labels]
 
@@ -228,7 +240,7 @@ def _fit(inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], set
 def _deviations(
     inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], mean: Float[Tensor, "class neuron"]
 ) -> Iterator[tuple[Float[Tensor, "part neuron"], Float[Tensor, "class part"]]]:
-    """Words' deviations from the means of their classes, and 1 where a word is the class's; part after part."""
+    """Yield words' deviations from the means of their classes, and 1 where a word is the class's; part after part."""
     some = max(1, _CHUNK // inputs.shape[1])
     for part, own in zip(torch.split(inputs, some), torch.split(labels, some), strict=True):
         yield part.double().sub_(mean[own]), torch.nn.functional.one_hot(own, len(mean)).T.double()
@@ -260,11 +272,11 @@ class _Sets:
         self.log_posterior = probe.log_prior[:, None].repeat(1, len(inputs))
 
     def loss(self) -> Float[Tensor, ""]:
-        """-log p(label) in nats, averaged over words."""
+        """Return -log p(label) in nats, averaged over words."""
         return -self.log_posterior.gather(0, self.labels[None]).mean()
 
     def add(self, neuron: int) -> None:
-        """Chooses a neuron."""
+        """Choose a neuron."""
         size = self.size
         before = self.factor[:, :size]
         own = before[:, None, :, neuron]
@@ -279,7 +291,12 @@ class _Sets:
         self.size += 1
 
     def with_each(self, candidates: Int[Tensor, " candidate"], dtype: torch.dtype) -> Float[Tensor, " candidate"]:
-        """The loss with each candidate added."""
+        """Return the loss with each candidate added, in nats, averaged over words.
+
+        Args:
+            candidates: neurons.
+            dtype: in which it is computed; sums over words are float64.
+        """
         classes, words = len(self.log_posterior), len(self.labels)
         scale = (2 * self.variance[:, candidates]).rsqrt()
         centre = self.probe.mean[:, candidates].mean(0)

@@ -53,7 +53,7 @@ def select_greedily(
     memory: int = 2**30,
     compiled: bool | None = None,
 ) -> Selection:
-    """Picks k neurons for the linear softmax probe `weight`, `bias` on these words (the dev set).
+    """Pick k neurons for the linear softmax probe `weight`, `bias` on these words (the dev set).
 
     Ties go to the lowest index.
 
@@ -67,6 +67,9 @@ def select_greedily(
         memory: bytes of working space beside the inputs; no influence on the result.
         compiled: whether candidates are tried by compiled code (float32 on a CPU with a C++ compiler); None: where it
             pays.
+
+    Returns:
+        The neurons in the order picked, with the mutual information of each prefix.
 
     Raises:
         ValueError: k is not between 1 and the number of neurons, or the labels have one class only.
@@ -160,7 +163,7 @@ class _Rows:
     def parts(
         self, candidates: Int[Tensor, " candidate"]
     ) -> Iterator[tuple[Int[Tensor, " part"], Float[Tensor, "row padded_word"], Int[Tensor, " part"]]]:
-        """The candidates part after part: their numbers, inputs by neuron, and the row of each in these."""
+        """Yield the candidates part after part: their numbers, inputs by neuron, and the row of each in these."""
         if self.all is not None:
             yield candidates, self.all, candidates
             return
@@ -176,7 +179,16 @@ def _normalisers(
     memory: int,
     compiled: bool,
 ) -> Callable[[Float[Tensor, "class word"]], Evaluate]:
-    """How candidates are tried at the logits of any step."""
+    """Return the function that makes an `Evaluate` for the logits of any step.
+
+    Args:
+        weight: the probe's weights, in the type that candidates are compared in.
+        inputs: hidden states, in the same type.
+        labels: classes 0, 1, ...
+        moments: of these words.
+        memory: bytes of working space.
+        compiled: whether candidates are tried by compiled code where it is to be had.
+    """
     words = len(inputs)
     rows = _Rows.of(inputs, memory)
     block = min(2**17 if inputs.device.type == "cpu" else 2**26, memory // 32)
@@ -223,7 +235,7 @@ def _normalisers(
 
 
 def _by_neuron(inputs: Float[Tensor, "word neuron"], neurons: Int[Tensor, " row"]) -> Float[Tensor, "row padded_word"]:
-    """Some neurons' inputs, each contiguous, 0 behind the last word."""
+    """Return some neurons' inputs, each contiguous, 0 behind the last word."""
     rows = inputs.new_zeros(len(neurons), padded(len(inputs)))
     rows[:, : len(inputs)] = inputs.index_select(1, neurons).T
     return rows

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def label_entropy(labels: Int[Tensor, " word"]) -> float:
-    """The entropy of the labels' frequencies, in bits.
+    """Return the entropy of the labels' frequencies, in bits.
 
     Raises:
         ValueError: there is only one class, so nothing to be informed about.
@@ -45,7 +45,17 @@ def score_prefixes(
     inputs: Float[Tensor, "word neuron"],
     labels: Int[Tensor, " word"],
 ) -> Scores:
-    """Scores the first neuron, the first two, and so on, on these words.
+    """Score the first neuron, the first two, and so on, on these words.
+
+    Args:
+        weight: the probe's weights.
+        bias: its bias, which is never masked.
+        neurons: in the order of their ranks.
+        inputs: hidden states, all neurons.
+        labels: classes 0, 1, ...
+
+    Returns:
+        The mutual information and the accuracy of each prefix.
 
     Raises:
         ValueError: the labels have one class only.

@@ -12,7 +12,7 @@ from torch import Tensor
 def inputs_of(
     embeddings: NDArray[np.floating], splits: Iterable[str], standardise: str = "none", device: str = "cpu"
 ) -> Float[Tensor, "word neuron"]:
-    """Hidden states as float32, standardised or not.
+    """Return hidden states as float32, standardised or not.
 
     Args:
         embeddings: hidden states [word, neuron] of one language.

@@ -34,9 +34,13 @@ class Dataset:
         splits: Iterable[str],
         types: NDArray[np.integer] | None = None,
     ) -> "Dataset":
-        """Takes apart words by `splits` (train, dev, test); words without a label (-1) are left out.
+        """Split words into train, dev and test; words without a label (-1) are left out.
 
-        `types` numbers the words' types from 0, the same number for the same form in every split.
+        Args:
+            inputs: hidden states of all words.
+            labels: each word's class, 0, 1, ..., or -1 for none.
+            splits: each word's split: train, dev or test.
+            types: each word's type, numbered from 0, the same number for the same form in every split.
         """
         label = torch.from_numpy(labels).to(inputs.device, torch.int64)
         split = np.asarray(list(splits))
@@ -48,7 +52,7 @@ class Dataset:
         return Dataset(train, dev, test, tuple(number[words] for words in chosen))
 
     def digest(self) -> str:
-        """A hash of everything in it, its device's kind too: a GPU's arithmetic rounds differently."""
+        """Return a hash of everything in it, its device's kind too: a GPU's arithmetic rounds differently."""
         digest = hashlib.sha256(self.train[0].device.type.encode())
         for array in (*self.train, *self.dev, *self.test, *(self.types or ())):
             digest.update(f"{array.dtype}{tuple(array.shape)}".encode() + array.cpu().numpy().tobytes())
@@ -66,9 +70,12 @@ class Run:
 
     @staticmethod
     def each(controls: Sequence[str], seeds: int, seed: Callable[[int, str], int]) -> "list[Run]":
-        """A dataset's runs: so many under the first control (the probes proper), one under each other control.
+        """Return a dataset's runs: several under the first control (the probes proper), one under each other control.
 
-        `seed` gives the seed of an index and a control.
+        Args:
+            controls: those of `controls.CONTROLS` that are run, at least one.
+            seeds: how many runs the first control has.
+            seed: gives the seed of an index and a control.
         """
         first, *others = controls
         runs = [Run(first, index, seed(index, first)) for index in range(seeds)]
@@ -79,7 +86,7 @@ Row = dict[str, str | int | float]
 
 
 def probe_dataset(dataset: Dataset, runs: Sequence[Run], family: str, k_max: int, **settings: Any) -> list[Row]:
-    """Trains one probe per run, all on the same words, and picks k_max neurons with each.
+    """Train one probe per run, all on the same words, and pick k_max neurons with each.
 
     Args:
         dataset: inputs and labels per set.
@@ -96,10 +103,9 @@ def probe_dataset(dataset: Dataset, runs: Sequence[Run], family: str, k_max: int
     Raises:
         ValueError: there is no such family or control, too little data, or an input that is not finite.
     """
-    sets = {"train": dataset.train, "dev": dataset.dev, "test": dataset.test}
-    for name, (inputs, _) in sets.items():
-        check_inputs(inputs, name)
-    labels = [own for _, own in sets.values()]
+    # The fit checks the others.
+    check_inputs(dataset.test[0], "test")
+    labels = [own for _, own in (dataset.train, dataset.dev, dataset.test)]
     under = [labels_under(run.control, labels, dataset.types, run.seed) for run in runs]
     train = [own for own, _, _ in under]
     probes = fit_side_by_side(family, dataset.train[0], train, dataset.dev, [run.seed for run in runs], **settings)

@@ -4,81 +4,60 @@ Minimised per word: -log softmax(W h + b)[y] + l1 |W|_1 + l2 |W|_2^2, with Adam 
 probes. A lower bound for them: neurons share what they tell, so a few of them alone carry too little of it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 from polyprobe.probes._parameters import Parameters
-from polyprobe.probes._training import TrainingSettings, train
-from polyprobe.probes.probe import Data, LinearProbe
+from polyprobe.probes._training import Batch, Objective, TrainingSettings
 
 
 @dataclass(frozen=True)
 class Settings(TrainingSettings):
     """How a linear probe is trained (fidelity rows 4 and 5)."""
 
-
-def fit(
-    inputs: Float[Tensor, "word neuron"],
-    labels: Sequence[Int[Tensor, " word"]],
-    dev: Data | None,
-    seeds: Sequence[int],
-    settings: Settings,
-) -> list[LinearProbe]:
-    """Fits one probe per seed, each to its own labels of the same words; others beside it move a probe by rounding.
-
-    `dev` is not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
-    neurons.
-
-    Raises:
-        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
-    """
-    return [
-        LinearProbe(epochs=one.epochs, weight=one.weight, bias=one.bias)
-        for one in train(CrossEntropy(), inputs, labels, seeds, settings)
-    ]
+    def objective(self) -> "CrossEntropy":
+        """Return the cross-entropy."""
+        return CrossEntropy()
 
 
-class CrossEntropy:
-    """-log p(y | h); see `_training.Objective`. It has no random numbers."""
+class CrossEntropy(Objective):
+    """-log p(y | h). It has no random numbers."""
 
     masks = False
 
-    def fixed(
-        self, generator: Generator, words: int, neurons: int, dtype: torch.dtype
-    ) -> Float[Tensor, "word nothing"]:
-        """Nothing."""
-        return torch.empty(words, 0, dtype=dtype)
-
     def draw(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, " nothing"]:
-        """Nothing."""
+        """Return no numbers: nothing is random.
+
+        Args:
+            generator: not read.
+            words: not read.
+            neurons: not read.
+            dtype: of the empty tensor.
+        """
         return torch.empty(0, dtype=dtype)
 
-    def loss(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word nothing"],
-        draws: Float[Tensor, "probe nothing"],
-    ) -> Float[Tensor, " probe"]:
-        """In nats, averaged over words."""
-        logits = _logits(parameters, inputs)
-        return (logits.logsumexp(1) - (logits * target).sum(1)).mean(1)
+    def loss(self, parameters: Parameters, batch: Batch) -> Float[Tensor, " probe"]:
+        """Return -log p(y | h) in nats, averaged over words.
 
-    def gradient(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word nothing"],
-        draws: Float[Tensor, "probe nothing"],
-    ) -> Parameters:
-        """The gradient of `loss`."""
-        error = _logits(parameters, inputs).softmax(1).sub_(target).div_(inputs.shape[1])
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
+        logits = _logits(parameters, batch.inputs)
+        return (logits.logsumexp(1) - (logits * batch.target).sum(1)).mean(1)
+
+    def gradient(self, parameters: Parameters, batch: Batch) -> Parameters:
+        """Return the gradient of `loss`.
+
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
+        inputs = batch.inputs
+        error = _logits(parameters, inputs).softmax(1).sub_(batch.target).div_(inputs.shape[1])
         return Parameters(weight=error @ inputs, bias=error.sum(2), log_odds=torch.zeros_like(parameters.log_odds))
 
 

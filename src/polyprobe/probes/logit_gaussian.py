@@ -10,87 +10,122 @@ One e per sample serves all words of a batch, each place of the batch with rando
 product of matrices.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
 from polyprobe.probes._parameters import Parameters
+from polyprobe.probes._training import Batch, Objective
 
 
-def fixed(generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word neuron"]:
-    """The signs of each place of a batch."""
-    return torch.randint(0, 2, (words, neurons), generator=generator, dtype=torch.int8).to(dtype).mul_(2).sub_(1)
+@dataclass(frozen=True)
+class LogitGaussian(Objective):
+    """The expected loss of Gaussian logits."""
+
+    samples: int
+
+    def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word neuron"]:
+        """Draw the signs of each place of a batch.
+
+        Args:
+            generator: the probe's own.
+            words: places of a batch.
+            neurons: of the probe.
+            dtype: of the signs.
+
+        Returns:
+            1 or -1, each with probability 1/2.
+        """
+        return torch.randint(0, 2, (words, neurons), generator=generator, dtype=torch.int8).to(dtype).mul_(2).sub_(1)
+
+    def draw(
+        self, generator: Generator, words: int, neurons: int, dtype: torch.dtype
+    ) -> Float[Tensor, "sample neuron"]:
+        """Draw the random numbers of one step of one probe.
+
+        Args:
+            generator: the probe's own.
+            words: not read: one sample serves all words of a batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+
+        Returns:
+            Standard normal numbers.
+        """
+        return torch.randn(self.samples, neurons, generator=generator, dtype=dtype)
+
+    def loss(self, parameters: Parameters, batch: Batch) -> Float[Tensor, " probe"]:
+        """Return -E_q[log p(y | h * m)] in nats, averaged over words and samples.
+
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
+        logits = _evaluate(parameters, batch)[0]
+        return (logits.logsumexp(2) - (logits * batch.target[:, None]).sum(2)).mean((1, 2))
+
+    def gradient(self, parameters: Parameters, batch: Batch) -> Parameters:
+        """Return the gradient of `loss`.
+
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
+        weight, inclusion = parameters.weight, parameters.log_odds.sigmoid()
+        logits, signed, deviation, scale = _evaluate(parameters, batch)
+        samples, classes, words = logits.shape[1:]
+        error = logits.softmax(2).sub_(batch.target[:, None]).div_(samples * words)
+        mean_error = error.sum(1)
+        of_mean = mean_error @ batch.inputs
+        of_noise = (error.flatten(1, 2) @ signed).reshape(-1, samples, classes, weight.shape[2])
+        of_inclusion = (of_mean * weight).sum(1) * deviation.square()
+        of_inclusion += ((of_noise * weight[:, None]).sum(2) * batch.draws).sum(1) * deviation * (0.5 - inclusion)
+        return Parameters(
+            weight=(of_noise * scale[:, :, None]).sum(1).addcmul_(of_mean, inclusion[:, None]),
+            bias=mean_error.sum(2),
+            log_odds=of_inclusion,
+        )
 
 
-def draw(
-    generator: Generator, samples: int, words: int, neurons: int, dtype: torch.dtype
-) -> Float[Tensor, "sample neuron"]:
-    """The random numbers of one step of one probe."""
-    return torch.randn(samples, neurons, generator=generator, dtype=dtype)
-
-
-def loss(
-    parameters: Parameters,
-    inputs: Float[Tensor, "probe word neuron"],
-    target: Float[Tensor, "probe class word"],
-    signs: Float[Tensor, "probe word neuron"],
-    draws: Float[Tensor, "probe sample neuron"],
-) -> Float[Tensor, " probe"]:
-    """-E_q[log p(y | h * m)] in nats, averaged over words and samples."""
-    logits, _, _ = _logits(parameters, inputs, inputs * signs, draws)
-    return (logits.logsumexp(2) - (logits * target[:, None]).sum(2)).mean((1, 2))
-
-
-def gradient(
-    parameters: Parameters,
-    inputs: Float[Tensor, "probe word neuron"],
-    target: Float[Tensor, "probe class word"],
-    signs: Float[Tensor, "probe word neuron"],
-    draws: Float[Tensor, "probe sample neuron"],
-) -> Parameters:
-    """The gradient of `loss`."""
-    weight, inclusion = parameters.weight, parameters.log_odds.sigmoid()
-    signed = inputs * signs
-    logits, deviation, scale = _logits(parameters, inputs, signed, draws)
-    samples, classes, words = logits.shape[1:]
-    error = logits.softmax(2).sub_(target[:, None]).div_(samples * words)
-    mean_error = error.sum(1)
-    of_mean = mean_error @ inputs
-    of_noise = (error.flatten(1, 2) @ signed).reshape(-1, samples, classes, weight.shape[2])
-    of_inclusion = (of_mean * weight).sum(1) * deviation.square()
-    of_inclusion += ((of_noise * weight[:, None]).sum(2) * draws).sum(1) * deviation * (0.5 - inclusion)
-    return Parameters(
-        weight=(of_noise * scale[:, :, None]).sum(1).addcmul_(of_mean, inclusion[:, None]),
-        bias=mean_error.sum(2),
-        log_odds=of_inclusion,
-    )
-
-
-def _logits(
-    parameters: Parameters,
-    inputs: Float[Tensor, "probe word neuron"],
-    signed: Float[Tensor, "probe word neuron"],
-    draws: Float[Tensor, "probe sample neuron"],
+def _evaluate(
+    parameters: Parameters, batch: Batch
 ) -> tuple[
-    Float[Tensor, "probe sample class word"], Float[Tensor, "probe neuron"], Float[Tensor, "probe sample neuron"]
+    Float[Tensor, "probe sample class word"],
+    Float[Tensor, "probe word neuron"],
+    Float[Tensor, "probe neuron"],
+    Float[Tensor, "probe sample neuron"],
 ]:
+    """Return the logits, the signed inputs, the masks' standard deviations, and these times the draws.
+
+    Args:
+        parameters: of the probes.
+        batch: their words.
+    """
     weight, inclusion = parameters.weight, parameters.log_odds.sigmoid()
+    signed = batch.inputs * batch.fixed
     deviation = (inclusion * (1 - inclusion)).sqrt()
-    scale = deviation[:, None] * draws
-    mean = torch.baddbmm(parameters.bias[:, :, None], weight * inclusion[:, None], inputs.transpose(1, 2))
+    scale = deviation[:, None] * batch.draws
+    mean = torch.baddbmm(parameters.bias[:, :, None], weight * inclusion[:, None], batch.inputs.transpose(1, 2))
     noise = (weight[:, None] * scale[:, :, None]).flatten(1, 2) @ signed.transpose(1, 2)
-    logits = noise.reshape(len(noise), draws.shape[1], *mean.shape[1:]).add_(mean[:, None])
-    return logits, deviation, scale
+    logits = noise.reshape(len(noise), scale.shape[1], *mean.shape[1:]).add_(mean[:, None])
+    return logits, signed, deviation, scale
 
 
 def bias_bound(
     weight: Float[Tensor, "class neuron"], inclusion: Float[Tensor, " neuron"], inputs: Float[Tensor, "word neuron"]
 ) -> Float[Tensor, " word"]:
-    """A bound on |E over masks - E over Gaussian logits| of log p(y | h * m), in nats.
+    """Return a bound on |E over masks - E over Gaussian logits| of log p(y | h * m), in nats.
 
     Masks are exchanged for normal variables one neuron at a time (Lindeberg); the first two terms of Taylor's series
     agree. The third derivative of log-sum-exp along r = h_j W_j is the third cumulant of r under a softmax, at most
     (max r - min r)^3 / (6 sqrt 3).
+
+    Args:
+        weight: the probe's weights.
+        inclusion: each neuron's probability of being kept.
+        inputs: hidden states.
     """
     reach = inputs.abs() * (weight.amax(0) - weight.amin(0))
     variance = inclusion * (1 - inclusion)

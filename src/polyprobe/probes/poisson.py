@@ -4,53 +4,22 @@ Minimised per datapoint: -E_q[log p(y | h * m)] - entropy_scale * H(q) + l1 |W|_
 over all neurons. Early stopping reads the same objective, penalties left out, on words held out of the train set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Generator, Tensor
 
-from polyprobe.probes import logit_gaussian, reinforce
 from polyprobe.probes._parameters import Parameters
-from polyprobe.probes._training import TrainingSettings, train
+from polyprobe.probes._training import Batch, Objective, TrainingSettings
 from polyprobe.probes.checks import check_at_least
-from polyprobe.probes.probe import Data, LinearProbe
+from polyprobe.probes.logit_gaussian import LogitGaussian
+from polyprobe.probes.reinforce import Reinforce
 
-
-@runtime_checkable
-class Estimator(Protocol):
-    """How the expectation over masks in Eq. 2 is estimated: a module with these functions."""
-
-    def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
-        """The random numbers of each place of a batch that are drawn once per fit."""
-
-    def draw(self, generator: Generator, samples: int, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
-        """The random numbers of one step of one probe."""
-
-    def loss(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word any"],
-        draws: Float[Tensor, "probe ..."],
-    ) -> Float[Tensor, " probe"]:
-        """-E_q[log p(y | h * m)] in nats, averaged over words and samples."""
-
-    def gradient(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word any"],
-        draws: Float[Tensor, "probe ..."],
-    ) -> Parameters:
-        """The gradient of the expected loss."""
-
-
-ESTIMATORS: Final[dict[str, Estimator]] = {"logit_gaussian": logit_gaussian, "reinforce": reinforce}
+ESTIMATORS: Final[dict[str, Callable[[int], Objective]]] = {"logit_gaussian": LogitGaussian, "reinforce": Reinforce}
+"""How the expectation over masks in Eq. 2 is estimated, with so many samples."""
 
 
 @dataclass(frozen=True)
@@ -66,89 +35,68 @@ class Settings(TrainingSettings):
         check_at_least(self, 1, "monte_carlo_samples")
         check_at_least(self, 0, "entropy_scale")
 
-
-@dataclass(frozen=True, kw_only=True)
-class PoissonProbe(LinearProbe):
-    """The best epoch's probe by the loss on the words held out."""
-
-    log_odds: Float[Tensor, " neuron"]
-    """phi: a neuron is kept with probability sigmoid(phi)."""
-    loss: float
-    """The loss on the words held out, in nats."""
-
-
-def fit(
-    inputs: Float[Tensor, "word neuron"],
-    labels: Sequence[Int[Tensor, " word"]],
-    dev: Data | None,
-    seeds: Sequence[int],
-    settings: Settings,
-) -> list[PoissonProbe]:
-    """Fits one probe per seed, each to its own labels of the same words; others beside it move a probe by rounding.
-
-    `dev` is not read: early stopping holds words out of `inputs`, so that the dev set stays fresh for the selection of
-    neurons.
-
-    Raises:
-        ValueError: too few words to hold some out, fewer than two classes, or than two words of a class.
-    """
-    return [
-        PoissonProbe(epochs=one.epochs, weight=one.weight, bias=one.bias, log_odds=one.log_odds, loss=one.loss)
-        for one in train(Eq2(settings), inputs, labels, seeds, settings)
-    ]
+    def objective(self) -> "Eq2":
+        """Return Eq. 2."""
+        return Eq2(ESTIMATORS[self.estimator](self.monte_carlo_samples), self.entropy_scale)
 
 
 @dataclass(frozen=True)
-class Eq2:
-    """Eq. 2 for independent masks; see `_training.Objective`."""
+class Eq2(Objective):
+    """Eq. 2 for independent masks."""
 
-    settings: Settings
-    masks = True
-
-    @property
-    def _estimator(self) -> Estimator:
-        return ESTIMATORS[self.settings.estimator]
+    expected: Objective
+    """The loss expected over masks: one of `ESTIMATORS`."""
+    entropy_scale: float
 
     def fixed(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Float[Tensor, "word any"]:
-        """The estimator's."""
-        return self._estimator.fixed(generator, words, neurons, dtype)
+        """Draw the estimator's random numbers of each place of a batch.
+
+        Args:
+            generator: the probe's own.
+            words: places of a batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
+        return self.expected.fixed(generator, words, neurons, dtype)
 
     def draw(self, generator: Generator, words: int, neurons: int, dtype: torch.dtype) -> Tensor:
-        """The estimator's."""
-        return self._estimator.draw(generator, self.settings.monte_carlo_samples, words, neurons, dtype)
+        """Draw the estimator's random numbers of one step of one probe.
 
-    def loss(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word any"],
-        draws: Float[Tensor, "probe ..."],
-    ) -> Float[Tensor, " probe"]:
-        """The expected loss less the entropy."""
-        expected = self._estimator.loss(parameters, inputs, target, fixed, draws)
-        return expected - self.settings.entropy_scale * entropy(parameters.log_odds)
+        Args:
+            generator: the probe's own.
+            words: of the batch.
+            neurons: of the probe.
+            dtype: of the numbers.
+        """
+        return self.expected.draw(generator, words, neurons, dtype)
 
-    def gradient(
-        self,
-        parameters: Parameters,
-        inputs: Float[Tensor, "probe word neuron"],
-        target: Float[Tensor, "probe class word"],
-        fixed: Float[Tensor, "probe word any"],
-        draws: Float[Tensor, "probe ..."],
-    ) -> Parameters:
-        """The estimator's gradient less the entropy's."""
-        gradient = self._estimator.gradient(parameters, inputs, target, fixed, draws)
-        gradient.log_odds.sub_(entropy_gradient(parameters.log_odds), alpha=self.settings.entropy_scale)
+    def loss(self, parameters: Parameters, batch: Batch) -> Float[Tensor, " probe"]:
+        """Return the expected loss less the scaled entropy, in nats per word.
+
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
+        return self.expected.loss(parameters, batch) - self.entropy_scale * entropy(parameters.log_odds)
+
+    def gradient(self, parameters: Parameters, batch: Batch) -> Parameters:
+        """Return the estimator's gradient less that of the scaled entropy.
+
+        Args:
+            parameters: of the probes.
+            batch: their words.
+        """
+        gradient = self.expected.gradient(parameters, batch)
+        gradient.log_odds.sub_(entropy_gradient(parameters.log_odds), alpha=self.entropy_scale)
         return gradient
 
 
 def entropy(log_odds: Float[Tensor, "*probe neuron"]) -> Float[Tensor, "*probe"]:
-    """H(q) in nats over all neurons, of independent Bernoulli(sigmoid(log_odds)) masks."""
+    """Return H(q) in nats over all neurons, of independent Bernoulli(sigmoid(log_odds)) masks."""
     return (torch.nn.functional.softplus(log_odds) - log_odds * log_odds.sigmoid()).sum(-1)
 
 
 def entropy_gradient(log_odds: Float[Tensor, "*probe neuron"]) -> Float[Tensor, "*probe neuron"]:
-    """The gradient of `entropy`."""
+    """Return the gradient of `entropy`."""
     inclusion = log_odds.sigmoid()
     return -log_odds * inclusion * (1 - inclusion)

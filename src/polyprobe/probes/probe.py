@@ -22,7 +22,15 @@ class Probe(ABC):
 
     @abstractmethod
     def select(self, inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], k: int) -> Selection:
-        """Picks k neurons greedily by the mutual information on these words (the dev set, Eq. 3).
+        """Pick k neurons greedily by the mutual information on these words (the dev set, Eq. 3).
+
+        Args:
+            inputs: hidden states.
+            labels: classes 0, 1, ...
+            k: how many neurons.
+
+        Returns:
+            The neurons in the order picked, with the mutual information of each prefix.
 
         Raises:
             ValueError: k is not between 1 and the number of neurons, or the labels have one class only.
@@ -32,7 +40,15 @@ class Probe(ABC):
     def score_prefixes(
         self, neurons: Int[Tensor, " rank"], inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"]
     ) -> Scores:
-        """Scores the first neuron, the first two, and so on, on these words.
+        """Score the first neuron, the first two, and so on, on these words.
+
+        Args:
+            neurons: in the order of their ranks.
+            inputs: hidden states, all neurons.
+            labels: classes 0, 1, ...
+
+        Returns:
+            The mutual information and the accuracy of each prefix.
 
         Raises:
             ValueError: the labels have one class only.
@@ -47,11 +63,33 @@ class LinearProbe(Probe):
     bias: Float[Tensor, " class"]
 
     def select(self, inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], k: int) -> Selection:
-        """See `Probe.select`."""
+        """Pick k neurons greedily; see `Probe.select`.
+
+        Args:
+            inputs: hidden states.
+            labels: classes 0, 1, ...
+            k: how many neurons.
+        """
         return select_greedily(self.weight, self.bias, inputs, labels, k)
 
     def score_prefixes(
         self, neurons: Int[Tensor, " rank"], inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"]
     ) -> Scores:
-        """See `Probe.score_prefixes`."""
+        """Score the first neuron, the first two, and so on; see `Probe.score_prefixes`.
+
+        Args:
+            neurons: in the order of their ranks.
+            inputs: hidden states, all neurons.
+            labels: classes 0, 1, ...
+        """
         return score_prefixes(self.weight, self.bias, neurons, inputs, labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedProbe(LinearProbe):
+    """The best epoch's probe by the loss on the words held out."""
+
+    log_odds: Float[Tensor, " masked_neuron"]
+    """phi, the parameters of the distribution over masks; none where nothing is masked."""
+    loss: float
+    """The objective on the words held out, in nats."""

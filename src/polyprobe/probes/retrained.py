@@ -29,7 +29,7 @@ from torch import Tensor
 from polyprobe.probes.checks import check_positive, class_count
 from polyprobe.probes.greedy import Selection
 from polyprobe.probes.information import Scores, label_entropy
-from polyprobe.probes.probe import Data, Probe
+from polyprobe.probes.probe import Probe
 
 _TIE: Final = 1e-9
 """Losses in nats that are this close are equal: training ends at a tolerance, not at the optimum."""
@@ -62,7 +62,7 @@ class RetrainedProbe(Probe):
     def select(
         self, inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"], k: int, *, block: int | None = None
     ) -> Selection:
-        """Picks k neurons greedily by the mutual information of each set's own probe on these words (the dev set).
+        """Pick k neurons greedily by the mutual information of each set's own probe on these words (the dev set).
 
         Ties go to the lowest index.
 
@@ -72,6 +72,9 @@ class RetrainedProbe(Probe):
             k: how many neurons.
             block: numbers in the largest stacked tensor, which has room for one set at least; no influence on the
                 result but rounding. None: what is fast on the device.
+
+        Returns:
+            The neurons in the order picked, with the mutual information of each prefix.
 
         Raises:
             ValueError: k is not between 1 and the number of neurons, or above `largest_set`; the labels have one class
@@ -103,7 +106,15 @@ class RetrainedProbe(Probe):
     def score_prefixes(
         self, neurons: Int[Tensor, " rank"], inputs: Float[Tensor, "word neuron"], labels: Int[Tensor, " word"]
     ) -> Scores:
-        """Trains a probe on the first neuron, on the first two, and so on, and scores each on these words.
+        """Train a probe on the first neuron, on the first two, and so on, and score each on these words.
+
+        Args:
+            neurons: in the order of their ranks.
+            inputs: hidden states, all neurons.
+            labels: classes 0, 1, ...
+
+        Returns:
+            The mutual information and the accuracy of each prefix.
 
         Raises:
             ValueError: the labels have one class only, or training does not converge.
@@ -122,16 +133,21 @@ class RetrainedProbe(Probe):
 def fit(
     inputs: Float[Tensor, "word neuron"],
     labels: Sequence[Int[Tensor, " word"]],
-    dev: Data | None,
     seeds: Sequence[int],
     settings: Settings,
 ) -> list[RetrainedProbe]:
-    """Keeps the words for the sets that are to come; nothing is trained yet, and `dev` is not read.
+    """Keep the words for the sets that are to come; nothing is trained yet.
 
     A probe does not depend on its seed: two seeds agree in every neuron.
 
+    Args:
+        inputs: hidden states of the train words.
+        labels: one labelling per seed, classes 0, 1, ...
+        seeds: one per probe, not read.
+        settings: how each set's probe is trained.
+
     Raises:
-        ValueError: fewer than two classes, or than two words of a class; a setting out of its range.
+        ValueError: there are fewer than two classes, or fewer than two words of a class; a setting is out of its range.
     """
     class_count(labels)
     check_positive(settings, "ridge", "tolerance", "newton_steps", "largest_set")
@@ -146,7 +162,7 @@ class _Words:
     labels: Int[Tensor, " word"]
 
     def loss(self, logits: Float[Tensor, "set class word"]) -> Float[Tensor, " set"]:
-        """Each set's cross-entropy in nats."""
+        """Return each set's cross-entropy in nats, averaged over words."""
         own = logits.gather(1, self.labels.expand(len(logits), 1, -1))[:, 0]
         return (logits.logsumexp(1) - own).mean(1)
 
@@ -183,11 +199,16 @@ class _Sets:
         self.weights = (self.basis @ share.log())[:, None]
 
     def logits(self) -> Float[Tensor, "class _word"]:
-        """Of the neurons chosen so far, on the words that sets are judged by."""
+        """Return the logits of the neurons chosen so far, on the words that sets are judged by."""
         return self.basis.T @ self.weights @ self.judged_features
 
     def add(self, neuron: int, weights: Float[Tensor, "contrast feature"]) -> None:
-        """Chooses a neuron; `weights` is the optimum with it."""
+        """Choose a neuron.
+
+        Args:
+            neuron: its number.
+            weights: the optimum with it.
+        """
         self.weights = weights
         self.train_features = torch.cat([self.train_features, self.train.inputs[neuron, None]])
         self.judged_features = torch.cat([self.judged_features, self.judged.inputs[neuron, None]])
@@ -195,7 +216,14 @@ class _Sets:
     def with_each(
         self, candidates: Int[Tensor, " candidate"]
     ) -> tuple[Float[Tensor, " candidate"], Float[Tensor, "candidate contrast feature"]]:
-        """Trains a probe on the chosen neurons and each candidate: its loss on the words judged by, its weights."""
+        """Train a probe on the chosen neurons and each candidate.
+
+        Returns:
+            Each probe's loss on the words that sets are judged by, in nats, averaged over words; and its weights.
+
+        Raises:
+            ValueError: training does not converge.
+        """
         widest = max(self.train_features.shape[1], self.judged_features.shape[1]) * max(len(self.pairs), self.classes)
         losses, weights = [], []
         for some in torch.split(candidates, max(1, self.block // widest)):
@@ -220,7 +248,11 @@ class _Sets:
         return self.train.loss(logits) + self.settings.ridge * weights[:, :, 1:].square().sum((1, 2))
 
     def _train(self, own: Float[Tensor, "set word"]) -> Float[Tensor, "set contrast feature"]:
-        """Newton's method with halved steps where the objective does not fall."""
+        """Train each set's probe by Newton's method, with halved steps where the objective does not fall.
+
+        Raises:
+            ValueError: a set's gradient is not within `tolerance` after `newton_steps`.
+        """
         found = torch.cat([self.weights, torch.zeros_like(self.weights[:, :1])], 1).repeat(len(own), 1, 1)
         running = torch.arange(len(own), device=own.device)
         weights = found
@@ -251,7 +283,18 @@ class _Sets:
         slope: Float[Tensor, " set"],
         own: Float[Tensor, "set word"],
     ) -> tuple[Float[Tensor, "set contrast feature"], Float[Tensor, "set class word"]]:
-        """The first of the steps 1, 1/2, 1/4, ... that lowers the objective as the slope promises (Armijo)."""
+        """Take the first of the steps 1, 1/2, 1/4, ... that lowers the objective as the slope promises (Armijo).
+
+        Args:
+            weights: where each set is.
+            logits: of these weights.
+            step: the whole step.
+            slope: the objective's derivative along the step.
+            own: inputs of each set's candidate.
+
+        Returns:
+            The weights after the step and their logits.
+        """
         before = self._objective(weights, logits)
         size = torch.ones_like(before)
         while True:
@@ -302,7 +345,7 @@ class _Sets:
 
 
 def _contrasts(classes: int) -> Float[Tensor, "contrast class"]:
-    """An orthonormal basis of the vectors that sum to zero (Helmert's)."""
+    """Return an orthonormal basis of the vectors that sum to zero (Helmert's)."""
     basis = torch.zeros(classes - 1, classes, dtype=torch.float64)
     for row in range(1, classes):
         basis[row - 1, :row] = 1

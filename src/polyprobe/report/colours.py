@@ -18,14 +18,14 @@ _IN_THE_DARK: Final = {
 
 
 def style_sheet() -> str:
-    """The variables, for light pages and for dark ones."""
+    """Return the CSS of the variables, for light pages and for dark ones."""
     light = " ".join(f"{_variable(colour)}: {colour};" for colour in (SOURCE_COLOUR, REFERENCE_COLOUR, *COLOURS))
     dark = " ".join(f"{_variable(colour)}: {lighter};" for colour, lighter in _IN_THE_DARK.items())
     return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
 
 
 def with_variables(specification: Any) -> Any:
-    """A chart's specification in which the figures' colours are the page's variables."""
+    """Return a chart's specification in which the figures' colours are the page's variables."""
     text = json.dumps(specification, ensure_ascii=False)
     for colour in (SOURCE_COLOUR, REFERENCE_COLOUR, *COLOURS):
         text = text.replace(f'"{colour}"', f'"var({_variable(colour)})"')

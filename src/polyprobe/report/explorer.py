@@ -6,15 +6,19 @@ from typing import Any
 import pandas as pd
 
 from polyprobe.artefacts.dimensions import short_name
-from polyprobe.report.charts import pairwise_heatmap
+from polyprobe.figures import pairwise_heatmap
 
 
 def explorer(pairs: pd.DataFrame, languages: Sequence[str]) -> dict[str, Any] | None:
-    """What the page's script needs: languages, maps, the one to begin with, and the chart; None without any pair.
+    """Return what the page's script needs for the map of pairs; None without any pair.
 
     Args:
         pairs: `plots/overlap/pairs.csv`.
         languages: in the order of rows and columns.
+
+    Returns:
+        languages, maps (as `maps` returns them), start (checkpoint, layer and category of the map to begin with), and
+        specification (the chart).
     """
     found = maps(pairs, languages)
     if not found:
@@ -26,17 +30,20 @@ def explorer(pairs: pd.DataFrame, languages: Sequence[str]) -> dict[str, Any] | 
         "languages": list(languages),
         "maps": found,
         "start": start,
-        "specification": pairwise_heatmap.specification(languages),
+        "specification": pairwise_heatmap.chart_of_map(languages),
     }
 
 
 def maps(pairs: pd.DataFrame, languages: Sequence[str]) -> list[dict[str, Any]]:
-    """One object per checkpoint × layer × category of probes on true labels: model, checkpoint, layer, category, k,
-    expected, studied, and cells [place of one language, place of the other, overlap, adjusted p, significant, neurons].
+    """Return one object per checkpoint × layer × category of probes on true labels.
 
     Args:
         pairs: `plots/overlap/pairs.csv`.
         languages: in the order that places count.
+
+    Returns:
+        Objects of model, checkpoint, layer, category (short name), k, expected (overlap by chance), studied, and cells:
+        [place of one language, place of the other, overlap, adjusted p, significant (0 or 1), neurons].
     """
     place = {code: number for number, code in enumerate(languages)}
     proper = pairs[pairs["control"] == "none"]

@@ -12,9 +12,9 @@ _ALWAYS: Final = "".join(map(chr, range(0x20, 0x7F))) + "–−±×·…→≥�
 
 
 def font_faces(text: str) -> str:
-    """CSS rules for the font in both weights, for the characters of a text; the same bytes for the same characters.
+    """Return CSS rules for the font in both weights, cut to the characters of a text.
 
-    matplotlib brings the font (free to embed).
+    The same characters give the same bytes. matplotlib brings the font (free to embed).
     """
     characters = "".join(sorted({*_ALWAYS, *text} - {"\n", "\t"}))
     return "\n".join(

@@ -32,7 +32,7 @@ class Entry:
 
 
 def headline(summary: Mapping[str, float | None], tables: Tables) -> list[Entry]:
-    """The summary's numbers for the study's first model, with intervals and n where tables know them.
+    """Return the summary's numbers for the study's first model, with intervals and n where tables know them.
 
     Args:
         summary: `metrics/summary.json`.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from polyprobe.artefacts._entries import Entry
+from polyprobe.artefacts._tables import Entry
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.report.listings import Listing
 
@@ -34,7 +34,7 @@ _LONGEST: Final = 40
 
 
 def model_licence(found: Manifest) -> str:
-    """A checkpoint's licence, or where to look for it."""
+    """Return a checkpoint's licence, or where to look for it."""
     if found.repository is not None:
         known = (name for start, name in _OF_REPOSITORIES.items() if found.repository.startswith(start))
         return next(known, "see the repository")
@@ -43,7 +43,14 @@ def model_licence(found: Manifest) -> str:
 
 
 def treebank_licence(stated: str | None) -> str:
-    """A licence's name, of what `metrics/treebanks.json` holds: a name, a sentence with one, or nothing."""
+    """Return a licence's name, taken out of the sentence where a sentence is stated.
+
+    Args:
+        stated: what `metrics/treebanks.json` holds: a name, a sentence with one, or nothing.
+
+    Returns:
+        The name; the sentence itself where it names no Creative Commons licence; `not stated` for nothing.
+    """
     text = (stated or NOT_STATED).rstrip(" :.")
     if len(text) > _LONGEST and (found := _CREATIVE_COMMONS.search(text)):
         return found[0]
@@ -56,7 +63,7 @@ def licence_listing(
     task_data: Sequence[Entry],
     task_source: str,
 ) -> Listing:
-    """What stands under which licence, and who says so.
+    """List what stands under which licence, and who says so.
 
     Args:
         manifests: the study's checkpoints.

@@ -1,6 +1,6 @@
 """The report's tables: a caption, column heads and rows of text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,12 +11,13 @@ from polyprobe.artefacts.correlation import Cell
 from polyprobe.artefacts.dimensions import short_name
 from polyprobe.artefacts.manifest import Manifest
 from polyprobe.artefacts.scores import MAIN_METRIC
-from polyprobe.figures import Tables
+from polyprobe.figures import Tables, transfer_over_steps
 
 MISSING = "–"
+Column = Callable[[Any], str]
+"""What a column says of a row."""
 _NEURONS: Final = 3
 """Listed per category and layer."""
-_USED: Final = {True: "yes", False: ""}
 
 
 @dataclass(frozen=True)
@@ -30,61 +31,95 @@ class Listing:
     note: str = ""
 
 
+def listing(caption: str, rows: Iterable[Any], columns: Mapping[str, Column], note: str = "") -> Listing:
+    """Return a table of rows.
+
+    Args:
+        caption: of the table.
+        rows: whatever its rows are about.
+        columns: what each column says of a row, by the column's head.
+        note: below the table.
+    """
+    return Listing(caption, [*columns], [[says(row) for says in columns.values()] for row in rows], note)
+
+
+def text(key: str) -> Column:
+    """Return the column of a value as it is."""
+    return lambda row: str(row[key])
+
+
+def upper(key: str) -> Column:
+    """Return the column of a task's name."""
+    return lambda row: str(row[key]).upper()
+
+
+def rounded(key: str) -> Column:
+    """Return the column of a number with three decimals, as `number` gives it."""
+    return lambda row: number(row[key])
+
+
+def counted(key: str) -> Column:
+    """Return the column of a whole number with its thousands apart."""
+    return lambda row: f"{row[key]:,}"
+
+
 def checkpoint_listing(manifests: Sequence[Manifest]) -> Listing:
-    """The checkpoints and their place in training."""
-    return Listing(
+    """List the checkpoints and their place in training."""
+    return listing(
         "Checkpoints",
-        ["checkpoint", "model", "step", "sub-words seen", "layers", "width", ""],
-        [
-            [
-                found.checkpoint,
-                found.model,
-                f"{found.step:,}",
-                MISSING if found.tokens_seen is None else f"{found.tokens_seen:,}",
-                str(found.layers),
-                str(found.width),
-                "dropped as a duplicate" if found.dropped else "converged" if found.converged else "",
-            ]
-            for found in manifests
-        ],
+        manifests,
+        {
+            "checkpoint": lambda found: found.checkpoint,
+            "model": lambda found: found.model,
+            "step": lambda found: f"{found.step:,}",
+            "sub-words seen": lambda found: MISSING if found.tokens_seen is None else f"{found.tokens_seen:,}",
+            "layers": lambda found: str(found.layers),
+            "width": lambda found: str(found.width),
+            "": lambda found: "dropped as a duplicate" if found.dropped else "converged" if found.converged else "",
+        },
     )
 
 
 def overlap_listings(tables: Tables) -> list[Listing]:
-    """Per model, the overlap of each category at each checkpoint, averaged over the study's layers."""
+    """List, per model, the overlap of each category at each checkpoint, averaged over the study's layers."""
     studied = tables.means[tables.means["studied"]]
     listings = []
     for model, of_model in studied.groupby("model", sort=False):
         proper = of_model[of_model["control"] == "none"].assign(category=lambda rows: rows["category"].map(short_name))
         rates = proper.pivot_table(index="step", columns="category", values="overlap", sort=False)
-        shuffled = of_model[of_model["control"] == "shuffled_labels"].groupby("step")["overlap"].mean()
-        ceiling = proper.groupby("step")["ceiling"].mean()
-        chance = proper.groupby("step")["expected"].mean()
-        across = tables.categories[tables.categories["model"] == model].groupby("step")["overlap"].mean()
-        listings.append(
-            Listing(
-                f"Overlap rate of {model}, averaged over pairs of languages and the study's layers",
-                ["step", *map(str, rates.columns), "by chance", "shuffled labels", "other category", "noise ceiling"],
-                [
-                    [
-                        f"{step:,}",
-                        *map(number, rates.loc[step]),
-                        number(chance.get(step)),
-                        number(shuffled.get(step)),
-                        number(across.get(step)),
-                        number(ceiling.get(step)),
-                    ]
-                    for step in sorted(rates.index)
-                ],
-                "Other category: what two different categories share within one language.",
-            )
-        )
+        shuffled = of_model[of_model["control"] == "shuffled_labels"]
+        across = tables.categories[tables.categories["model"] == model]
+        rates["by chance"] = proper.groupby("step")["expected"].mean()
+        rates["shuffled labels"] = shuffled.groupby("step")["overlap"].mean()
+        rates["other category"] = across.groupby("step")["overlap"].mean()
+        rates["noise ceiling"] = proper.groupby("step")["ceiling"].mean()
+        caption = f"Overlap rate of {model}, averaged over pairs of languages and the study's layers"
+        note = "Other category: what two different categories share within one language."
+        listings.append(_by_step(caption, rates, note))
     return listings
 
 
+def _by_step(caption: str, frame: pd.DataFrame, note: str) -> Listing:
+    """List a frame of numbers and texts whose index is the training step."""
+    rows = [
+        [f"{step:,}", *(value if isinstance(value, str) else number(value) for value in values)]
+        for step, *values in frame.sort_index().itertuples(name=None)
+    ]
+    return Listing(caption, ["step", *map(str, frame.columns)], rows, note)
+
+
 def selection_listings(tables: Tables) -> list[Listing]:
-    """What the layer scan says of layers and of categories (section 3.1), per model; nothing where there was none."""
+    """List what the layer scan says of layers and of categories (section 3.1), per model.
+
+    Returns:
+        Two listings per model, one of layers and one of categories; none of a model without a scan.
+    """
     proper = tables.layers[tables.layers["control"] == "none"]
+    scores: dict[str, Column] = {
+        "corrected overlap": rounded("corrected"),
+        "significant pairs": lambda row: f"{row['significant']:.0%}",
+    }
+    in_study: dict[str, Column] = {"in the study": lambda row: "yes" if row["studied"] else ""}
     listings = []
     for model, scan in proper.groupby("model", sort=False):
         if scan["studied"].astype(bool).all() or scan["layer"].nunique() < 2:
@@ -92,7 +127,7 @@ def selection_listings(tables: Tables) -> list[Listing]:
         # So many languages have the category: each two of them are a pair.
         scan = scan.assign(languages=(1 + (1 + 8 * scan["pairs"]) ** 0.5) / 2)
         by_layer, by_category = (
-            scan.groupby(key, sort=False)
+            scan.groupby(key, sort=False, as_index=False)
             .agg(
                 depth=("depth", "first"),
                 corrected=("corrected", "mean"),
@@ -102,39 +137,27 @@ def selection_listings(tables: Tables) -> list[Listing]:
                 studied=("studied", "max"),
             )
             .sort_values(order, ascending=False, kind="stable")
+            .to_dict("records")
             for key, order in (("layer", ["corrected"]), ("category", ["languages", "corrected"]))
         )
         checkpoint = scan["checkpoint"].iloc[0]
+        of_layers = {"layer": text("layer"), "relative depth": rounded("depth"), **scores, "categories": text("cells")}
+        of_categories: dict[str, Column] = {
+            "category": lambda row: short_name(row["category"]),
+            "languages": lambda row: f"{row['languages']:.0f}",
+            **scores,
+        }
         listings += [
-            Listing(
+            listing(
                 f"Layers of {model}, {checkpoint}, by corrected overlap",
-                ["layer", "relative depth", "corrected overlap", "significant pairs", "categories", "in the study"],
-                [
-                    [
-                        str(layer),
-                        number(row["depth"]),
-                        number(row["corrected"]),
-                        f"{row['significant']:.0%}",
-                        str(row["cells"]),
-                        _USED[bool(row["studied"])],
-                    ]
-                    for layer, row in by_layer.iterrows()
-                ],
+                by_layer,
+                of_layers | in_study,
                 "Means over the categories probed; the study averages over the layers marked.",
             ),
-            Listing(
+            listing(
                 f"Categories of {model}, {checkpoint}, by languages that have them",
-                ["category", "languages", "corrected overlap", "significant pairs", "in the study"],
-                [
-                    [
-                        short_name(str(category)),
-                        f"{row['languages']:.0f}",
-                        number(row["corrected"]),
-                        f"{row['significant']:.0%}",
-                        _USED[bool(row["studied"])],
-                    ]
-                    for category, row in by_category.iterrows()
-                ],
+                by_category,
+                of_categories | in_study,
                 "Means over the layers scanned. A category that few languages have gives a mean over few pairs, and "
                 "other ones than its neighbour's: coverage comes first, corrected overlap second.",
             ),
@@ -143,29 +166,30 @@ def selection_listings(tables: Tables) -> list[Listing]:
 
 
 def neuron_listing(table: pd.DataFrame) -> Listing:
-    """The neurons that most languages share at each model's last checkpoint."""
+    """List the neurons that most languages share at each model's last checkpoint.
+
+    Args:
+        table: `plots/overlap/neurons.csv`.
+    """
     last = table.groupby("model", sort=False)["checkpoint"].transform("last")
     of_last = table[table["checkpoint"] == last].sort_values(
         ["found_in", "expected"], ascending=[False, True], kind="stable"
     )
     top = of_last.groupby(["model", "category", "layer"], sort=False).head(_NEURONS)
     top = top.sort_values(["model", "category", "layer"], kind="stable")
-    return Listing(
+    return listing(
         "Neurons that most languages share, last checkpoint",
-        ["model", "category", "layer", "neuron", "found in", "of", "such neurons by chance", "languages"],
-        [
-            [
-                str(row["model"]),
-                short_name(str(row["category"])),
-                str(row["layer"]),
-                str(row["neuron"]),
-                str(row["found_in"]),
-                str(row["probed_in"]),
-                number(row["expected"]),
-                str(row["languages"]),
-            ]
-            for row in top.to_dict("records")
-        ],
+        top.to_dict("records"),
+        {
+            "model": text("model"),
+            "category": lambda row: short_name(row["category"]),
+            "layer": text("layer"),
+            "neuron": text("neuron"),
+            "found in": text("found_in"),
+            "of": text("probed_in"),
+            "such neurons by chance": rounded("expected"),
+            "languages": text("languages"),
+        },
         f"The {_NEURONS} of each category and layer that are among the k neurons of most languages' probes, if three "
         "or more share any. By chance: how many neurons of the layer would be found in as many languages if each "
         "language's k were drawn at random.",
@@ -173,99 +197,74 @@ def neuron_listing(table: pd.DataFrame) -> Listing:
 
 
 def transfer_listings(tables: Tables) -> list[Listing]:
-    """Per model and task, the score of each language at each checkpoint, beside the baseline."""
-    rows = tables.transfer[tables.transfer["metric"] == tables.transfer["task"].map(MAIN_METRIC)]
-    rows = rows.assign(baseline=rows[["majority", "untrained"]].max(axis=1))
+    """List, per model and task, the score of each language at each checkpoint, beside the baseline."""
     listings = []
-    for (model, task), group in rows.groupby(["model", "task"], sort=False):
+    source = tables.source_language
+    for (model, task), group in transfer_over_steps.data(tables).groupby(["model", "task"], sort=False):
         codes = [code for code in tables.languages if code in set(group["language"])]
-        codes.sort(key=lambda code: code != tables.source_language)
-        scores = group.pivot_table(index="step", columns="language", values="score", sort=False)
-        targets = group[group["language"] != tables.source_language]
-        mean, error, baseline = (
-            targets.groupby("step")[column].mean() for column in ("score", "standard_error", "baseline")
+        codes.sort(key=lambda code: code != source)
+        scores = group.pivot_table(index="step", columns="language", values="score", sort=False)[codes]
+        scores = scores.rename(columns={source: f"{source} (source)"})
+        of_targets = group[group["language"] != source].groupby("step")
+        mean, error = (of_targets[column].mean().map(number) for column in ("score", "standard_error"))
+        scores["mean of targets"] = mean + " ± " + error
+        scores["baseline"] = of_targets["baseline"].mean()
+        caption = f"{str(task).upper()} of {model} ({MAIN_METRIC[str(task)]})"
+        note = (
+            "Baseline: the better of the majority class and the untrained head, averaged over target languages; "
+            "± one standard error."
         )
-        listings.append(
-            Listing(
-                f"{str(task).upper()} of {model} ({MAIN_METRIC[str(task)]})",
-                [
-                    "step",
-                    *(f"{code} (source)" if code == tables.source_language else code for code in codes),
-                    "mean of targets",
-                    "baseline",
-                ],
-                [
-                    [
-                        f"{step:,}",
-                        *(number(scores.loc[step].get(code)) for code in codes),
-                        f"{number(mean[step])} ± {number(error[step])}",
-                        number(baseline[step]),
-                    ]
-                    for step in sorted(scores.index)
-                ],
-                "Baseline: the better of the majority class and the untrained head, averaged over target languages; "
-                "± one standard error.",
-            )
-        )
+        listings.append(_by_step(caption, scores, note))
     return listings
 
 
 def correlation_listing(cells: Sequence[Cell], *, total: bool) -> Listing:
-    """Table 1: the totals, or the rows per category and layer beside them."""
+    """List the rows of Table 1: the totals, or those per category and layer beside them.
+
+    Args:
+        cells: `metrics/correlation.json`.
+        total: whether to list the totals rather than the rows beside them.
+    """
     shown = [cell for cell in cells if (cell["category"] is None) == total]
-    part_heads = [] if total else ["category", "layer"]
-    return Listing(
+    parts = {"category": lambda cell: short_name(cell["category"]), "layer": text("layer")}
+    return listing(
         "Correlation of overlap and transfer" + ("" if total else ", per category and layer"),
-        [
-            "model",
-            "task",
-            "points",
-            *part_heads,
-            "n",
-            "r",
-            "p",
-            "95% interval",
-            "Spearman's ρ",
-            "permutation p",
-            "within language",
-            "within checkpoint",
-            "mixed model's slope",
-            "",
-        ],
-        [
-            [
-                str(cell["model"]),
-                str(cell["task"]).upper(),
-                str(cell["aggregation"]),
-                *([] if total else [short_name(cell["category"]), str(cell["layer"])]),
-                str(cell["n"]),
-                number(cell["r"]),
-                p_value(cell["p"]),
-                MISSING if cell["interval"] is None else " to ".join(map(number, cell["interval"])),
-                number(cell["spearman"]),
-                MISSING
-                if cell["permutation_p"] is None
-                else f"{p_value(cell['permutation_p'])} (least {p_value(cell['smallest_p'])})",
-                number(cell["within_language"]),
-                number(cell["within_checkpoint"]),
-                MISSING if cell["mixed_slope"] is None else _slope(cell),
-                cell["note"] or ("with the converged model" if cell["converged_included"] else ""),
-            ]
-            for cell in shown
-        ],
+        shown,
+        {
+            "model": text("model"),
+            "task": upper("task"),
+            "points": text("aggregation"),
+            **({} if total else parts),
+            "n": text("n"),
+            "r": rounded("r"),
+            "p": lambda cell: p_value(cell["p"]),
+            "95% interval": lambda cell: interval(cell["interval"]),
+            "Spearman's ρ": rounded("spearman"),
+            "permutation p": _permutation,
+            "within language": rounded("within_language"),
+            "within checkpoint": rounded("within_checkpoint"),
+            "mixed model's slope": _slope,
+            "": lambda cell: cell["note"] or ("with the converged model" if cell["converged_included"] else ""),
+        },
         "p takes the points for independent, as the paper does; the interval resamples whole checkpoints, and the "
         "permutation p permutes whole checkpoints (in brackets the smallest p that so few can give). The mixed model "
         "has an intercept for each language; its slope is score per unit of overlap. " + _coverage(shown),
     )
 
 
+def _permutation(cell: Cell) -> str:
+    if cell["permutation_p"] is None:
+        return MISSING
+    return f"{p_value(cell['permutation_p'])} (least {p_value(cell['smallest_p'])})"
+
+
 def _slope(cell: Cell) -> str:
-    interval = cell["mixed_interval"]
-    return number(cell["mixed_slope"]) + (f" ({number(interval[0])} to {number(interval[1])})" if interval else "")
+    ends = cell["mixed_interval"]
+    return number(cell["mixed_slope"]) + (f" ({interval(ends)})" if ends else "")
 
 
 def _coverage(cells: Sequence[Cell]) -> str:
-    """How often an interval over so few checkpoints holds the truth, as simulated."""
+    """Say how often intervals over so few checkpoints hold the truth in simulated studies; nothing where unknown."""
     found = {
         (count, aggregation): share
         for count, aggregation in sorted(
@@ -280,24 +279,25 @@ def _coverage(cells: Sequence[Cell]) -> str:
 
 
 def predictor_listing(table: pd.DataFrame) -> Listing:
-    """What else predicts transfer, and what overlap adds to it."""
-    return Listing(
+    """List what else predicts transfer, and what overlap adds to it.
+
+    Args:
+        table: `plots/predictors.csv`.
+    """
+    return listing(
         "Other predictors of transfer on the same points, and overlap given them",
-        ["model", "task", "points", "predictor", "n", "r", "r given overlap", "overlap's r given it", "95% interval"],
-        [
-            [
-                str(row["model"]),
-                str(row["task"]).upper(),
-                str(row["aggregation"]),
-                str(row["predictor"]).replace("_", " "),
-                str(row["n"]),
-                number(row["r"]),
-                MISSING if row["predictor"] == "overlap" else number(row["partial"]),
-                number(row["overlap_partial"]),
-                MISSING if pd.isna(row["low"]) else f"{number(row['low'])} to {number(row['high'])}",
-            ]
-            for row in table.to_dict("records")
-        ],
+        table.to_dict("records"),
+        {
+            "model": text("model"),
+            "task": upper("task"),
+            "points": text("aggregation"),
+            "predictor": lambda row: row["predictor"].replace("_", " "),
+            "n": text("n"),
+            "r": rounded("r"),
+            "r given overlap": lambda row: MISSING if row["predictor"] == "overlap" else number(row["partial"]),
+            "overlap's r given it": rounded("overlap_partial"),
+            "95% interval": lambda row: interval(None if pd.isna(row["low"]) else (row["low"], row["high"])),
+        },
         "Similarity: of parallel sentences, above that of mismatched ones. In overlap's own row all other predictors "
         "are held fixed at once. An interval that holds 0 says that overlap adds nothing that is seen here; it "
         "draws checkpoints again, for pairwise points languages too; with few of them there is none.",
@@ -305,31 +305,35 @@ def predictor_listing(table: pd.DataFrame) -> Listing:
 
 
 def drop_listing(table: pd.DataFrame) -> Listing:
-    """The checkpoints at which overlap or transfer falls by more than the noise (section 4.2)."""
-    falls = table[table["drop"].astype(bool)]
-    return Listing(
+    """List the checkpoints at which overlap or transfer falls by more than the noise (section 4.2).
+
+    Args:
+        table: `plots/drops.csv`.
+    """
+    return listing(
         "Falls by more than the noise",
-        ["model", "what", "checkpoint", "step", "from", "to", "change", "± (one standard error)"],
-        [
-            [
-                str(row["model"]),
-                "overlap" if row["series"] == "overlap" else str(row["series"]).upper(),
-                str(row["checkpoint"]),
-                f"{row['step']:,}",
-                number(row["value"] - row["change"]),
-                number(row["value"]),
-                number(row["change"]),
-                number(row["noise"]),
-            ]
-            for row in falls.to_dict("records")
-        ],
+        table[table["drop"].astype(bool)].to_dict("records"),
+        {
+            "model": text("model"),
+            "what": lambda row: "overlap" if row["series"] == "overlap" else row["series"].upper(),
+            "checkpoint": text("checkpoint"),
+            "step": counted("step"),
+            "from": lambda row: number(row["value"] - row["change"]),
+            "to": rounded("value"),
+            "change": rounded("change"),
+            "± (one standard error)": rounded("noise"),
+        },
         "Each checkpoint against the one before it: means over pairs of languages, or over target languages, that fall "
         "by more than two standard errors of the change.",
     )
 
 
 def corpus_listing(entries: Sequence[dict[str, Any]]) -> Listing:
-    """Which categories survive in which language, and why not (Appendix A.2)."""
+    """List which categories survive in which language, and why not (Appendix A.2).
+
+    Args:
+        entries: `metrics/corpus.json`.
+    """
     languages, categories = (list(dict.fromkeys(entry[key] for entry in entries)) for key in ("language", "category"))
     found = {(entry["language"], entry["category"]): entry for entry in entries}
     shown = [
@@ -355,12 +359,17 @@ def _survival(entry: dict[str, Any] | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three decimals, or a dash for what is not there."""
+    """Return a number with three decimals, or a dash for what is not there."""
     return MISSING if value is None or pd.isna(value) else f"{value:z.3f}"
 
 
+def interval(ends: Sequence[float] | None) -> str:
+    """Return both ends of an interval, or a dash where there is none."""
+    return MISSING if ends is None else " to ".join(map(number, ends))
+
+
 def p_value(value: float | None) -> str:
-    """Three decimals, or a power of ten below 0.001, as in the paper."""
+    """Return p with three decimals, below 0.001 in scientific notation as in the paper; a dash where there is none."""
     if value is None or pd.isna(value):
         return MISSING
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

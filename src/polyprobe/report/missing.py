@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from polyprobe.artefacts._entries import Entry
+from polyprobe.artefacts._tables import Entry
 from polyprobe.artefacts.correlation import AGGREGATIONS
 from polyprobe.artefacts.dimensions import short_name
 from polyprobe.artefacts.manifest import Manifest
@@ -14,7 +14,7 @@ from polyprobe.study import Study
 
 
 def missing(study: Study, tables: Tables, manifests: Sequence[Manifest], corpus: Sequence[Entry]) -> list[str]:
-    """One sentence or two for each thing that the study lacks; none for a study that has everything.
+    """Return one sentence or two for each thing that the study lacks; none for a study that has everything.
 
     Args:
         study: its parameters.
@@ -188,7 +188,7 @@ def _similarity(study: Study, tables: Tables) -> Iterator[str]:
 
 
 def _by_model(manifests: Sequence[Manifest]) -> dict[str, list[Manifest]]:
-    """Each model's checkpoints but for those that are dropped."""
+    """Return each model's checkpoints but for those that are dropped."""
     models: dict[str, list[Manifest]] = {}
     for found in manifests:
         models.setdefault(found.model, []).extend([] if found.dropped else [found])

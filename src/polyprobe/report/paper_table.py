@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from polyprobe.artefacts.correlation import Cell
-from polyprobe.report.listings import MISSING, Listing, number, p_value
+from polyprobe.report.listings import MISSING, Listing, interval, listing, number, p_value, text, upper
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ _MODEL: Final = re.compile(r"(?:bloom[-_]?)?(560m|1b1|1b7)", re.IGNORECASE)
 
 
 def paper_size(model: str) -> str | None:
-    """Which size of BLOOM in the paper's table a model of this name is; None for another model."""
+    """Return which size of BLOOM in the paper's table a model of this name is; None for another model."""
     found = _MODEL.fullmatch(model)
     return found[1].lower() if found else None
 
 
 def paper_comparison(cells: Sequence[Cell], models: Iterable[str]) -> Listing | None:
-    """The paper's r and p beside the study's, for the paper's models that the study has; None where it has none.
+    """List the paper's r and p beside the study's, for the paper's models that the study has; None where it has none.
 
     Args:
         cells: `metrics/correlation.json`.
@@ -61,49 +61,40 @@ def paper_comparison(cells: Sequence[Cell], models: Iterable[str]) -> Listing | 
     }
     sizes = {size: model for model in models if (size := paper_size(model))}
     rows = [
-        _row(sizes[size], task, aggregation, theirs, ours.get((size, task, aggregation)))
+        {
+            "model": sizes[size],
+            "task": task,
+            "points": aggregation,
+            "theirs": theirs,
+            "ours": ours.get((size, task, aggregation), {}),
+        }
         for (size, task, aggregation), theirs in TABLE.items()
         if size in sizes
     ]
     if not rows:
         return None
-    return Listing(
+    return listing(
         "The paper's Table 1 and this study",
-        [
-            "model",
-            "task",
-            "points",
-            "n, paper",
-            "n, here",
-            "r, paper",
-            "r, here",
-            "95% interval, here",
-            "paper's r in it",
-            "p, paper",
-            "p, here",
-            "",
-        ],
         rows,
+        {
+            "model": text("model"),
+            "task": upper("task"),
+            "points": text("points"),
+            "n, paper": lambda row: str(row["theirs"].n),
+            "n, here": lambda row: str(row["ours"].get("n", MISSING)),
+            "r, paper": lambda row: row["theirs"].r,
+            "r, here": lambda row: number(row["ours"].get("r")),
+            "95% interval, here": lambda row: interval(row["ours"].get("interval")),
+            "paper's r in it": lambda row: _inside(row["theirs"], row["ours"].get("interval")),
+            "p, paper": lambda row: row["theirs"].p,
+            "p, here": lambda row: p_value(row["ours"].get("p")),
+            "": lambda row: row["ours"].get("note", "not run here") or "",
+        },
         "r: Pearson's. p takes the points for independent. The paper prints no n: it is what its r and p admit.",
     )
 
 
-def _row(model: str, task: str, aggregation: str, theirs: PaperCell, ours: Cell | None) -> list[str]:
-    interval = None if ours is None else ours["interval"]
-    inside = MISSING
-    if interval is not None:
-        inside = "yes" if interval[0] <= float(theirs.r) <= interval[1] else "no"
-    return [
-        model,
-        task.upper(),
-        aggregation,
-        str(theirs.n),
-        MISSING if ours is None else str(ours["n"]),
-        theirs.r,
-        number(None if ours is None else ours["r"]),
-        MISSING if interval is None else " to ".join(map(number, interval)),
-        inside,
-        theirs.p,
-        p_value(None if ours is None else ours["p"]),
-        "not run here" if ours is None else ours["note"] or "",
-    ]
+def _inside(theirs: PaperCell, ends: Sequence[float] | None) -> str:
+    if ends is None:
+        return MISSING
+    return "yes" if ends[0] <= float(theirs.r) <= ends[1] else "no"

@@ -14,7 +14,7 @@ _ONE_ROW_EACH: Final = ("models", "checkpoints")
 
 
 def parameter_listing(study: Study) -> Listing:
-    """The parameters in the order of their sections."""
+    """List the parameters in the order of their sections."""
     rows = [row for name in Study.model_fields for row in _rows(name, getattr(study, name))]
     return Listing("Parameters", ["parameter", "value"], rows)
 
@@ -34,7 +34,7 @@ def _rows(key: str, value: Any) -> Iterator[list[str]]:
 
 
 def flow(value: Any) -> str:
-    """A value as params.yaml has it, in one line."""
+    """Return a value as params.yaml has it, in one line."""
     if isinstance(value, BaseModel):
         value = {name: getattr(value, name) for name in type(value).model_fields}
     match value:

@@ -39,7 +39,7 @@ class _Machine:
 
 
 def pipeline(study: Study, file: Path = PIPELINE) -> list[Key]:
-    """Every stage of the pipeline with its arguments, in the order of its file.
+    """Return every stage of the pipeline with its arguments, in the order of its file.
 
     Args:
         study: whose keys the stages run over.
@@ -62,13 +62,16 @@ def pipeline(study: Study, file: Path = PIPELINE) -> list[Key]:
 
 
 def this_run(last: Mapping[Key, Run], stages: Sequence[Key], *, parameters: str, made: str) -> list[Listing]:
-    """The machines, where there is one, and the stages.
+    """List the code and machines of the stages' last runs, and the stages.
 
     Args:
         last: each stage's last run.
         stages: the pipeline's, in their order.
-        parameters: the digest of the study's parameters as they are now.
+        parameters: the digest of the study's parameters as they stand.
         made: a sentence about the copy itself.
+
+    Returns:
+        The listing of code and machines, left out where no stage has run here, and that of the stages.
     """
     runs = [last[key] for key in stages if key in last]
     machines: dict[_Machine, list[Run]] = {}
@@ -86,7 +89,11 @@ def this_run(last: Mapping[Key, Run], stages: Sequence[Key], *, parameters: str,
 
 
 def stamp(page: str, listings: Sequence[Listing]) -> str:
-    """The page with the listings in the place of its line `MARK`.
+    """Return the page with the listings in the place of its line `MARK`.
+
+    Args:
+        page: the page's HTML.
+        listings: what to show there, in this order.
 
     Raises:
         BadInputError: the page does not have that line once.
@@ -109,7 +116,12 @@ def stamp(page: str, listings: Sequence[Listing]) -> str:
 
 
 def commit_text(commit: str | None, changed: bool | None) -> str:
-    """A commit, and whether the code was another than that."""
+    """Return a commit in short, and whether the code was another than that.
+
+    Args:
+        commit: its hash; None without git.
+        changed: whether the code differed from it; None without git.
+    """
     if commit is None:
         return "no git"
     return f"{commit[:_SHOWN]} with changes" if changed else commit[:_SHOWN]

@@ -12,7 +12,7 @@ VEGA_LITE: Final = "6.4"
 
 
 def vega_script() -> str:
-    """The script, which defines `vegaEmbed`.
+    """Return the script, which defines `vegaEmbed`.
 
     Bundling takes more than a second: the script is kept in the scratch folder, below its hash.
     """

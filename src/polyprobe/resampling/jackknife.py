@@ -8,11 +8,16 @@ from jaxtyping import Float
 
 
 def standard_error(pairs: Sequence[tuple[Hashable, Hashable]], values: Sequence[float]) -> float | None:
-    """Standard error of the mean over pairs of one group, by the jackknife: pairs that share a language (or a seed)
-    depend on each other, so it is left out with all its pairs.
+    """Return the standard error of the mean over pairs of one group, by the jackknife.
+
+    Pairs that share a language (or a seed) depend on each other, so it is left out with all its pairs.
+
+    Args:
+        pairs: of two languages (or seeds) each.
+        values: one per pair.
 
     Returns:
-        None for fewer than three languages.
+        None for fewer than three languages, or where no pair is left without one of them.
     """
     languages = list(dict.fromkeys(language for pair in pairs for language in pair))
     if len(languages) < 3:
@@ -28,8 +33,9 @@ def standard_error(pairs: Sequence[tuple[Hashable, Hashable]], values: Sequence[
 
 
 def standard_error_of_two(values: Float[np.ndarray, "one other"]) -> float | None:
-    """Standard error of the mean over all pairs of two independent groups, by the jackknife within each: the groups'
-    variances of means add up.
+    """Return the standard error of the mean over all pairs of two independent groups, by the jackknife within each.
+
+    The groups' variances of means add up.
 
     Args:
         values: one per pair.

@@ -12,7 +12,7 @@ LEVEL: Final = 0.95
 def language_bootstrap(
     pairs: Sequence[tuple[Hashable, Hashable]], values: Sequence[float]
 ) -> tuple[float, float] | None:
-    """The bootstrap's interval over languages, by percentiles.
+    """Return the bootstrap's interval over languages, by percentiles.
 
     A resample draws as many languages as there are, with replacement; a pair counts as often as its two languages
     were drawn together, and a language drawn twice makes no pair with itself. With few languages the interval is too
@@ -23,7 +23,7 @@ def language_bootstrap(
         values: one per pair.
 
     Returns:
-        None for fewer than three languages.
+        The lower and the upper end of the 95 % interval; None for fewer than three languages.
     """
     languages = list(dict.fromkeys(language for pair in pairs for language in pair))
     count = len(languages)

@@ -10,7 +10,7 @@ def code_version(*packages: str) -> str:
     """Return a hash of the source of some of polyprobe's packages and of torch's version.
 
     Args:
-        packages: their names, such as probes.
+        *packages: their names, such as probes.
     """
     import torch
 

@@ -10,5 +10,5 @@ class BadInputError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, without line breaks; its type's name where it says nothing."""
+    """Return what an error says, without line breaks; its type's name where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__

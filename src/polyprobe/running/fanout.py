@@ -1,10 +1,11 @@
 """Independent work over processes, one thread each; results in the order of the items."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
+from polyprobe.running.machine import use_threads
 from polyprobe.running.progress import progress
-from polyprobe.running.threads import use_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,17 +19,23 @@ def fan_out(
     description: str,
     tensors: bool = True,
 ) -> Iterator[Result]:
-    """Applies `function` (a module-level one) to each item and yields the results in the items' order.
+    """Apply a function to each item, and yield the results in the items' order.
 
     With one worker everything runs in this process. The result never depends on the number of workers: every worker
-    computes with one thread. Work without tensors is spared the import of torch (`tensors=False`).
+    computes with one thread.
+
+    Args:
+        function: one of a module, or a partial of one, so that it can be sent to other processes.
+        items: what it is applied to.
+        workers: the number of processes.
+        description: the text before the progress bar.
+        tensors: whether the work needs tensors; work without them is spared the import of torch.
     """
-    prepare = _one_thread if tensors else None
+    prepare = partial(use_threads, 1) if tensors else None
     if workers <= 1 or len(items) <= 1:
         if prepare:
             prepare()
-        for item in progress(items, description=description):
-            yield function(item)
+        yield from map(function, progress(items, description=description))
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -40,7 +47,3 @@ def fan_out(
             # Waits for what is being computed: it may write into a folder that the caller is about to remove.
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-
-
-def _one_thread() -> None:
-    use_threads(1)

@@ -5,8 +5,9 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +17,21 @@ from polyprobe.running.errors import BadInputError
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
+def existing(files: Sequence[Path]) -> list[Path]:
+    """Return those of the files that are there, in their order; one line on stderr names the others."""
+    found = [file for file in files if file.exists()]
+    if missing := [str(file) for file in files if file not in found]:
+        print(f"warning: left out, no such file: {', '.join(missing)}", file=sys.stderr)
+    return found
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """A temporary path to write to, renamed to `path` when the block ends well and removed when it does not."""
+    """Yield a temporary path to write to, renamed to `path` when the block ends well and removed when it does not.
+
+    Raises:
+        BadInputError: the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -31,9 +44,12 @@ def new_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary empty folder to fill, which takes the place of `path` when the block ends well.
+    """Yield a temporary empty folder to fill, which takes the place of `path` when the block ends well.
 
-    What killed processes left of it is removed.
+    What killed processes left of such folders is removed.
+
+    Raises:
+        BadInputError: the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
@@ -54,15 +70,16 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Holds a folder's lock, which the system takes from a process that ends; False where another process holds it, or
-    the file system knows no locks."""
+    """Hold a folder's lock, which the system takes from a process that ends.
+
+    Yields:
+        Whether the lock is held: not where another process holds it, or where the file system knows no locks.
+    """
     opened = os.open(folder, os.O_RDONLY)
     try:
-        try:
+        ours = False
+        with suppress(OSError):
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            ours = False
-        else:
             ours = True
         yield ours
     finally:
@@ -71,7 +88,15 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def space_for(path: Path, left: str = "nothing of it was written") -> Iterator[None]:
-    """A full disk is one line that names what was to be written, and says what is left of it."""
+    """Turn the error of a full disk into one line that names what was to be written and says what is left of it.
+
+    Args:
+        path: what the block writes.
+        left: what is left of it, for the message.
+
+    Raises:
+        BadInputError: the disk is full.
+    """
     try:
         yield
     except Exception as error:
@@ -83,6 +108,14 @@ def space_for(path: Path, left: str = "nothing of it was written") -> Iterator[N
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as UTF-8 JSON, keys in the order given, with a final newline."""
+    """Write a value as UTF-8 JSON, keys in the order given, with a final newline.
+
+    Args:
+        path: the file to write, whole or not at all.
+        value: JSON-able data, without NaN and infinities.
+
+    Raises:
+        BadInputError: the disk is full.
+    """
     with new_file(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -5,10 +5,12 @@ POLYPROBE_DEVICE, POLYPROBE_BATCH_TOKENS, POLYPROBE_THREADS, POLYPROBE_MIRROR.
 """
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from polyprobe.running.errors import BadInputError
+from polyprobe.running.errors import BadInputError, one_line
+from polyprobe.running.machine import cores
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Knobs:
     """The base URL under which a download from `https://HOST/PATH` is found as `HOST/PATH`; empty for none."""
 
     def torch_device(self) -> str:
-        """The device with `auto` resolved.
+        """Return the device with `auto` resolved.
 
         Raises:
             BadInputError: torch knows no such device, or this machine has no such GPU.
@@ -51,32 +53,63 @@ class Knobs:
 
 
 def knobs(path: Path = Path("config/local.yaml")) -> Knobs:
-    """The knobs of this machine.
+    """Return the knobs of this machine.
 
     Raises:
-        BadInputError: an unknown knob or one of the wrong type.
+        BadInputError: the file does not hold names and values, or a knob is unknown, of the wrong type or not positive.
     """
-    import yaml
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    values: dict[str, int | str] = {
-        "workers": cores,
-        "threads": cores,
+    values: dict[str, Any] = {
+        "workers": cores(),
+        "threads": cores(),
         "device": "auto",
         "batch_tokens": 8192,
         "mirror": "",
     }
-    given = yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.exists() else {}
-    if not isinstance(given, dict):
-        raise BadInputError(f"{path}: expected knobs as `name: value`")
-    given |= {name: text for name in values if (text := os.environ.get(f"POLYPROBE_{name.upper()}"))}
-    for name, value in given.items():
+    for name, value in _of_file(path).items():
         if name not in values:
             raise BadInputError(f"{path}: {name}: unknown knob, expected one of {', '.join(values)}")
-        try:
-            values[name] = type(values[name])(value)
-        except (TypeError, ValueError):
-            raise BadInputError(f"{path}: {name}: expected {type(values[name]).__name__}, got {value!r}") from None
-        if (values[name] == "" and name != "mirror") or (isinstance(values[name], int) and int(values[name]) < 1):
-            raise BadInputError(f"{path}: {name}: expected a positive value, got {value!r}")
-    return Knobs(**{field.name: values[field.name] for field in fields(Knobs)})  # type: ignore[arg-type]
+        values[name] = _checked(f"{path}: {name}", value, values[name])
+    for name, value in values.items():
+        variable = f"POLYPROBE_{name.upper()}"
+        if text := os.environ.get(variable):
+            given = int(text) if isinstance(value, int) and text.isdecimal() else text
+            values[name] = _checked(variable, given, value)
+    return Knobs(**values)
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    """Return what a file says of knobs; nothing where there is none.
+
+    Raises:
+        BadInputError: it is no YAML, or does not hold names and values.
+    """
+    import yaml
+
+    if not path.exists():
+        return {}
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path}: no valid YAML: {one_line(error)}") from None
+    if not isinstance(given, dict):
+        raise BadInputError(f"{path}: expected knobs as `name: value`")
+    return given
+
+
+def _checked(where: str, given: Any, default: int | str) -> Any:
+    """Return a knob's value.
+
+    Args:
+        where: what an error begins with.
+        given: the value.
+        default: of the same type.
+
+    Raises:
+        BadInputError: it is of another type, or not positive.
+    """
+    # Not isinstance: to Python, yes and no are integers.
+    if type(given) is not type(default):
+        raise BadInputError(f"{where}: expected {type(default).__name__}, got {given!r}")
+    if isinstance(given, int) and given < 1:
+        raise BadInputError(f"{where}: expected a positive value, got {given!r}")
+    return given

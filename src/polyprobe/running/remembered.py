@@ -11,12 +11,12 @@ from polyprobe.running.files import new_file
 
 
 def remembered(folder: Path, determines: Any, compute: Callable[[], Any]) -> Any:
-    """What `compute` returned (JSON-able data) when it was last called for this `determines`, else what it returns now.
+    """Return what `compute` returned when it was called for this `determines`; call it where nothing is remembered.
 
     Args:
         folder: where results lie, one small file each.
         determines: everything that determines the result, as JSON-able data; digests of arrays among it.
-        compute: called where nothing is remembered.
+        compute: called where nothing is remembered; returns JSON-able data.
     """
     digest = hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()[:32]
     file = folder / f"{digest}.json.gz"

@@ -1,7 +1,6 @@
 """`.scratch/runs.jsonl`: which stage ran when, how long, and on what machine; one line per run."""
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from polyprobe.running.machine import cores
 from polyprobe.running.scratch import scratch_root
 
 NAME: Final = "runs.jsonl"
@@ -60,19 +60,21 @@ class Run:
 
 
 def path() -> Path:
-    """Where the log lies."""
+    """Return where the log lies."""
     return scratch_root() / NAME
 
 
 @contextmanager
 def logged(study: str, parameters: str, stage: str, arguments: Sequence[str]) -> Iterator[None]:
-    """Logs a run: the block. A log that cannot be written is no error.
+    """Log the block as a run of a stage.
+
+    A log that cannot be written is no error.
 
     Args:
         study: its name.
         parameters: a digest of its parameters.
         stage: its name.
-        arguments: of its command.
+        arguments: those of its command.
     """
     commit, changed = working_tree()
     outcome: Literal["finished", "failed"] = "failed"
@@ -99,7 +101,7 @@ def logged(study: str, parameters: str, stage: str, arguments: Sequence[str]) ->
                     torch=None if torch is None else str(torch.__version__),
                     platform=platform.platform(),
                     processor=_processor(),
-                    cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+                    cores=cores(),
                     gpu=_gpu(),
                     memory=_memory(),
                 )
@@ -107,7 +109,13 @@ def logged(study: str, parameters: str, stage: str, arguments: Sequence[str]) ->
 
 
 def read_runs(file: Path | None = None) -> list[Run]:
-    """The runs, in the order of their ends. Lines that are none are left out: a full disk may have cut one off."""
+    """Read the runs of a log, in the order of their ends.
+
+    Lines that are no runs are left out: a full disk may have cut one off.
+
+    Args:
+        file: the log; None for the one at `path()`. Without a file there are no runs.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     file = path() if file is None else file
@@ -120,11 +128,11 @@ def read_runs(file: Path | None = None) -> list[Run]:
 
 
 def last_runs(runs: Iterable[Run], study: str) -> dict[Key, Run]:
-    """The last finished run of each stage with each arguments; the last failed one where none finished.
+    """Return the last finished run of each stage and arguments, or the last failed one where none finished.
 
     Args:
         runs: in the order of their ends.
-        study: other studies' runs are left out.
+        study: the name of the study; other studies' runs are left out.
     """
     last: dict[Key, Run] = {}
     for run in runs:
@@ -134,8 +142,11 @@ def last_runs(runs: Iterable[Run], study: str) -> dict[Key, Run]:
 
 
 def working_tree() -> tuple[str | None, bool | None]:
-    """The commit of the current folder's tree, and whether the tree differs from it, outputs left out; None without
-    git."""
+    """Return the commit of the current folder's tree, and whether the tree differs from it, outputs left out.
+
+    Returns:
+        Both None without git or without a commit.
+    """
     # Without optional locks: stages run beside each other, and beside the user's own git.
     command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", ".", *_OUTPUTS]
     try:
@@ -153,12 +164,9 @@ def working_tree() -> tuple[str | None, bool | None]:
 def _append(run: Run) -> None:
     line = json.dumps(asdict(run), ensure_ascii=False) + "\n"
     path().parent.mkdir(parents=True, exist_ok=True)
-    log = os.open(path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        # One write, so that the lines of processes that end at once do not mix.
-        os.write(log, line.encode())
-    finally:
-        os.close(log)
+    # Without a buffer, so that the lines of processes that end at once do not mix.
+    with path().open("ab", buffering=0) as log:
+        log.write(line.encode())
 
 
 def _processor() -> str:
@@ -178,7 +186,7 @@ def _gpu() -> str | None:
 
 
 def _memory() -> int:
-    """The peak of resident memory, in bytes."""
+    """Return the peak of resident memory, in bytes: this process's or that of its largest child."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024

@@ -11,12 +11,12 @@ from typing import Any
 
 
 def scratch_root() -> Path:
-    """The folder of everything half-done: POLYPROBE_SCRATCH, or `.scratch`."""
+    """Return the folder of everything half-done: POLYPROBE_SCRATCH, or `.scratch`."""
     return Path(os.environ.get("POLYPROBE_SCRATCH", ".scratch"))
 
 
 def scratch_folder(name: str, determines: Any) -> Path:
-    """A folder outside all outputs for the half-done work of one result; made if it is not there.
+    """Return a folder outside all outputs for the half-done work of one result; make it if it is not there.
 
     Args:
         name: what is being made, for people who look into the folder.
@@ -32,7 +32,7 @@ def scratch_folder(name: str, determines: Any) -> Path:
 
 @contextmanager
 def temporary_folder(name: str) -> Iterator[Path]:
-    """An empty folder below the scratch root, removed when the block ends.
+    """Yield an empty folder below the scratch root, removed when the block ends.
 
     Args:
         name: what is put into it, for people who look into the scratch root.

@@ -4,6 +4,14 @@ import hashlib
 
 
 def derive_seed(seed: int, *parts: str | int) -> int:
-    """A seed in [0, 2**31) that depends on `seed` and on every part, whatever is run beside it or before it."""
+    """Return a seed that depends on `seed` and on every part, whatever is run beside it or before it.
+
+    Args:
+        seed: the study's, or one derived from it.
+        *parts: what the seed is for, such as the names of a task and a checkpoint, in this order.
+
+    Returns:
+        A number in [0, 2**31).
+    """
     text = "\x1f".join([str(seed), *map(str, parts)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % 2**31

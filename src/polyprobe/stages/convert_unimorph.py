@@ -12,24 +12,33 @@ from polyprobe.study import Study
 
 
 def convert_unimorph(study: Study) -> None:
-    """Writes each language's words, what it offers for each category, what the mapping lost; and parallel sentences."""
+    """Write each language's words, what it offers for each category, what the mapping lost; and parallel sentences."""
     from polyprobe.artefacts import corpus, mapping, parallel, words
     from polyprobe.treebanks.parallel import parallel_table
     from polyprobe.treebanks.treebank import FOLDER
 
-    with new_folder(words.FOLDER) as folder:
+    with new_folder(words.TABLE.path.parent) as folder:
         convert = partial(_convert, study, folder)
         entries = list(fan_out(convert, study.languages, workers=knobs().workers, description="words", tensors=False))
         pairs = parallel_table(
             FOLDER, study.parallel, study.inputs, study.languages, study.source_language, study.treebanks.on_error
         )
-        parallel.write(parallel.PATH, pairs)
-        corpus.write(corpus.PATH, [entry for offered, _ in entries for entry in offered])
-        mapping.write(mapping.PATH, [lost for _, lost in entries])
+        parallel.TABLE.write(pairs)
+        corpus.TABLE.write([entry for offered, _ in entries for entry in offered])
+        mapping.TABLE.write([lost for _, lost in entries])
 
 
 def _convert(study: Study, folder: Path, language: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """One language's words; returns its entries of the metrics."""
+    """Write one language's words, and return its entries of the metrics.
+
+    Args:
+        study: the parameters.
+        folder: where its words go.
+        language: the language's code.
+
+    Returns:
+        What the language offers for each category, an entry each; and what the mapping lost.
+    """
     from polyprobe.artefacts import words
     from polyprobe.treebanks.inventory import inventory
     from polyprobe.treebanks.losses import losses
@@ -38,7 +47,7 @@ def _convert(study: Study, folder: Path, language: str) -> tuple[list[dict[str, 
 
     treebanks = study.treebanks.folders[language]
     table = read_words(FOLDER, language, treebanks, study.words, study.treebanks.on_error)
-    words.write(folder / f"{language}.parquet", table.frames())
+    words.TABLE.write_frames(table.frames(), folder / f"{language}.parquet")
     return inventory(language, table.labels(), study.words.min_label_count), losses(language, table)
 
 

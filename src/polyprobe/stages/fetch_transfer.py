@@ -6,7 +6,7 @@ from polyprobe.transfer.fetching import fetch
 
 
 def fetch_transfer(study: Study) -> None:
-    """Writes `data/tasks/<task>/<split>-<language>.tsv` and `metrics/transfer_data.json`."""
+    """Write `data/tasks/<task>/<split>-<language>.tsv` and `metrics/transfer_data.json`."""
     fetch(study)
 
 

@@ -8,7 +8,7 @@ from polyprobe.study import Study
 
 
 def fetch_ud(study: Study) -> None:
-    """Copies each language's treebanks from the study's source, and writes `metrics/treebanks.json`."""
+    """Copy each language's treebanks from the study's source, and write `metrics/treebanks.json`."""
     from polyprobe.treebanks.copying import copy_treebanks, wanted_treebanks
     from polyprobe.treebanks.sources import SOURCES
     from polyprobe.treebanks.treebank import FOLDER

@@ -5,11 +5,17 @@ from pathlib import Path
 from polyprobe.artefacts import manifest, scores
 from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
-from polyprobe.transfer.fine_tuning import fine_tune
 
 
 def finetune_pos(study: Study, key: str) -> None:
-    """Writes the checkpoint's adapters, scores and confusion matrices to `data/transfer/pos/<checkpoint>`."""
+    """Write a checkpoint's adapters, scores and confusion matrices to `data/transfer/pos/<checkpoint>`.
+
+    Args:
+        study: the parameters.
+        key: the checkpoint's.
+    """
+    from polyprobe.transfer.fine_tuning import fine_tune
+
     fine_tune(
         "pos",
         manifest.read(manifest.path(key)),

@@ -5,11 +5,17 @@ from pathlib import Path
 from polyprobe.artefacts import manifest, scores
 from polyprobe.stage import run_keyed_stage
 from polyprobe.study import Study
-from polyprobe.transfer.fine_tuning import fine_tune
 
 
 def finetune_xnli(study: Study, key: str) -> None:
-    """Writes the checkpoint's adapters, scores and confusion matrices to `data/transfer/xnli/<checkpoint>`."""
+    """Write a checkpoint's adapters, scores and confusion matrices to `data/transfer/xnli/<checkpoint>`.
+
+    Args:
+        study: the parameters.
+        key: the checkpoint's.
+    """
+    from polyprobe.transfer.fine_tuning import fine_tune
+
     fine_tune(
         "xnli",
         manifest.read(manifest.path(key)),

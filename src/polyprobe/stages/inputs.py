@@ -7,7 +7,7 @@ from polyprobe.study import Study
 
 
 def inputs(study: Study) -> None:
-    """Writes `data/inputs/READER.json`."""
+    """Write `data/inputs/READER.json` for each stage that reads from disk."""
     read.write_read("treebanks", treebank_inputs(study))
     read.write_read("parallel", parallel_inputs(study))
     read.write_read("tasks", task_inputs(study))

@@ -4,6 +4,7 @@ import pandas as pd
 
 from polyprobe.alignment import tables
 from polyprobe.alignment.informativeness import informativeness
+from polyprobe.alignment.tables import OverlapTables
 from polyprobe.artefacts import manifest, probes
 from polyprobe.artefacts import overlap as plots
 from polyprobe.choices.categories import study_categories
@@ -15,47 +16,50 @@ from polyprobe.study import Study
 
 
 def overlap(study: Study) -> None:
-    """Compares the languages of every checkpoint that was not dropped."""
-    found = [_of_checkpoint(study, key) for key in study.checkpoints]
-    schemas = [plots.PAIRS_SCHEMA] * 2 + [plots.NEURONS_SCHEMA, plots.CATEGORIES_SCHEMA, probes.PLOT_SCHEMA]
-    columns = [schema.names for schema in schemas]
-    pairs, smaller, neurons, categories, told = map(tables.join, zip(*found, strict=True), columns)
-    means = tables.join([tables.means(pairs)], plots.MEANS_SCHEMA.names)
-    sizes = tables.join([tables.means(smaller), means[means["studied"].astype(bool)]], plots.SIZES_SCHEMA.names)
-    last = tables.last_checkpoints(pairs, [key for key, entry in study.checkpoints.items() if entry.converged])
-    heatmap = tables.join([tables.heatmap(pairs[pairs["checkpoint"].isin(last)])], plots.HEATMAP_SCHEMA.names)
+    """Compare the languages of every checkpoint that was not dropped, and write the tables that are plotted."""
+    manifests = [manifest.read(manifest.path(key)) for key in study.checkpoints]
+    found = tables.of_all_checkpoints([_of_checkpoint(study, about) for about in manifests if not about.dropped])
+    means = tables.join([tables.means(found.pairs)], plots.MEANS.schema.names)
+    means_of_study = means[means["studied"].astype(bool)]
+    sizes = tables.join([tables.means(found.pairs_by_smaller_k), means_of_study], plots.SIZES.schema.names)
+    converged = [key for key, entry in study.checkpoints.items() if entry.converged]
+    last = tables.last_checkpoints(found.pairs, converged)
+    pairs_of_last = found.pairs[found.pairs["checkpoint"].isin(last)]
+    heatmap = tables.join([tables.heatmap(pairs_of_last)], plots.HEATMAP.schema.names)
     with new_folder(plots.FOLDER) as folder:
-        plots.write_pairs(folder / plots.PAIRS.name, pairs)
-        plots.write_means(folder / plots.MEANS.name, means)
-        plots.write_sizes(folder / plots.SIZES.name, sizes.sort_values("k", kind="stable"))
-        plots.write_means(folder / plots.LAYERS.name, means[means["checkpoint"].isin(last)])
-        plots.write_heatmap(folder / plots.HEATMAP.name, heatmap)
-        plots.write_categories(folder / plots.CATEGORIES.name, categories)
-        plots.write_neurons(folder / plots.NEURONS.name, neurons)
-        probes.write_plot(probes.PLOT, told)
+        plots.PAIRS.write(found.pairs, folder / plots.PAIRS.path.name)
+        plots.MEANS.write(means, folder / plots.MEANS.path.name)
+        plots.SIZES.write(sizes.sort_values("k", kind="stable"), folder / plots.SIZES.path.name)
+        plots.LAYERS.write(means[means["checkpoint"].isin(last)], folder / plots.LAYERS.path.name)
+        plots.HEATMAP.write(heatmap, folder / plots.HEATMAP.path.name)
+        plots.CATEGORIES.write(found.pairs_of_categories, folder / plots.CATEGORIES.path.name)
+        plots.NEURONS.write(found.shared_neurons, folder / plots.NEURONS.path.name)
+        probes.PLOT.write(found.informativeness)
 
 
-def _of_checkpoint(study: Study, key: str) -> list[pd.DataFrame]:
-    """Pairs of languages, the study's own for every smaller k, neurons that several languages share, pairs of
-    categories, and what the probes tell."""
-    about, settings = manifest.read(manifest.path(key)), study.overlap
-    if about.dropped:
-        return [pd.DataFrame()] * 5
-    found = probes.read(probes.path(key))
-    layers, categories = study_layers(study, key, about.layers), study_categories(study)
-    k = largest_size(study)
-    own = found[found["layer"].isin(layers) & found["category"].isin(categories)]
-    pairs, smaller = (
-        tables.pairs_of_checkpoint(rows, study.languages, sizes, about.width, settings.correction, settings.alpha)
-        for rows, sizes in ((found, [k]), (own, set_sizes(study)[:-1]))
+def _of_checkpoint(study: Study, about: manifest.Manifest) -> OverlapTables:
+    found = probes.TABLE.read(probes.TABLE.at(checkpoint=about.checkpoint))
+    layers = study_layers(study, about.checkpoint, about.layers)
+    categories = study_categories(study)
+    of_study = found[found["layer"].isin(layers) & found["category"].isin(categories)]
+    k, smaller = largest_size(study), set_sizes(study)[:-1]
+
+    def pairs(rows: pd.DataFrame, sizes: list[int]) -> pd.DataFrame:
+        table = tables.pairs_of_checkpoint(
+            rows, study.languages, sizes, about.width, study.overlap.correction, study.overlap.alpha
+        )
+        return tables.add_depth(table, about.tokens_seen, about.layers, layers, categories)
+
+    def named(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(checkpoint=about.checkpoint, model=about.model, step=about.step)
+
+    return OverlapTables(
+        pairs=named(pairs(found, [k])),
+        pairs_by_smaller_k=named(pairs(of_study, smaller)),
+        shared_neurons=named(tables.neurons_of_checkpoint(found, study.languages, k, about.width, layers, categories)),
+        pairs_of_categories=named(tables.categories_of_checkpoint(found, k, about.width, layers, categories)),
+        informativeness=named(informativeness(found, k)),
     )
-    frames = (
-        *(tables.placed(one, about.tokens_seen, about.layers, layers, categories) for one in (pairs, smaller)),
-        tables.neurons_of_checkpoint(found, study.languages, k, about.width, layers, categories),
-        tables.categories_of_checkpoint(found, k, about.width, layers, categories),
-        informativeness(found, k),
-    )
-    return [frame.assign(checkpoint=key, model=about.model, step=about.step) for frame in frames]
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Compares overlap with other predictors of transfer: `python -m polyprobe.stages.predictors`."""
+"""Compares overlap with other predictors of transfer."""
 
 from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 
 def predictors(study: Study) -> None:
-    """Writes `plots/predictors.csv`."""
+    """Write `plots/predictors.csv`."""
     import pandas as pd
 
     from polyprobe import analysis
@@ -13,24 +13,22 @@ def predictors(study: Study) -> None:
     from polyprobe.artefacts import predictors as table
     from polyprobe.choices.categories import correlated_categories
     from polyprobe.choices.layers import correlated_layers
+    from polyprobe.running.files import existing
 
     manifests = [found for key in study.checkpoints if not (found := manifest.read(manifest.path(key))).dropped]
-    files = {similarity.path(found.checkpoint): found.checkpoint for found in manifests}
-    alike = [similarity.read(file).assign(checkpoint=files[file]) for file in analysis.files_there(list(files))]
+    files = {similarity.TABLE.at(checkpoint=found.checkpoint): found.checkpoint for found in manifests}
+    alike = [similarity.TABLE.read(file).assign(checkpoint=files[file]) for file in existing(list(files))]
     points = analysis.predictor_points(
-        correlation.read_points(correlation.POINTS),
-        scores.read_plot(scores.PLOT),
-        probes.read_plot(probes.PLOT),
-        pd.concat([pd.DataFrame(columns=[*similarity.SCHEMA.names, "checkpoint"]), *alike], ignore_index=True),
+        correlation.POINTS.read(),
+        scores.PLOT.read(),
+        probes.PLOT.read(),
+        pd.concat([pd.DataFrame(columns=[*similarity.TABLE.schema.names, "checkpoint"]), *alike], ignore_index=True),
         source_language=study.source_language,
         layers={found.checkpoint: correlated_layers(study, found.layers) for found in manifests},
         categories=correlated_categories(study),
     )
-    cells = correlation.read(correlation.PATH)
-    table.write(
-        table.PATH,
-        analysis.predictor_table(points, cells, resamples=study.correlate.resamples, seed=study.seed),
-    )
+    cells = correlation.TABLE.read()
+    table.TABLE.write(analysis.predictor_table(points, cells, resamples=study.correlate.resamples, seed=study.seed))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,12 @@ from polyprobe.treebanks import training_texts
 
 
 def pretrain(study: Study, key: str) -> None:
-    """Writes `data/pretrained/KEY/step-N/` and the training curve `plots/pretrain/KEY/loss.tsv`."""
+    """Write `data/pretrained/KEY/step-N/` and the training curve `plots/pretrain/KEY/loss.tsv`.
+
+    Args:
+        study: the parameters.
+        key: the model's under `pretrain`.
+    """
     settings = study.pretrain[key]
     texts = training_texts(Path("data/treebanks"), study.languages, study.treebanks.folders, settings.files)
     pretraining.pretrain(

@@ -1,28 +1,26 @@
-"""Draws the figures and writes the HTML page: `python -m polyprobe.stages.report`."""
+"""Draws the figures and writes the HTML page."""
 
 from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 
 def report(study: Study) -> None:
-    """Writes `data/report/`."""
+    """Write `data/report/`."""
     from polyprobe.artefacts import corpus, correlation, manifest
     from polyprobe.figures import read_tables
-    from polyprobe.report import provenance, write_report
-    from polyprobe.report.page import FOLDER
+    from polyprobe.report import provenance
+    from polyprobe.report.page import FOLDER, Records, write_report
     from polyprobe.running.knobs import knobs
 
-    write_report(
-        FOLDER,
-        read_tables(study.languages, study.source_language),
+    records = Records(
         study=study,
         manifests=[manifest.read(manifest.path(key)) for key in study.checkpoints],
-        corpus=corpus.read(),
-        summary=correlation.read_summary(),
-        treebanks=provenance.read_treebanks(),
+        corpus=corpus.TABLE.read(),
+        summary=correlation.SUMMARY.read(),
+        treebanks=provenance.TREEBANKS.read(),
         task_data=provenance.read_task_data(),
-        workers=knobs().workers,
     )
+    write_report(FOLDER, read_tables(study.languages, study.source_language), records, workers=knobs().workers)
 
 
 if __name__ == "__main__":

@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from polyprobe.artefacts import manifest
-from polyprobe.checkpoints import apply_duplicates_policy, described_duplicates, equal_to_previous
+from polyprobe.checkpoints.duplicates import apply_duplicates_policy, described_duplicates, equal_to_previous
 from polyprobe.running.files import new_folder, write_json
 from polyprobe.stage import run_stage
 from polyprobe.study import Study
 
 METRICS = Path("metrics/checkpoints.json")
 COLUMNS = (
-    "checkpoint", "model", "repository", "commit", "step", "tokens_seen", "weights_sha256", "config_sha256",
-    "tokenizer_sha256", "parameters", "layers", "width", "dtype", "zeros", "dropped",
-)  # fmt: skip
+    "checkpoint model repository commit step tokens_seen weights_sha256 config_sha256 tokenizer_sha256 parameters "
+    "layers width dtype zeros dropped"
+).split()
 
 
 def verify_checkpoints(study: Study) -> None:
-    """Writes `data/verified/` and `metrics/checkpoints.json`."""
+    """Write `data/verified/` and `metrics/checkpoints.json`."""
     resolved = [manifest.read(manifest.path(key, manifest.FOLDER)) for key in study.checkpoints]
     verified = apply_duplicates_policy(resolved, study.duplicates)
     for line in described_duplicates(resolved, study.duplicates):

@@ -6,7 +6,12 @@ from polyprobe.study import Study
 
 
 def watch(study: Study, key: str) -> None:
-    """Writes `metrics/watched/KEY.json`."""
+    """Write `metrics/watched/KEY.json`.
+
+    Args:
+        study: the parameters.
+        key: the entry's name under `inputs`.
+    """
     inputs.write_watched(key, inputs.files_of(study.inputs[key]))
 
 

@@ -6,19 +6,33 @@ from typing import Any, Final
 
 import transformers
 
+_FOLDER: Final = "dvclive"
 _NAMES: Final = {"loss": "loss", "eval_score": "dev_score"}
 """Curves by the names that Trainer logs under."""
 
 
 class Curves(transformers.TrainerCallback):  # type: ignore[misc]
-    """Hands on what Trainer logs; a run that is gone on with begins with what was logged before its last save."""
+    """What Trainer logs, handed on to dvclive.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    A run that is gone on with begins with what was logged before its last save.
+
+    Args:
+        scratch: where dvclive keeps the curves, in a folder of its own.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self.folder = scratch / _FOLDER
         self.live: Any = None
 
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **rest: Any) -> None:
-        """Opens the curves."""
+        """Open the curves.
+
+        Args:
+            arguments: not used.
+            state: Trainer's, with what was logged before.
+            control: not used.
+            **rest: not used.
+        """
         from dvclive import Live
 
         if state.is_world_process_zero:
@@ -27,12 +41,26 @@ class Curves(transformers.TrainerCallback):  # type: ignore[misc]
                 self._log(logged)
 
     def on_log(self, arguments: Any, state: Any, control: Any, **rest: Any) -> None:
-        """Adds what Trainer has just logged."""
+        """Add what Trainer has just logged.
+
+        Args:
+            arguments: not used.
+            state: Trainer's, with what was logged.
+            control: not used.
+            **rest: not used.
+        """
         if self.live:
             self._log(state.log_history[-1])
 
     def on_train_end(self, arguments: Any, state: Any, control: Any, **rest: Any) -> None:
-        """Closes the curves."""
+        """Close the curves.
+
+        Args:
+            arguments: not used.
+            state: not used.
+            control: not used.
+            **rest: not used.
+        """
         if self.live:
             self.live.end()
 
@@ -42,7 +70,12 @@ class Curves(transformers.TrainerCallback):  # type: ignore[misc]
             self.live.log_metric(_NAMES[name], logged[name])
 
 
-def save_curves(folder: Path, output: Path) -> None:
-    """Writes `loss.tsv` and `dev_score.tsv` (step and value) from where `Curves` has kept them."""
+def save_curves(scratch: Path, output: Path) -> None:
+    """Write `loss.tsv` and `dev_score.tsv` (step and value) from where `Curves` has kept them.
+
+    Args:
+        scratch: what `Curves` was given.
+        output: the folder to write to.
+    """
     for name in _NAMES.values():
-        shutil.copyfile(folder / "plots" / "metrics" / f"{name}.tsv", output / f"{name}.tsv")
+        shutil.copyfile(scratch / _FOLDER / "plots" / "metrics" / f"{name}.tsv", output / f"{name}.tsv")

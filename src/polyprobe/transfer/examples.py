@@ -11,6 +11,8 @@ from polyprobe.running.errors import BadInputError
 
 LOST: Final = -1
 """Position and prediction of an item that truncation cut off; it counts as wrong."""
+NO_TARGET: Final = -100
+"""What torch's cross-entropy leaves out."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ WITHOUT_LABELS: Final = (
 
 
 def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 file with their numbers from 1, split at line feeds only, without a byte-order mark.
+    """Yield the lines of a UTF-8 file with their numbers from 1, split at line feeds only, without a byte-order mark.
 
     Raises:
         BadInputError: there is no such file, or a line is no UTF-8.
@@ -64,7 +66,13 @@ def word_form(word: str) -> str:
 
 
 def checked_label(label: str, labels: Sequence[str], file: Path, number: int) -> str:
-    """The label itself.
+    """Check that a label is one of the task's, and return it.
+
+    Args:
+        label: what stands in the label's place.
+        labels: the task's.
+        file: where it stands, for the error's message.
+        number: of its line there, from 1.
 
     Raises:
         BadInputError: it is none of `labels`, or says that there is no label.
@@ -77,7 +85,11 @@ def checked_label(label: str, labels: Sequence[str], file: Path, number: int) ->
 
 
 def not_empty(examples: list[Example], file: Path) -> list[Example]:
-    """The examples themselves.
+    """Check that there are examples, and return them.
+
+    Args:
+        examples: all that a file holds.
+        file: the file, for the error's message.
 
     Raises:
         BadInputError: there are none.

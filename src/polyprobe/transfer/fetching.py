@@ -19,7 +19,7 @@ METRICS: Final = Path("metrics/transfer_data.json")
 
 
 def fetch(study: Study) -> None:
-    """Copies the study's task files, checked, to `data/tasks`, and writes what they hold to `metrics`.
+    """Copy the study's task files, checked, to `data/tasks`, and write what they hold to `metrics`.
 
     Raises:
         BadInputError: a file is missing or malformed, does not hold the examples that the study expects, or repeats
@@ -57,7 +57,7 @@ def _check_size(examples: list[Example], expected: int | None, key: str, file: P
 
 
 def _contents(examples: list[Example], labels: tuple[str, ...]) -> dict[str, Any]:
-    """Counts of one file."""
+    """Count the examples of one file, their items, and the items of each label."""
     counts = Counter(label for example in examples for label in example.labels)
     return {
         "examples": len(examples),

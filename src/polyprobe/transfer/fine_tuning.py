@@ -6,24 +6,36 @@ Several GPUs share the work under `accelerate launch -m polyprobe.stages.finetun
 import hashlib
 import random
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import torch
+
+from polyprobe.artefacts import confusion, scores
 from polyprobe.artefacts.manifest import Manifest
+from polyprobe.checkpoints.boundary import memory_errors
+from polyprobe.checkpoints.loading import refuse_unknown_subwords
 from polyprobe.checkpoints.location import Location, location_of
 from polyprobe.running.code_version import code_version
-from polyprobe.running.errors import BadInputError
 from polyprobe.running.knobs import knobs
-from polyprobe.running.memory import out_of_memory
+from polyprobe.running.machine import use_threads
 from polyprobe.running.scratch import scratch_folder
 from polyprobe.running.seeds import derive_seed
-from polyprobe.running.threads import use_threads
 from polyprobe.study import Lora, Task
+from polyprobe.transfer import model as models
+from polyprobe.transfer import scoring
+from polyprobe.transfer.curves import save_curves
+from polyprobe.transfer.evaluation import predict
 from polyprobe.transfer.examples import Encoded, Example
 from polyprobe.transfer.layout import file_name
+from polyprobe.transfer.memory import with_half_the_batch
+from polyprobe.transfer.processes import device_of, output_folder, processes
 from polyprobe.transfer.tasks import TASKS
+from polyprobe.transfer.training import Training, train
 
 
 def fine_tune(
@@ -39,13 +51,16 @@ def fine_tune(
     data: Path,
     output: Path,
 ) -> None:
-    """Writes one checkpoint's adapters and zero-shot scores: `seed-<i>/` per seed (adapter, head and training curves),
-    `scores.parquet` and `confusion.parquet`.
+    """Write one checkpoint's adapters and zero-shot scores.
 
-    A checkpoint that verify_checkpoints dropped gets empty tables and no adapter.
+    They are `seed-<i>/` per seed (adapter, head and training curves), `scores.parquet` and `confusion.parquet`. A
+    checkpoint that verify_checkpoints dropped gets empty tables and no adapter.
 
     Args:
         name: the task.
+        manifest: the checkpoint's.
+        settings: the task's.
+        lora: how adapters are made, and whether the weights are quantised.
         weights: the study's `weights` of the checkpoint.
         source: the language whose train and dev sets are fine-tuned on.
         seed: the study's; each adapter's is derived from it, the task, the checkpoint and the adapter's number.
@@ -56,11 +71,6 @@ def fine_tune(
     Raises:
         BadInputError: a file of the task is missing or malformed, or memory does not suffice.
     """
-    import pandas as pd
-
-    from polyprobe.artefacts import confusion, scores
-    from polyprobe.transfer.processes import output_folder
-
     scored: list[dict[str, Any]] = []
     confused: list[dict[str, Any]] = []
     run = None if manifest.dropped else _Run(name, manifest, settings, lora, weights, source, seed, data)
@@ -70,21 +80,24 @@ def fine_tune(
                 predicted = run.adapter(index, folder / f"seed-{index}")
                 scored += [row | {"seed": index} for row in run.scores(predicted)]
                 confused += [row | {"seed": index} for row in run.confusion(predicted)]
-        scores.write(folder / scores.NAME, pd.DataFrame(scored, columns=scores.SCHEMA.names))
-        confusion.write(folder / confusion.NAME, pd.DataFrame(confused, columns=confusion.SCHEMA.names))
+        for table, rows in ((scores.TABLE, scored), (confusion.TABLE, confused)):
+            table.write(pd.DataFrame(rows, columns=table.schema.names), folder / table.path.name)
     if run:
         run.remove_scratch()
 
 
 def load_fine_tuned(name: str, location: Location, lora: Lora, folder: Path) -> Any:
-    """A fine-tuned model, from the checkpoint and the folder of one of its adapters (`seed-<i>`)."""
-    from polyprobe.transfer import model as models
+    """Load a fine-tuned model, in evaluation mode.
 
-    pad_token_id = models.load_tokenizer(location).pad_token_id
-    device = knobs().torch_device()
-    return models.with_saved_adapter(
-        models.load_with_head(location, TASKS[name], lora, pad_token_id, seed=0, device=device), folder
-    )
+    Args:
+        name: the task.
+        location: where the checkpoint lies.
+        lora: as in fine-tuning.
+        folder: that of one of the checkpoint's adapters (`seed-<i>`).
+    """
+    pad_token_id, device = models.load_tokenizer(location).pad_token_id, knobs().torch_device()
+    model = models.load_with_head(location, TASKS[name], lora, pad_token_id, seed=0, device=device)
+    return models.with_saved_adapter(model, folder)
 
 
 @dataclass(frozen=True)
@@ -96,73 +109,69 @@ class Predicted:
     best_step: int
 
 
+@dataclass(eq=False)
 class _Run:
     """What the adapters of one checkpoint share: data as sub-words, and the baseline that needs no model."""
 
-    def __init__(
-        self,
-        name: str,
-        manifest: Manifest,
-        settings: Task,
-        lora: Lora,
-        weights: Path,
-        source: str,
-        seed: int,
-        data: Path,
-    ) -> None:
-        import torch
+    name: str
+    manifest: Manifest
+    settings: Task
+    lora: Lora
+    weights: Path
+    source: str
+    seed: int
+    data: Path
 
-        from polyprobe.transfer import model as models
-        from polyprobe.transfer.processes import device_of
-
-        self.name, self.task, self.manifest = name, TASKS[name], manifest
-        self.settings, self.lora, self.seed = settings, lora, seed
-        self.knobs = knobs()
+    def __post_init__(self) -> None:
+        self.task, self.knobs = TASKS[self.name], knobs()
         self.device = device_of(self.knobs.torch_device())
         use_threads(self.knobs.threads)
-        self.location = location_of(manifest, weights)
+        self.location = location_of(self.manifest, self.weights)
         tokenizer = models.load_tokenizer(self.location)
         self.pad_token_id = tokenizer.pad_token_id
-        files = [data / file_name(split, source) for split in ("train", "dev")]
+        self.dtype: torch.dtype = getattr(torch, self.lora.compute_dtype)
+        files = [self.data / file_name(split, self.source) for split in ("train", "dev")]
 
         def encoded(examples: list[Example], language: str) -> list[Encoded]:
-            return self.task.encode(examples, tokenizer, settings, language)
+            return self.task.encode(examples, tokenizer, self.settings, language)
 
-        train, dev = (self.task.read(file) for file in files)
+        train_examples, dev_examples = (self.task.read(file) for file in files)
         # The same examples at every checkpoint.
-        random.Random(derive_seed(seed, name, "train")).shuffle(train)
-        self.train = encoded(train[: settings.max_train], source)
-        self.dev = encoded(dev, source)
+        random.Random(derive_seed(self.seed, self.name, "train")).shuffle(train_examples)
+        self.train = encoded(train_examples[: self.settings.max_train], self.source)
+        self.dev = encoded(dev_examples, self.source)
         self.tests = {
-            language: encoded(self.task.read(data / file_name("test", language))[: settings.max_test], language)
-            for language in settings.languages
+            language: encoded(
+                self.task.read(self.data / file_name("test", language))[: self.settings.max_test], language
+            )
+            for language in self.settings.languages
         }
-        counts = [0] * len(self.task.LABELS)
-        for example in self.train:
-            for label in example.labels:
-                counts[label] += 1
-        self.most_frequent = counts.index(max(counts))
+        counts = Counter(label for example in self.train for label in example.labels)
+        self.most_frequent = max(range(len(self.task.LABELS)), key=lambda label: counts[label])
         determines = {
-            "weights": manifest.weights_sha256,
-            "config": manifest.config_sha256,
-            "tokenizer": manifest.tokenizer_sha256,
+            "weights": self.manifest.weights_sha256,
+            "config": self.manifest.config_sha256,
+            "tokenizer": self.manifest.tokenizer_sha256,
             "data": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
-            "settings": settings.model_dump(mode="json"),
-            "lora": lora.model_dump(mode="json"),
-            "seed": seed,
+            "settings": self.settings.model_dump(mode="json"),
+            "lora": self.lora.model_dump(mode="json"),
+            "seed": self.seed,
             "device": torch.device(self.device).type,
             "threads": self.knobs.threads,
             "code": code_version("transfer", "checkpoints", "running"),
         }
-        self.scratch = scratch_folder(f"{name}-{manifest.checkpoint}", determines)
+        self.scratch = scratch_folder(f"{self.name}-{self.manifest.checkpoint}", determines)
 
     def adapter(self, index: int, folder: Path) -> Predicted:
-        """Trains and saves one adapter; what it predicts."""
-        from polyprobe.transfer import curves, training
-        from polyprobe.transfer import model as models
-        from polyprobe.transfer.memory import with_half_the_batch
-        from polyprobe.transfer.processes import processes
+        """Train and save one adapter, and return what it predicts.
 
+        Args:
+            index: the adapter's number, from 0.
+            folder: where to save it, with its training curves.
+
+        Raises:
+            BadInputError: memory does not suffice.
+        """
         seed = derive_seed(self.seed, self.name, self.manifest.checkpoint, index)
         scratch = self.scratch / folder.name
         state = processes(self.device)
@@ -174,26 +183,27 @@ class _Run:
         )
         models.save_adapter(model, folder, f"{self.manifest.model}, weights sha256 {self.manifest.weights_sha256}")
         if state.is_main_process:
-            curves.save_curves(scratch / training.CURVES, folder)
+            save_curves(scratch, folder)
         return predicted
 
     def remove_scratch(self) -> None:
-        """To be called when the output is whole."""
-        from polyprobe.transfer.processes import processes
-
+        """Remove what was kept to go on from; to be called when the output is whole."""
         state = processes(self.device)
         state.wait_for_everyone()
         if state.is_main_process:
             shutil.rmtree(self.scratch)
 
     def _trained(self, settings: Task, seed: int, scratch: Path) -> tuple[Any, Predicted]:
-        """A model with a trained adapter, and what it predicts."""
-        import torch
+        """Return a model with a trained adapter, and what it predicts.
 
-        from polyprobe.checkpoints.loading import refuse_unknown_subwords
-        from polyprobe.transfer import model as models
-        from polyprobe.transfer.training import train
+        Args:
+            settings: the task's, or the same with half the batch.
+            seed: the adapter's.
+            scratch: where to save what a killed run goes on from.
 
+        Raises:
+            BadInputError: memory does not suffice for predictions.
+        """
         model = models.load_with_head(
             self.location, self.task, self.lora, self.pad_token_id, seed=seed, device=self.device
         )
@@ -201,58 +211,52 @@ class _Run:
         refuse_unknown_subwords(model, max(max(example.input_ids, default=0) for example in examples))
         model = models.with_new_adapter(model, self.task, self.lora, seed=seed)
         untrained = self._test(model, "untrained")
-        best_step = train(
-            model,
-            self.name,
-            self.task,
-            self.train,
-            settings,
-            dev_score=self._dev_score,
+        training = Training(
+            name=self.name,
+            task=self.task,
+            settings=settings,
             pad_token_id=self.pad_token_id,
-            dtype=getattr(torch, self.lora.compute_dtype),
+            dtype=self.dtype,
             seed=seed,
             scratch=scratch,
         )
+        best_step = train(model, self.train, training, self._dev_score)
         return model, Predicted(self._test(model, "fine-tuned"), untrained, best_step)
 
     def scores(self, predicted: Predicted) -> list[dict[str, Any]]:
-        """The rows of `artefacts.scores` but for the seed."""
-        from polyprobe.transfer.scoring import task_scores
-
+        """Return the rows of `artefacts.scores` but for the seed."""
         rows = []
         for language, examples in self.tests.items():
             gold = [example.labels for example in examples]
             majority = [[self.most_frequent] * len(labels) for labels in gold]
             trained, untrained, chance = (
-                task_scores(gold, guesses, self.task.LABELS, self.task.METRICS)
+                scoring.task_scores(gold, guesses, self.task.LABELS, self.task.METRICS)
                 for guesses in (predicted.trained[language], predicted.untrained[language], majority)
             )
-            intervals = {metric: trained[metric].interval() for metric in self.task.METRICS}
-            rows += [
-                {
-                    "language": language,
-                    "metric": metric,
-                    "score": trained[metric].value,
-                    "standard_error": trained[metric].standard_error,
-                    "low": intervals[metric][0],
-                    "high": intervals[metric][1],
-                    "majority": chance[metric].value,
-                    "untrained": untrained[metric].value,
-                    "items": sum(map(len, gold)),
-                    "best_step": predicted.best_step,
-                }
-                for metric in self.task.METRICS
-            ]
+            for metric in self.task.METRICS:
+                low, high = trained[metric].interval()
+                rows.append(
+                    {
+                        "language": language,
+                        "metric": metric,
+                        "score": trained[metric].value,
+                        "standard_error": trained[metric].standard_error,
+                        "low": low,
+                        "high": high,
+                        "majority": chance[metric].value,
+                        "untrained": untrained[metric].value,
+                        "items": sum(map(len, gold)),
+                        "best_step": predicted.best_step,
+                    }
+                )
         return rows
 
     def confusion(self, predicted: Predicted) -> list[dict[str, Any]]:
-        """The rows of `artefacts.confusion` but for the seed."""
-        from polyprobe.transfer.scoring import confusion
-
+        """Return the rows of `artefacts.confusion` but for the seed."""
         return [
             {"language": language, "gold": gold, "predicted": guess, "count": count}
             for language, examples in self.tests.items()
-            for (gold, guess), count in confusion(
+            for (gold, guess), count in scoring.confusion(
                 [example.labels for example in examples], predicted.trained[language], self.task.LABELS
             ).items()
         ]
@@ -264,31 +268,20 @@ class _Run:
         }
 
     def _dev_score(self, model: Any) -> float:
-        from polyprobe.transfer.scoring import task_scores
-
         gold = [example.labels for example in self.dev]
         metric = self.task.METRICS[0]
         predicted = self._predict(model, self.dev, f"{self.name} dev")
-        return task_scores(gold, predicted, self.task.LABELS, [metric])[metric].value
+        return scoring.task_scores(gold, predicted, self.task.LABELS, [metric])[metric].value
 
     def _predict(self, model: Any, examples: list[Encoded], description: str) -> list[list[int]]:
-        import torch
-
-        from polyprobe.transfer.evaluation import predict
-
-        try:
+        batch_tokens = self.knobs.batch_tokens
+        with memory_errors(f"{description}: out of memory, expected POLYPROBE_BATCH_TOKENS below {batch_tokens}"):
             return predict(
                 model,
                 self.task,
                 examples,
                 pad_token_id=self.pad_token_id,
-                batch_tokens=self.knobs.batch_tokens,
-                dtype=getattr(torch, self.lora.compute_dtype),
+                batch_tokens=batch_tokens,
+                dtype=self.dtype,
                 description=description,
             )
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            raise BadInputError(
-                f"{description}: out of memory, expected POLYPROBE_BATCH_TOKENS below {self.knobs.batch_tokens}"
-            ) from None

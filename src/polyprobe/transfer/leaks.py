@@ -24,15 +24,21 @@ class Leaks:
         self._sentences: dict[str, set[str]] = {}
 
     def add(self, split: str, examples: list[Example]) -> None:
-        """Adds a split."""
+        """Add a split.
+
+        Args:
+            split: its name.
+            examples: all of it.
+        """
         self._examples[split] = {example.texts for example in examples}
         self._sentences[split] = self._distinct(examples)
 
     def counts(self, examples: list[Example]) -> dict[str, int]:
-        """How much of a file is in the splits added before.
+        """Count how much of a file is in the splits added before.
 
-        `seen_in_<split>` is the number of its examples whose texts are those of an example there, `sentences` the
-        number of its distinct sentences, `sentences_seen_in_<split>` how many of these occur there.
+        Returns:
+            `seen_in_<split>`, the number of its examples whose texts are those of an example there; `sentences`, the
+            number of its distinct sentences; `sentences_seen_in_<split>`, how many of these occur there.
         """
         distinct = self._distinct(examples)
         return (
@@ -42,7 +48,11 @@ class Leaks:
         )
 
     def refuse(self, examples: list[Example], file: Path) -> None:
-        """Checks that no example of a file is in the splits added before.
+        """Check that no example of a file is in the splits added before.
+
+        Args:
+            examples: the file's.
+            file: the file, for the error's message.
 
         Raises:
             BadInputError: one is; the message has how many are, and the first one.

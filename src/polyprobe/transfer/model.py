@@ -9,11 +9,11 @@ import peft
 import torch
 import transformers
 
-from polyprobe import checkpoints
 from polyprobe.checkpoints import loading
 from polyprobe.checkpoints.config import cannot_load, load_config
 from polyprobe.checkpoints.layout import CONFIG
 from polyprobe.checkpoints.location import Location
+from polyprobe.checkpoints.tokenizer import load_tokenizer as load_fast_tokenizer
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import PARAMS, Lora
 from polyprobe.transfer.tasks import TransferTask
@@ -25,14 +25,14 @@ _HEADS: Final = ("score", "classifier")
 
 
 def load_tokenizer(location: Location) -> Any:
-    """The checkpoint's tokenizer, padding on the right, with a padding token that the model has an embedding for.
+    """Load the checkpoint's tokenizer, which pads on the right with a token that the model has an embedding for.
 
-    Heads of causal models find the last sub-word by the padding token, so that no other sub-word can stand in.
+    Heads of causal models find the last sub-word by the padding token, so that no other sub-word can stand in for it.
 
     Raises:
         BadInputError: the tokenizer or the architecture cannot be loaded, or no token is fit for padding.
     """
-    tokenizer = checkpoints.load_tokenizer(location)
+    tokenizer = load_fast_tokenizer(location)
     # As config.json says: weights of another shape are refused when they are loaded.
     rows = load_config(location.weights).get_text_config().vocab_size
     found = {name: getattr(tokenizer, f"{name}_id") for name in _PADDING}
@@ -50,14 +50,25 @@ def load_tokenizer(location: Location) -> Any:
 def load_with_head(
     location: Location, task: TransferTask, lora: Lora, pad_token_id: int, *, seed: int, device: str
 ) -> Any:
-    """The checkpoint, frozen and quantised, with a new head initialised by `seed`.
+    """Load the checkpoint, frozen and quantised, with a new head on top.
 
     The head and whatever else is no linear layer of the body (embeddings, layer norms, biases) stay out of the
     quantisation: in `lora.compute_dtype`, the head in float32.
 
+    Args:
+        location: where the checkpoint lies.
+        task: says which head, with how many labels.
+        lora: says whether to quantise, and the number format to compute in.
+        pad_token_id: the tokenizer's padding token, as `load_tokenizer` chooses it.
+        seed: what the head is initialised by.
+        device: where the model goes: a torch device.
+
+    Returns:
+        A model of transformers' class `task.HEAD`.
+
     Raises:
-        BadInputError: transformers has no such head for the architecture, or refuses config.json or the weights; the
-            weights lack some of its tensors; memory does not suffice.
+        BadInputError: transformers has no such head for the architecture or gives it another name than most, or refuses
+            config.json or the weights; the weights lack some of the architecture's tensors; memory does not suffice.
     """
     folder = location.weights
     compute_dtype = getattr(torch, lora.compute_dtype)
@@ -103,10 +114,17 @@ def load_with_head(
 
 
 def with_new_adapter(model: Any, task: TransferTask, lora: Lora, *, seed: int) -> Any:
-    """The model with an adapter that changes nothing yet, ready to be trained together with the head.
+    """Return the model with an adapter that changes nothing yet, ready to be trained together with the head.
+
+    Args:
+        model: as `load_with_head` returns it.
+        task: says which kind of adapter PEFT makes.
+        lora: says how large the adapter is, and where it goes.
+        seed: what the adapter is initialised by.
 
     Raises:
-        BadInputError: the architecture has no modules of the names in `lora.targets`, or PEFT knows none for it.
+        BadInputError: the architecture has no modules of the names in `lora.targets`, or PEFT knows none for it; or the
+            head has another name than most.
     """
     settings = peft.LoraConfig(
         task_type=task.ADAPTER_KIND,
@@ -134,13 +152,18 @@ def with_new_adapter(model: Any, task: TransferTask, lora: Lora, *, seed: int) -
 
 
 def with_saved_adapter(model: Any, folder: Path) -> Any:
-    """The model with an adapter and head that `save_adapter` wrote, in evaluation mode."""
+    """Return the model with an adapter and head that `save_adapter` wrote, in evaluation mode.
+
+    Args:
+        model: as `load_with_head` returns it.
+        folder: where the adapter lies.
+    """
     with _quiet_peft():
         return peft.PeftModel.from_pretrained(model, folder).eval()
 
 
 def save_adapter(model: Any, folder: Path, base: str) -> None:
-    """Writes `adapter_model.safetensors` and `adapter_config.json`, the same bytes for the same adapter.
+    """Write `adapter_model.safetensors` and `adapter_config.json`, the same bytes for the same adapter.
 
     Args:
         model: the model with its adapter.
@@ -158,7 +181,7 @@ def save_adapter(model: Any, folder: Path, base: str) -> None:
 
 
 def head_name(model: Any) -> str:
-    """The name of the model's classification head.
+    """Return the name of the model's classification head.
 
     Raises:
         BadInputError: the architecture gives it another name than most.
@@ -174,7 +197,7 @@ def head_name(model: Any) -> str:
 
 
 def _same_arithmetic_in_training_and_evaluation(model: Any) -> None:
-    """Keeps bitsandbytes from repacking weights at the first evaluation on some CPUs.
+    """Keep bitsandbytes from repacking weights at the first evaluation, as it does on some CPUs.
 
     The packed form rounds the quantisation constants again and has no gradient, so that training after an evaluation
     would go wrong and the scores would depend on how often one had evaluated.
@@ -185,12 +208,12 @@ def _same_arithmetic_in_training_and_evaluation(model: Any) -> None:
 
 
 def _fuse_gelu(model: Any) -> None:
-    """Computes BLOOM's GELU in one kernel: the same function (the tanh approximation), three times as fast."""
+    """Compute BLOOM's GELU in one kernel: the same function (the tanh approximation), three times as fast."""
     for module in model.modules():
         if hasattr(module, "gelu_impl"):
             module.gelu_impl = torch.nn.GELU(approximate="tanh")
 
 
 def _quiet_peft() -> warnings.catch_warnings:
-    """PEFT reads an attribute that transformers is about to rename."""
+    """Ignore FutureWarning in a block: PEFT reads an attribute that transformers is about to rename."""
     return warnings.catch_warnings(action="ignore", category=FutureWarning)

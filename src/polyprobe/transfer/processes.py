@@ -1,8 +1,7 @@
 """One process, or one per GPU as `accelerate launch` starts them: they share each step and hold the same model."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +12,40 @@ from polyprobe.study import PARAMS, Task
 
 
 def processes(device: str) -> Any:
-    """accelerate's state: `num_processes`, `is_main_process`, `device`, `wait_for_everyone()`."""
+    """Return accelerate's state: `num_processes`, `is_main_process`, `device`, `wait_for_everyone()`."""
     import accelerate
 
     return accelerate.PartialState(cpu=device == "cpu")
 
 
 def device_of(device: str) -> str:
-    """This process's own device, where `device` is what one process alone would compute on."""
+    """Return this process's own device, where `device` is what one process alone would compute on."""
     state = processes(device)
     return str(state.device) if state.num_processes > 1 else device
 
 
-@contextmanager
-def output_folder(path: Path, device: str) -> Iterator[Path]:
-    """As `new_folder`; what processes beside the main one write is the same and is thrown away."""
+def output_folder(path: Path, device: str) -> AbstractContextManager[Path]:
+    """Return a context of a temporary folder to fill, which takes the place of `path` as that of `new_folder` does.
+
+    What processes beside the main one write is the same and is thrown away.
+
+    Args:
+        path: the output.
+        device: what one process alone would compute on.
+    """
     state = processes(device)
-    if state.is_main_process:
-        with new_folder(path) as folder:
-            yield folder
-    else:
-        with temporary_folder(f"process-{state.process_index}") as folder:
-            yield folder
+    return new_folder(path) if state.is_main_process else temporary_folder(f"process-{state.process_index}")
 
 
 def share_of_a_step(name: str, settings: Task, count: int) -> tuple[int, int]:
-    """Batch size and accumulated batches of one of `count` processes, so that a step sees as many examples as ever.
+    """Return batch size and accumulated batches of one of several processes.
+
+    A step of all of them sees as many examples as a step of one process alone.
 
     Args:
         name: the task.
+        settings: the task's, for one process alone.
+        count: the number of processes.
 
     Raises:
         BadInputError: a step's examples cannot be shared equally.

@@ -31,12 +31,12 @@ class Score:
 
     @property
     def value(self) -> float:
-        """0 where there is nothing to score."""
+        """The score; 0 where there is nothing to score."""
         return float(_mean_ratio(self.parts.sum(0, keepdims=True), self.wholes.sum(0, keepdims=True))[0])
 
     @property
     def standard_error(self) -> float:
-        """Over examples, by linearisation."""
+        """The standard error over examples, by linearisation."""
         present = self.wholes.sum(0) > 0
         if not present.any():
             return 0.0
@@ -45,9 +45,9 @@ class Score:
         return float(np.sqrt((influences.mean(1) ** 2).sum()))
 
     def interval(self) -> tuple[float, float]:
-        """The bootstrap's over examples, by percentiles at `LEVEL`; a label absent from a resample is left out of it.
+        """Return the interval of the bootstrap over examples, by percentiles at `LEVEL`.
 
-        The same resamples for all scores of as many examples.
+        A label absent from a resample is left out of it. All scores of as many examples have the same resamples.
         """
         examples = len(self.parts)
         generator = np.random.default_rng(examples)
@@ -71,7 +71,7 @@ def _mean_ratio(
 def task_scores(
     gold: list[list[int]], predicted: list[list[int]], labels: Sequence[str], metrics: Sequence[str]
 ) -> dict[str, Score]:
-    """The scores that a task reports: `accuracy`, `f1` and `f1_macro` of `score`, and `f1_xtreme`.
+    """Return the scores that a task reports: `accuracy`, `f1` and `f1_macro` of `score`, and `f1_xtreme`.
 
     Args:
         gold: per example, its items' label numbers.
@@ -86,7 +86,7 @@ def task_scores(
 
 
 def score(gold: list[list[int]], predicted: list[list[int]], classes: int) -> dict[str, Score]:
-    """Accuracy, micro-F1 over items, and macro-F1 over the classes that occur in `gold`.
+    """Return accuracy, micro-F1 over items, and macro-F1 over the classes that occur in `gold`.
 
     An item without a prediction (LOST) is wrong: a miss of its class, in micro-F1 a false alarm too, so that micro-F1
     and accuracy are one number.
@@ -94,6 +94,10 @@ def score(gold: list[list[int]], predicted: list[list[int]], classes: int) -> di
     Args:
         gold: per example, its items' label numbers below `classes`.
         predicted: the same shape, LOST where there is no prediction.
+        classes: the number of labels.
+
+    Returns:
+        The scores as `accuracy`, `f1` and `f1_macro`.
     """
     hits = np.zeros((len(gold), classes), dtype=np.int64)
     golds = np.zeros_like(hits)
@@ -113,12 +117,16 @@ def score(gold: list[list[int]], predicted: list[list[int]], classes: int) -> di
 def confusion(
     gold: list[list[int]], predicted: list[list[int]], labels: Sequence[str]
 ) -> dict[tuple[str, str | None], int]:
-    """How many items of each gold label got each prediction, pairs that occur, in the labels' order.
+    """Count how many items of each gold label got each prediction.
 
     Args:
         gold: per example, its items' label numbers.
-        predicted: the same shape, LOST where there is no prediction: None in the result, after the labels.
+        predicted: the same shape, LOST where there is no prediction.
         labels: the labels' names by their numbers.
+
+    Returns:
+        Items per gold and predicted label, for the pairs that occur, in the labels' order; no prediction is None, after
+        the labels.
     """
     counts = np.zeros((len(labels), len(labels) + 1), dtype=np.int64)
     for wanted, found in zip(gold, predicted, strict=True):
@@ -129,7 +137,7 @@ def confusion(
 
 
 def f1_xtreme(gold: list[list[int]], predicted: list[list[int]], labels: Sequence[str]) -> Score:
-    """The released code's figure: seqeval's micro-F1 over spans, with tags given as if they were chunk tags.
+    """Return the released code's figure: seqeval's micro-F1 over spans, with tags given as if they were chunk tags.
 
     seqeval takes a tag's first letter for the place in a chunk and the rest for its type: adjacent words of one tag
     are one span (but for SCONJ and SYM), and CCONJ predicted for SCONJ is right. An item without a prediction (LOST)
@@ -156,7 +164,7 @@ _Span = tuple[str, int, int]
 
 
 def _spans(sentences: list[list[str]]) -> set[_Span]:
-    """The spans of all sentences, words counted through all of them with one place more after each.
+    """Return the spans of all sentences, words counted through all of them with one place more after each.
 
     All at once: seqeval lets a span that begins with a sentence's first word X begin in the sentence before.
     """
@@ -169,6 +177,11 @@ def _spans(sentences: list[list[str]]) -> set[_Span]:
 
 
 def _per_sentence(spans: Iterable[_Span], ends: Int[ndarray, " sentence"]) -> Int[ndarray, " sentence"]:
-    """How many spans end in each sentence."""
+    """Count the spans that end in each sentence.
+
+    Args:
+        spans: those of all sentences, as `_spans` counts words.
+        ends: the place after each sentence, the one place more included.
+    """
     places = np.searchsorted(ends, [last for _, _, last in spans], side="right")
     return np.bincount(places, minlength=len(ends))

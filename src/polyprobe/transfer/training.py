@@ -5,48 +5,54 @@ import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 import transformers
 from transformers.trainer_pt_utils import get_length_grouped_indices
+from transformers.trainer_utils import get_last_checkpoint
 
-from polyprobe.checkpoints.quiet import quiet_transformers
+from polyprobe.checkpoints.boundary import quiet_transformers
 from polyprobe.running.seeds import derive_seed
 from polyprobe.study import Task
 from polyprobe.transfer.curves import Curves
-from polyprobe.transfer.evaluation import has_segments, pad
-from polyprobe.transfer.examples import Encoded
+from polyprobe.transfer.evaluation import has_segments, pad, padded
+from polyprobe.transfer.examples import NO_TARGET, Encoded
 from polyprobe.transfer.processes import processes, share_of_a_step
 from polyprobe.transfer.tasks import TransferTask
 
-CURVES: Final = "dvclive"
 _SAVED: Final = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state*.pth")
-_IGNORED: Final = -100
 
 
-def train(
-    model: Any,
-    name: str,
-    task: TransferTask,
-    examples: list[Encoded],
-    settings: Task,
-    *,
-    dev_score: Callable[[Any], float],
-    pad_token_id: int,
-    dtype: torch.dtype,
-    seed: int,
-    scratch: Path,
-) -> int:
-    """Trains the adapter and head in place; they end as they were at the best step.
+@dataclass(frozen=True)
+class Training:
+    """How an adapter is trained."""
 
-    AdamW with linear decay to 0 and no warm-up, gradients clipped (fidelity row 25); `dev_score` is asked every
-    `settings.evaluate_every` steps, and at the last step at least once.
+    name: str
+    """The task's."""
+    task: TransferTask
+    settings: Task
+    pad_token_id: int
+    dtype: torch.dtype
+    """In which the model computes."""
+    seed: int
+    scratch: Path
+    """Where to save at each evaluation, and to go on from; takes the curves too."""
+
+
+def train(model: Any, examples: list[Encoded], training: Training, dev_score: Callable[[Any], float]) -> int:
+    """Train the adapter and head in place; they end as they were at the best step.
+
+    AdamW with linear decay to 0 and no warm-up, gradients clipped (fidelity row 25).
 
     Args:
-        name: the task's.
-        scratch: where to save at each evaluation, and to go on from; takes the curves, in `CURVES`.
+        model: one with a new adapter and head.
+        examples: those of the training set.
+        training: how to train.
+        dev_score: the model's score on the dev set, asked for every `settings.evaluate_every` steps, and at the last
+            step at least once.
 
     Returns:
         The best optimiser step, the first one of several equals.
@@ -54,13 +60,28 @@ def train(
     Raises:
         BadInputError: several processes cannot share a step.
     """
-    steps = math.ceil(math.ceil(len(examples) / settings.batch_size) / settings.gradient_accumulation) * settings.epochs
-    every = min(settings.evaluate_every, steps)
     device = next(model.parameters()).device
     state = processes(device.type)
-    batch_size, accumulation = share_of_a_step(name, settings, state.num_processes)
+    trainer = _trainer(model, examples, training, _arguments(len(examples), training, device, state.num_processes))
+    trainer.dev_score = dev_score
+    if state.is_main_process:
+        _remove_unfinished(training.scratch)
+    state.wait_for_everyone()
+    with quiet_transformers():
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(training.scratch))
+    return int(trainer.state.best_global_step)
+
+
+def _arguments(
+    examples: int, training: Training, device: torch.device, num_processes: int
+) -> transformers.TrainingArguments:
+    settings = training.settings
+    batches = math.ceil(examples / settings.batch_size)
+    steps = math.ceil(batches / settings.gradient_accumulation) * settings.epochs
+    every = min(settings.evaluate_every, steps)
+    batch_size, accumulation = share_of_a_step(training.name, settings, num_processes)
     arguments = transformers.TrainingArguments(
-        output_dir=str(scratch),
+        output_dir=str(training.scratch),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=batch_size,
         gradient_accumulation_steps=accumulation,
@@ -70,7 +91,7 @@ def train(
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_gradient_norm,
         optim="adamw_torch",
-        bf16=dtype == torch.bfloat16,
+        bf16=training.dtype == torch.bfloat16,
         use_cpu=device.type == "cpu",
         eval_strategy="steps",
         eval_steps=every,
@@ -88,47 +109,36 @@ def train(
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
         ddp_find_unused_parameters=False,
-        seed=seed,
+        seed=training.seed,
     )
     # One process computes on one GPU: Trainer would share each batch among all that it sees.
     arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
+
+def _trainer(
+    model: Any, examples: list[Encoded], training: Training, arguments: transformers.TrainingArguments
+) -> "_Trainer":
     segments = has_segments(model)
 
     def collate(batch: list[Encoded]) -> dict[str, torch.Tensor]:
-        inputs = pad(batch, pad_token_id, segments=segments)
-        return inputs | {"labels": _padded_targets([task.targets(example) for example in batch])}
+        targets: list[Any] = [training.task.targets(example) for example in batch]
+        labels = padded(targets, NO_TARGET) if isinstance(targets[0], list) else torch.tensor(targets)
+        return pad(batch, training.pad_token_id, segments=segments) | {"labels": labels}
 
     trainer = _Trainer(
         model=model,
         args=arguments,
         data_collator=collate,
-        train_dataset=_Rows(examples),
-        eval_dataset=_Rows(examples[:1]),
-        callbacks=[Curves(scratch / CURVES)],
+        train_dataset=examples,
+        eval_dataset=examples[:1],
+        callbacks=[Curves(training.scratch)],
     )
-    trainer.dev_score = dev_score
-    trainer.group = settings.batch_size * settings.gradient_accumulation
+    trainer.group = training.settings.batch_size * training.settings.gradient_accumulation
     # Heads take the mean loss of their batch whatever they are told, so that Trainer must scale it.
     trainer.model_accepts_loss_kwargs = False
     trainer.remove_callback(transformers.PrinterCallback)
-    if state.is_main_process:
-        _remove_unfinished(scratch)
-    state.wait_for_everyone()
-    with quiet_transformers():
-        trainer.train(resume_from_checkpoint=_last_save(scratch))
-    return int(trainer.state.best_global_step)
-
-
-class _Rows(torch.utils.data.Dataset[Encoded]):
-    def __init__(self, examples: list[Encoded]) -> None:
-        self.examples = examples
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def __getitem__(self, number: int) -> Encoded:
-        return self.examples[number]
+    return trainer
 
 
 class _LengthGroupedSampler(torch.utils.data.Sampler[int]):
@@ -163,7 +173,7 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
     """Examples of a step."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> _LengthGroupedSampler:
-        lengths = [len(example.input_ids) for example in self.train_dataset.examples]
+        lengths = [len(example.input_ids) for example in self.train_dataset]
         return _LengthGroupedSampler(lengths, self.group, self.args.seed)
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
@@ -173,15 +183,8 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
         return metrics
 
 
-def _padded_targets(rows: list[int | list[int]]) -> torch.Tensor:
-    width = max(len(row) if isinstance(row, list) else 0 for row in rows)
-    return torch.tensor(
-        [row + [_IGNORED] * (width - len(row)) if isinstance(row, list) else row for row in rows], dtype=torch.long
-    )
-
-
 def _remove_unfinished(scratch: Path) -> None:
-    """Removes saves that were not written, or removed, to their end; the state is written last."""
+    """Remove saves that were not written, or removed, to their end; the state is written last."""
     for folder in scratch.glob("checkpoint-*"):
         try:
             json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
@@ -190,8 +193,3 @@ def _remove_unfinished(scratch: Path) -> None:
             whole = False
         if not whole:
             shutil.rmtree(folder)
-
-
-def _last_save(scratch: Path) -> str | None:
-    saves = {int(folder.name.rpartition("-")[2]): folder for folder in scratch.glob("checkpoint-*")}
-    return str(saves[max(saves)]) if saves else None

@@ -7,15 +7,15 @@ from polyprobe.running.errors import BadInputError
 
 
 def aligned_sentences(files: Sequence[Path], most: int) -> list[tuple[str, str]]:
-    """The first pairs (source, target), without the spaces around them.
+    """Return the first pairs (source, target) of aligned sentences, without the spaces around them.
 
     Args:
         files: one whose lines are `source<TAB>target`, or two that are aligned line by line, the source's first.
-        most: so many pairs.
+        most: the number of pairs at most.
 
     Raises:
-        BadInputError: a file is missing or no UTF-8, a line has no two sides or an empty one, two files differ in their
-            number of lines, or there is but one pair.
+        BadInputError: a file is missing or no UTF-8, a line does not have two sides or has an empty one, two files
+            differ in their number of lines, or there are fewer than two pairs.
     """
     sides = [_lines(file) for file in files]
     if len({len(side) for side in sides}) > 1:

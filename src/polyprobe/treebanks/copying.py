@@ -1,6 +1,5 @@
-"""Copies a study's treebanks from where their source put them, and says what was copied."""
+"""A study's treebanks, copied from where their source put them, and what was copied."""
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,13 @@ from polyprobe.treebanks.treebank import licence, own_files, read_treebank_sente
 def wanted_treebanks(
     languages: Sequence[str], folders: Mapping[str, Sequence[str]], parallel: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """Each language's treebanks, those to probe before the one with parallel sentences, none twice."""
+    """Return each language's treebanks, those to probe before the one with parallel sentences, none twice.
+
+    Args:
+        languages: ISO codes, in the order wanted.
+        folders: per language, the names of its treebanks to probe.
+        parallel: per language, the name of its treebank with parallel sentences; not every language has one.
+    """
     sides = {language: [name] for language, name in parallel.items()}
     return {language: list(dict.fromkeys([*folders[language], *sides.get(language, [])])) for language in languages}
 
@@ -26,16 +31,23 @@ def wanted_treebanks(
 def copy_treebanks(
     source: Origin, wanted: Mapping[str, Sequence[str]], target: Path, on_error: OnError
 ) -> dict[str, list[dict[str, Any]]]:
-    """Copies CoNLL-U files, README and licence of each treebank to `target`/language/treebank.
+    """Copy CoNLL-U files, README and licence of each treebank to `target`/language/treebank.
+
+    Args:
+        source: where the treebanks are.
+        wanted: per language, the names of its treebanks.
+        target: the folder to copy to, in which no treebank is yet.
+        on_error: what happens at a malformed sentence.
 
     Returns:
-        Per language, its treebanks: treebank, source, files (name and sha256), sentences and words as they will be read
-        (a multiword token is one word, malformed sentences are skipped where `on_error` says so), sentences skipped,
-        sentences withheld (those without their text), sentences whose words do not join to their `# text`, and the
-        licence's first line.
+        Per language, an entry for each of its treebanks: its name, its source, its folder's name there, its files (name
+        and sha256), the numbers of sentences and words as they will be read (a multiword token is one word, malformed
+        sentences are skipped where `on_error` says so), of sentences skipped, of sentences withheld (those without
+        their text) and of sentences whose words do not join to their `# text`, and its licence in one line.
 
     Raises:
-        BadInputError: a folder is missing, has no CoNLL-U file or no sentence with its text; a sentence is malformed.
+        BadInputError: a folder is missing, has no CoNLL-U file, or comes without the text of its sentences; a sentence
+            is malformed, where `on_error` is `fail`.
     """
     report: dict[str, list[dict[str, Any]]] = {}
     for language in progress(list(wanted), description="treebanks", unit="language"):
@@ -53,6 +65,8 @@ def copy_treebanks(
 
 
 def _describe(folder: Path, language: str, on_error: OnError) -> dict[str, Any]:
+    import pooch
+
     files, skipped, withheld = treebank_files(folder), list[Problem](), list[str]()
     sentences = words = differing = 0
     for file in files:
@@ -67,7 +81,7 @@ def _describe(folder: Path, language: str, on_error: OnError) -> dict[str, Any]:
         )
     return {
         "folder": folder.name,
-        "files": [{"name": file.name, "sha256": _sha256(file)} for file in files],
+        "files": [{"name": file.name, "sha256": pooch.file_hash(file)} for file in files],
         "sentences": sentences,
         "words": words,
         "skipped_sentences": len(skipped),
@@ -75,8 +89,3 @@ def _describe(folder: Path, language: str, on_error: OnError) -> dict[str, Any]:
         "text_differs": differing,
         "licence": licence(folder),
     }
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -9,12 +9,16 @@ from polyprobe.artefacts.words import SPLITS, label_counts, surviving_values
 
 
 def inventory(language: str, words: pd.DataFrame, min_label_count: int) -> list[dict[str, Any]]:
-    """One entry for each dimension that some word of the language has a value in.
+    """Return one entry for each dimension that some word of the language has a value in.
 
     Args:
         language: ISO code.
-        words: its words.
+        words: its words, a row each, with the split and one column per dimension.
         min_label_count: words that a value needs in each split.
+
+    Returns:
+        Entries in the order of the dimensions: language, category, whether it is probed, the reason where it is not,
+        and words per split, of the category and of each of its values.
     """
     return [
         _entry(language, dimension, words[dimension], words["split"], min_label_count)

@@ -8,11 +8,16 @@ from polyprobe.treebanks.words import WordTable
 
 
 def losses(language: str, words: WordTable) -> dict[str, Any]:
-    """One language's entry; counts are of syntactic words, the most frequent first.
+    """Return one language's entry; counts are of syntactic words, the most frequent first.
 
     Args:
         language: ISO code.
         words: its words.
+
+    Returns:
+        The numbers of words, of syntactic words, and of sentences skipped and withheld; and the counts of what is lost:
+        items of UPOS and FEATS without a tag (unmapped), tags that set no attribute (unread), and tags whose value lost
+        to another one of the same dimension (overruled).
     """
     unmapped, unread, overruled = Counter[str](), Counter[str](), Counter[str]()
     for (upos, feats, unimorph), count in words.tokens.items():

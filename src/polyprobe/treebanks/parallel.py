@@ -22,9 +22,9 @@ def parallel_table(
     source_language: str,
     on_error: OnError,
 ) -> pd.DataFrame:
-    """One row per sentence and language.
+    """Return the study's parallel sentences, one row per sentence and language.
 
-    Treebanks share their pairs, in the order of the first language's file. Each target language's text files are pairs
+    Treebanks share their pairs, in the order of the first language's files. Each target language's text files are pairs
     of their own, numbered on, with rows for the source language's side.
 
     Args:
@@ -33,13 +33,17 @@ def parallel_table(
         inputs: where files of parallel text lie, by their names.
         languages: the study's; others are left out.
         source_language: the one on the source side of the files.
-        on_error: what a malformed sentence of a treebank does.
+        on_error: what happens at a malformed sentence of a treebank.
+
+    Returns:
+        The columns pair (a number from 0), sent_id (of text files, file and line), language and text.
 
     Raises:
-        BadInputError: a treebank or a file is missing or malformed, or no sentence is there in every treebank.
+        BadInputError: a treebank or a file is missing or malformed, no sentence is there in every treebank, or the
+            source language has text files as if it were a target language.
     """
-    rows = _from_treebanks(folder, {code: name for code, name in parallel.folders.items() if code in languages},
-                           parallel.max_pairs, on_error)  # fmt: skip
+    treebanks = {code: name for code, name in parallel.folders.items() if code in languages}
+    rows = _from_treebanks(folder, treebanks, parallel.max_pairs, on_error)
     pairs = 1 + max((pair for pair, *_ in rows), default=-1)
     for language, names in parallel.files.items():
         if language == source_language:

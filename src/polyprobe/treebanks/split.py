@@ -16,20 +16,28 @@ _MOST_TOO_FEW: Final = 10
 
 
 def lemma_key(lemma: str, form: str) -> str:
-    """What stands for a word in the split: its lemma, or its lowercased form where it has none."""
+    """Return what stands for a word in the split: its lemma, or its lowercased form where it has none.
+
+    Args:
+        lemma: as written, `_` where there is none.
+        form: as written.
+    """
     return form.lower() if lemma == NO_LEMMA else lemma
 
 
 def split_lemmas(keys: Iterable[str], seed: int, where: str) -> dict[str, str]:
-    """A split for each lemma: 80, 10 and 10 % of the sorted unique lemmas after a seeded shuffle.
+    """Return a split for each lemma: 80, 10 and 10 % of the sorted unique lemmas after a seeded shuffle.
 
     Args:
         keys: the words' lemmas, in any order and number.
         seed: `words.seed`.
         where: what the lemmas are from, for the error.
 
+    Returns:
+        Train, dev or test by lemma.
+
     Raises:
-        BadInputError: ten lemmas or fewer.
+        BadInputError: there are ten lemmas or fewer.
     """
     lemmas = sorted(set(keys))
     if len(lemmas) <= _MOST_TOO_FEW:
@@ -44,11 +52,11 @@ def split_lemmas(keys: Iterable[str], seed: int, where: str) -> dict[str, str]:
 
 
 def rare_lemmas(keys: Sequence[str], counts: Sequence[int], min_count: int) -> set[str]:
-    """The lemmas of fewer than `min_count` words (all of a lemma's words are in one split).
+    """Return the lemmas of fewer than `min_count` words (all of a lemma's words are in one split).
 
     Args:
         keys: lemmas; one may come several times.
-        counts: the words of each.
+        counts: the number of words of each, aligned with `keys`.
         min_count: `words.min_lemma_count`.
     """
     words: Counter[str] = Counter()

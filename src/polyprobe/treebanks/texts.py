@@ -10,15 +10,15 @@ from polyprobe.treebanks.treebank import read_treebank_sentences, treebank_files
 def training_texts(
     folder: Path, languages: Sequence[str], folders: Mapping[str, Sequence[str]], files: Sequence[str]
 ) -> dict[str, list[list[str]]]:
-    """The documents of each language, each a list of its sentences' texts as written.
+    """Return the documents of each language, each a list of its sentences' texts as written.
 
     A document ends before the next `# newdoc` and at the file's end. Malformed sentences and those without their text
     are left out: `fetch_ud` has refused or counted them.
 
     Args:
         folder: what `fetch_ud` wrote.
-        languages: in the order wanted.
-        folders: per language, its treebanks.
+        languages: ISO codes, in the order wanted.
+        folders: per language, the names of its treebanks.
         files: which of train, dev and test.
 
     Raises:

@@ -22,12 +22,22 @@ _LICENCES: Final = ("LICENSE", "LICENCE")
 
 
 def treebank_path(language: str, name: str, root: Path = FOLDER) -> Path:
-    """Where a language's treebank lies once `fetch_ud` has run."""
+    """Return the folder in which a language's treebank lies once `fetch_ud` has run.
+
+    Args:
+        language: ISO code.
+        name: the treebank's name in the study.
+        root: what `fetch_ud` wrote.
+    """
     return root / language / name
 
 
 def treebank_files(folder: Path, splits: tuple[str, ...] = FILE_SPLITS) -> list[Path]:
-    """The CoNLL-U files of a treebank: train, dev, test, and by name where a split has several.
+    """Return the CoNLL-U files of a treebank: train, dev, test, and by name where a split has several.
+
+    Args:
+        folder: the treebank.
+        splits: which of train, dev and test, in any order.
 
     Raises:
         BadInputError: there is no such folder, it has no CoNLL-U file at all, or one is a link that leads nowhere.
@@ -42,12 +52,14 @@ def treebank_files(folder: Path, splits: tuple[str, ...] = FILE_SPLITS) -> list[
 
 
 def belongs(name: str) -> bool:
-    """Whether a file of this name is kept of a treebank: CoNLL-U files, README, licence."""
+    """Return whether a file of this name is kept of a treebank: CoNLL-U files, README, licence."""
     return bool(_FILE.fullmatch(name)) or name.startswith(_README + _LICENCES)
 
 
 def own_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that are kept of a treebank, by name. Links are followed; folders are left out.
+    """Return the files of a folder that are kept of a treebank, sorted by name.
+
+    Links are followed; folders are left out.
 
     Raises:
         BadInputError: a CoNLL-U file is a link that leads nowhere.
@@ -60,7 +72,13 @@ def own_files(folder: Path) -> list[Path]:
 
 
 def licence(folder: Path) -> str | None:
-    """What the README's `License:` line says, else the first line of the licence file; None where there is neither."""
+    """Return the licence that a treebank states; None where it states none.
+
+    That is what the README's `License:` line says, else the first line of the licence file that is not empty.
+
+    Raises:
+        BadInputError: a CoNLL-U file is a link that leads nowhere.
+    """
     files = own_files(folder)
     for names, wanted in ((_README, _LICENCE), (_LICENCES, _NOT_EMPTY)):
         for file in (file for file in files if file.name.startswith(names)):
@@ -77,17 +95,17 @@ def read_treebank_sentences(
     skipped: list[Problem] | None = None,
     withheld: list[str] | None = None,
 ) -> Iterator[Sentence]:
-    """The sentences of a treebank file that come with their text, all of whose words have a UniMorph reading.
+    """Yield the sentences of a treebank file that come with their text, all of whose words have a UniMorph reading.
 
     Args:
         file: a CoNLL-U file.
-        language: whose UniMorph rules apply.
-        on_error: what a malformed sentence does.
-        skipped: where the problems of skipped sentences are put.
-        withheld: where the sent_id of each sentence without its text is put.
+        language: ISO code of the language whose UniMorph rules apply.
+        on_error: what happens at a malformed sentence; one with a word without a UniMorph reading counts as such.
+        skipped: a list to which the problems of skipped sentences are appended; None to forget them.
+        withheld: a list to which the sent_id of each sentence without its text is appended; None to forget them.
 
     Raises:
-        BadInputError: a malformed sentence, where `on_error` is `fail`.
+        BadInputError: a malformed sentence, where `on_error` is `fail`; a file that is missing or no UTF-8 always.
     """
     for sentence in read_sentences(file, on_error, skipped):
         if is_withheld([word.form for word, _ in sentence.surface_words()]):

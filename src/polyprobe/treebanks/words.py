@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +23,13 @@ SyntacticWord = tuple[str, str, str]
 
 _CHUNK: Final = 1 << 18
 """Rows held as a frame at a time."""
+_ALL: Final = slice(None)
 
 
 def read_words(
     folder: Path, language: str, treebanks: Sequence[str], settings: Words, on_error: OnError
 ) -> "WordTable":
-    """The words of the text: treebanks in the order given, files in the order train, dev, test.
+    """Read the words of the text: treebanks in the order given, files in the order train, dev, test.
 
     A multiword token is one word: form, lemma and tags are its own (usually `_`), and it has an attribute if exactly
     one of its parts has it. Words whose lemma is rarer than `words.min_lemma_count` have no attributes, and neither
@@ -40,7 +40,7 @@ def read_words(
         language: ISO code.
         treebanks: names of its treebank folders.
         settings: the study's `words`.
-        on_error: what a malformed sentence does.
+        on_error: what happens at a malformed sentence.
 
     Raises:
         BadInputError: a treebank is missing or malformed, or there are too few lemmas to split.
@@ -48,7 +48,7 @@ def read_words(
     rows = _Rows()
     for treebank in treebanks:
         for file in treebank_files(treebank_path(language, treebank, folder)):
-            rows.start_file(treebank, file.name)
+            rows.source[treebank, file.name] = len(rows.source)
             for sentence in read_treebank_sentences(file, language, on_error, rows.skipped, rows.withheld):
                 rows.add(sentence, language)
     return WordTable(rows, settings, where=f"{folder / language}: {', '.join(treebanks)}")
@@ -63,9 +63,11 @@ class _Rows:
     sentence_lengths: list[int] = field(default_factory=list)
     sentence_sources: list[int] = field(default_factory=list)
     texts: dict[str, int] = field(default_factory=dict)
-    """Forms, lemmas and UPOS."""
+    """Forms and lemmas."""
     form: list[int] = field(default_factory=list)
     lemma: list[int] = field(default_factory=list)
+    tags: dict[str, int] = field(default_factory=dict)
+    """UPOS."""
     upos: list[int] = field(default_factory=list)
     space_after: list[bool] = field(default_factory=list)
     analyses: dict[Analysis, int] = field(default_factory=dict)
@@ -74,9 +76,6 @@ class _Rows:
     """How often each occurs."""
     skipped: list[Problem] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
-
-    def start_file(self, treebank: str, file: str) -> None:
-        self.source[treebank, file] = len(self.source)
 
     def add(self, sentence: Sentence, language: str) -> None:
         texts, analyses, before = self.texts, self.analyses, len(self.form)
@@ -87,7 +86,7 @@ class _Rows:
                 found = combine(analyse(word.upos, word.feats, language, word.form), of_parts)
             self.form.append(texts.setdefault(word.form, len(texts)))
             self.lemma.append(texts.setdefault(word.lemma, len(texts)))
-            self.upos.append(texts.setdefault(word.upos, len(texts)))
+            self.upos.append(self.tags.setdefault(word.upos, len(self.tags)))
             self.space_after.append(word.space_after)
             self.analysis.append(analyses.setdefault(found, len(analyses)))
             for part, own in zip(parts, of_parts, strict=True):
@@ -104,10 +103,19 @@ class WordTable:
         rows: what was read.
         settings: the study's `words`.
         where: what the words are from, for errors.
+
+    Raises:
+        BadInputError: there are too few lemmas to split.
     """
 
     def __init__(self, rows: _Rows, settings: Words, where: str) -> None:
         self._rows = rows
+        self.tokens: Final = rows.tokens
+        """How often each kind of syntactic word occurs (the parts of multiword tokens, not the tokens)."""
+        self.skipped: Final = rows.skipped
+        """What was wrong with the sentences left out."""
+        self.withheld: Final = rows.withheld
+        """The sent_id of each sentence left out because it comes without its text."""
         self._texts = np.array([*rows.texts, None], dtype=object)[:-1]
         self._form, self._lemma, self._upos, self._analysis = (
             np.array(column, dtype=np.int32) for column in (rows.form, rows.lemma, rows.upos, rows.analysis)
@@ -120,99 +128,67 @@ class WordTable:
         rare = rare_lemmas(keys, np.bincount(occurrence, minlength=len(keys)).tolist(), settings.min_lemma_count)
         unlabelled = [key in rare or form == NO_FORM for key, (_, form) in zip(keys, written, strict=True)]
         self._unlabelled = np.array(unlabelled, dtype=bool)[occurrence]
+        self._space_after = np.array(rows.space_after, dtype=bool)
+        lengths = np.array(rows.sentence_lengths, dtype=np.int64)
+        self._sentence = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        self._source = np.repeat(np.array(rows.sentence_sources, dtype=np.int32), lengths)
+        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        self._position = (np.arange(len(self)) - starts).astype(np.int16)
 
     def __len__(self) -> int:
         return len(self._form)
 
-    @property
-    def tokens(self) -> Counter[SyntacticWord]:
-        """How often each kind of syntactic word occurs (the parts of multiword tokens, not the tokens)."""
-        return self._rows.tokens
-
-    @property
-    def skipped(self) -> list[Problem]:
-        """What was wrong with the sentences left out."""
-        return self._rows.skipped
-
-    @property
-    def withheld(self) -> list[str]:
-        """The sent_id of each sentence left out because it comes without its text."""
-        return self._rows.withheld
-
     def frames(self) -> Iterator[pd.DataFrame]:
-        """The rows in order, some at a time; at least one frame."""
+        """Yield the rows in order, some at a time; at least one frame."""
         for start in range(0, max(len(self), 1), _CHUNK):
-            yield self._frame(slice(start, start + _CHUNK))
+            yield self.frame(slice(start, start + _CHUNK))
 
-    def frame(self) -> pd.DataFrame:
-        """All rows."""
-        return self._frame(slice(None))
+    def frame(self, rows: slice = _ALL) -> pd.DataFrame:
+        """Return the rows in one frame.
 
-    def labels(self) -> pd.DataFrame:
-        """The split and one column per dimension, missing where a word has no value."""
-        return self._labels(slice(None))
-
-    def _frame(self, rows: slice) -> pd.DataFrame:
-        sentence, sources = self._sentences[rows], self._sources[rows]
+        Args:
+            rows: those wanted.
+        """
+        sentence, source = self._sentence[rows], self._source[rows]
         frame = pd.DataFrame(
             {
-                "treebank": categorical([treebank for treebank, _ in self._rows.source], sources),
-                "file": categorical([file for _, file in self._rows.source], sources),
+                "treebank": categorical([treebank for treebank, _ in self._rows.source], source),
+                "file": categorical([file for _, file in self._rows.source], source),
                 "sent_id": np.array(self._rows.sent_id, dtype=object)[sentence],
                 "sentence": sentence,
-                "position": self._positions[rows],
+                "position": self._position[rows],
                 "form": self._texts[self._form[rows]],
                 "space_after": self._space_after[rows],
                 "lemma": self._texts[self._lemma[rows]],
-                "upos": categorical(self._texts[self._upos_values], self._upos_codes[rows]),
+                "upos": categorical(self._rows.tags, self._upos[rows]),
                 "unimorph": categorical([entry.unimorph for entry in self._rows.analyses], self._analysis[rows]),
             }
         )
-        return pd.concat([frame, self._labels(rows)], axis=1)
+        return pd.concat([frame, self.labels(rows)], axis=1)
 
-    def _labels(self, rows: slice) -> pd.DataFrame:
-        codes = self._analysis[rows]
-        missing = len(self._rows.analyses)
-        codes = np.where(self._unlabelled[rows], missing, codes)
+    def labels(self, rows: slice = _ALL) -> pd.DataFrame:
+        """Return the split and one column per dimension, missing where a word has no value; one row per word.
+
+        Args:
+            rows: those wanted.
+        """
+        codes = np.where(self._unlabelled[rows], len(self._rows.analyses), self._analysis[rows])
         values = [*(dict(entry.attributes) for entry in self._rows.analyses), {}]
         splits = pd.Categorical.from_codes(self._split[rows], pd.Index(list(SPLITS), dtype="str"))
         columns = {name: categorical([entry.get(name) for entry in values], codes) for name in dimensions()}
         return pd.DataFrame({"split": splits} | columns)
 
-    @cached_property
-    def _space_after(self) -> np.ndarray:
-        return np.array(self._rows.space_after, dtype=bool)
-
-    @cached_property
-    def _lengths(self) -> np.ndarray:
-        return np.array(self._rows.sentence_lengths, dtype=np.int64)
-
-    @cached_property
-    def _sentences(self) -> np.ndarray:
-        return np.repeat(np.arange(len(self._lengths), dtype=np.int32), self._lengths)
-
-    @cached_property
-    def _sources(self) -> np.ndarray:
-        return np.repeat(np.array(self._rows.sentence_sources, dtype=np.int32), self._lengths)
-
-    @cached_property
-    def _positions(self) -> np.ndarray:
-        starts = np.repeat(np.cumsum(self._lengths) - self._lengths, self._lengths)
-        return np.asarray(np.arange(len(self)) - starts, dtype=np.int16)
-
-    @cached_property
-    def _upos_values(self) -> np.ndarray:
-        values: np.ndarray = np.unique(self._upos)
-        return values
-
-    @cached_property
-    def _upos_codes(self) -> np.ndarray:
-        codes: np.ndarray = np.unique(self._upos, return_inverse=True)[1]
-        return codes
-
 
 def categorical(values: Iterable[str | None], codes: np.ndarray) -> pd.Categorical:
-    """`values` taken at `codes`; categories are sorted, so that equal columns are equal bytes."""
+    """Return `values` taken at `codes`, with sorted categories, so that equal columns are equal bytes.
+
+    Args:
+        values: texts, some of which may be equal; None is a missing value.
+        codes: indices into `values`, one per row.
+
+    Returns:
+        One text per row, shape [rows].
+    """
     values = list(values)
     categories = sorted({value for value in values if value is not None})
     place = {value: index for index, value in enumerate(categories)} | {None: -1}

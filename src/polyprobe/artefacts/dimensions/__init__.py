@@ -21,7 +21,7 @@ SHORT_NAMES: Final = {
 
 @cache
 def dimensions() -> dict[str, tuple[str, ...]]:
-    """Each dimension with its values, both in canonical order."""
+    """Return each dimension with its values, both in canonical order."""
     import yaml
 
     table: dict[str, str] = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
@@ -29,7 +29,7 @@ def dimensions() -> dict[str, tuple[str, ...]]:
 
 
 def dimension_name(name: str) -> str:
-    """The schema's name of a dimension given by that name or a short one.
+    """Return the schema's name of a dimension that is given by this name or a short one.
 
     Raises:
         KeyError: no dimension has this name.
@@ -41,5 +41,5 @@ def dimension_name(name: str) -> str:
 
 
 def short_name(dimension: str) -> str:
-    """The short name of a dimension for tables and figures ("POS", "Gender"), itself where it has none."""
+    """Return the short name of a dimension for tables and figures ("POS", "Gender"), itself where it has none."""
     return {full: short for short, full in SHORT_NAMES.items()}.get(dimension, dimension)

@@ -1,46 +1,39 @@
 """How long each stage is expected to take: as measured in earlier runs of the study, else by the cost model."""
 
-from collections import defaultdict
-from dataclasses import replace
+import os
+from collections.abc import Iterable
 
-from polyprobe.ops.cluster.graph import Pipeline, kind
-from polyprobe.ops.cluster.loads import Rates, core_flops, dvc_seconds, loads, unhindered
+from polyprobe.ops.cluster.graph import kind
+from polyprobe.ops.cost import constants, stage_costs
+from polyprobe.running.errors import BadInputError
 from polyprobe.running.run_log import read_runs
 from polyprobe.study import Study
 
 
-def expected_seconds(
-    study: Study, pipeline: Pipeline, *, cores: int | None = None, gpu: bool = True
-) -> dict[str, float]:
-    """The expected seconds of each stage of a pipeline, the start of DVC and of the stage included.
+def expected_seconds(study: Study, stages: Iterable[str], *, gpu: bool) -> dict[str, float]:
+    """Return the seconds that each stage is expected to take.
 
-    A stage that finished before in this study is expected to take as long as its longest run: a shorter one had found
-    some of its work done. The model's figures for others of the same kind are scaled by what the measured ones took.
+    Those of its longest run in this study, or of its kind's: a shorter one had found some of its work done. What has
+    never run takes what the cost model says, and a second where it says nothing.
 
     Args:
         study: the study in force.
-        pipeline: its stages.
-        cores: that a stage on a worker has to itself; None is cost.yaml's.
-        gpu: whether there are workers with a GPU; without, its stages are reckoned with the cores.
-
-    Raises:
-        BadInputError: a checkpoint's model is of unknown shape.
+        stages: their addresses.
+        gpu: whether there are workers with a GPU; without, the cores of this machine do its operations.
     """
-    rates, start = Rates.usual(cores=cores), dvc_seconds(pipeline)
-    if not gpu:
-        rates = replace(rates, flops=core_flops() * rates.cores)
-    modelled = {stage: unhindered(load, rates) - start for stage, load in loads(study, pipeline, rates).items()}
-    took: dict[str, float] = {}
-    for run in read_runs():
-        stage = "@".join((run.stage, *run.arguments))
-        if run.study == study.study and run.outcome == "finished" and stage in modelled:
-            took[stage] = max(run.seconds, took.get(stage, 0.0))
-    measured: defaultdict[str, float] = defaultdict(float)
-    said: defaultdict[str, float] = defaultdict(float)
-    for stage, seconds in took.items():
-        measured[kind(stage)] += seconds
-        said[kind(stage)] += modelled[stage]
-    scale = {name: measured[name] / said[name] for name in measured}
-    return {
-        stage: start + took.get(stage, seconds * scale.get(kind(stage), 1.0)) for stage, seconds in modelled.items()
+    cores = os.cpu_count() or 1
+    operations_per_second = float(constants()["flops_per_second"]) if gpu else float(constants()["core_flops"]) * cores
+    try:
+        costs = stage_costs(study)
+    except BadInputError:
+        # A model that the cost model does not know; the order of the stages is only a worse guess then.
+        costs = {}
+    modelled = {
+        stage: cost.flops / operations_per_second + 3600 * cost.core_hours / cores for stage, cost in costs.items()
     }
+    measured: dict[str, float] = {}
+    for run in read_runs():
+        if run.study == study.study and run.outcome == "finished":
+            for name in ("@".join((run.stage, *run.arguments)), run.stage):
+                measured[name] = max(run.seconds, measured.get(name, 0.0))
+    return {stage: measured.get(stage) or measured.get(kind(stage)) or modelled.get(stage) or 1.0 for stage in stages}

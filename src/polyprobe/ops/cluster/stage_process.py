@@ -4,7 +4,6 @@ Started by `polyprobe.ops.cluster.worker` as `python -m polyprobe.ops.cluster.st
 standard input, which nothing is written to: it ends when the worker does, however that ends.
 """
 
-import argparse
 import fcntl
 import os
 import signal
@@ -13,39 +12,41 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
-from polyprobe.ops.cluster.orders import LOST
+import typer
+
+from polyprobe.ops.cluster.assignments import LOST
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stage")
-    parser.add_argument("--with", dest="needed", nargs="*", default=[], help="stages whose outputs are to be there")
-    parser.add_argument("--remote", help="bring outputs from there, and the stage's own there")
-    parser.add_argument("--stage-lock", type=Path, help="hold this file locked")
-    arguments = parser.parse_args()
+def main(
+    stage: str,
+    inputs: Annotated[list[str] | None, typer.Argument()] = None,
+    remote: str | None = None,
+    stage_lock: Path | None = None,
+) -> None:
+    """Bring a stage up to date, and exit with what came of it."""
     _live_no_longer_than_the_worker()
-    if arguments.stage_lock:
-        _hold(arguments.stage_lock)
-    sys.exit(bring_up_to_date(arguments.stage, arguments.needed, arguments.remote))
+    if stage_lock:
+        _hold(stage_lock)
+    sys.exit(bring_up_to_date(stage, inputs or [], remote))
 
 
-def bring_up_to_date(stage: str, needed: Sequence[str], remote: str | None) -> int:
-    """Runs or restores a stage of the repository in the current folder, whose dvc.lock holds what is upstream.
+def bring_up_to_date(stage: str, inputs: Sequence[str], remote: str | None) -> int:
+    """Run or restore a stage of the repository in the current folder, whose dvc.lock holds what is upstream.
 
     Args:
         stage: its address.
-        needed: the stages whose outputs are to be there first.
+        inputs: the stages whose outputs are to be there first.
         remote: the DVC remote to bring them from, where the cache is not shared; the stage's own are sent there.
 
     Returns:
         0; `LOST` where outputs cannot be brought or sent; else what `dvc repro` exits with.
     """
-    if needed:
-        bring = ["pull", "--remote", remote, "--force"] if remote else ["checkout", "--force"]
+    if inputs:
+        bring = ["pull", "--remote", remote] if remote else ["checkout"]
         # What is missing is run again where it is the stage's own; else the stage says what it misses.
-        if _dvc(*bring, "--allow-missing", *needed) != 0:
+        if _dvc(*bring, "--force", "--allow-missing", *inputs) != 0:
             return LOST
     code = _dvc("repro", "--single-item", *(["--pull"] if remote else []), stage)
     if code == 0 and remote and _dvc("push", "--remote", remote, "--run-cache", stage) != 0:
@@ -54,7 +55,7 @@ def bring_up_to_date(stage: str, needed: Sequence[str], remote: str | None) -> i
 
 
 def _dvc(*arguments: str) -> int:
-    from dvc.cli import main as dvc
+    from polyprobe.ops.dvc_internals import run_command as dvc
 
     print("$ dvc", *arguments, flush=True)
     code = int(dvc(list(arguments)) or 0)
@@ -78,17 +79,13 @@ def _live_no_longer_than_the_worker() -> None:
 
 
 def _hold(lock: Path) -> None:
-    """Waits for a process on a machine that the coordinator has lost and that may still run the stage."""
+    """Wait for a process on a machine that the coordinator has lost and that may still run the stage."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     opened = os.open(lock, os.O_RDWR | os.O_CREAT)
     # A file system without locks: nothing to wait for.
     with suppress(OSError):
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waits for {lock}: another machine still runs this stage", flush=True)
-            fcntl.flock(opened, fcntl.LOCK_EX)
+        fcntl.flock(opened, fcntl.LOCK_EX)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

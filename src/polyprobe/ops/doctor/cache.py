@@ -4,243 +4,213 @@ DVC takes an object of its cache for whole without reading it, and an output for
 A bit that flipped on the disk would go from one to the other, to the remote and to colleagues: here contents are read.
 """
 
-import hashlib
+import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from polyprobe.ops.doctor.aside import put_aside
-from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some, warning
-from polyprobe.ops.doctor.repository import opened
-from polyprobe.ops.remote.needed import Item, members, needed
+from polyprobe.ops.doctor.findings import QUARANTINE, Finding, fault, ok, quarantine, warning
+from polyprobe.ops.doctor.repository import open_repository
+from polyprobe.ops.listing import first_few
+from polyprobe.ops.remote.study_objects import is_whole
 
-_SAMPLE: Final = 200_000_000
-"""Bytes that are read where it is not asked for more."""
-_AGAIN: Final = "`rm` them, then `dvc repro` or `make pull`, which make or fetch them again"
+_SAMPLE: Final = 200e6
+"""Bytes that are read unless the check is deep."""
+_RESTORE: Final = "`rm` them, then `dvc repro` or `make pull`, which make or fetch them again"
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A file of an output: in the cache and in the workspace."""
+class OutputFile:
+    """A file of an output, or the list of the files of an output that is a folder."""
 
-    item: Item
     out: Any
     """DVC's object of the output."""
-    path: Path
-    """In the workspace; of the listing of a folder, the folder's."""
+    oid: str
+    """DVC's name of the content: its MD5; for a list of files, `.dir` follows."""
+    relative: str = ""
+    """The file's path within an output that is a folder."""
 
     @property
-    def listing(self) -> bool:
+    def is_listing(self) -> bool:
         """Whether it is the cache's list of the files in a folder."""
-        return self.item.oid.endswith(".dir")
+        return self.oid.endswith(".dir")
 
-    def shared(self) -> bool:
-        """Whether the workspace's file is a link to the cache's."""
-        return self.item.local.exists() and self.path.exists() and self.item.local.samefile(self.path)
+    @property
+    def cached(self) -> Path:
+        """Where the cache has it."""
+        return Path(self.out.cache.oid_to_path(self.oid))
 
-    def whole_here(self) -> bool:
-        """Whether the workspace's file is as the study computed it."""
-        return self.path.is_file() and md5(self.path) == self.item.expected
+    @property
+    def path(self) -> Path:
+        """Where the workspace has it; of a list of files, the folder."""
+        return Path(self.out.fs_path, self.relative)
+
+    def __str__(self) -> str:
+        name = str(Path(str(self.out.def_path), self.relative))
+        return f"the list of files of {name}" if self.is_listing else name
 
 
 @dataclass
-class Found:
-    """What reading told."""
+class Inspection:
+    """What reading the study's files has found."""
 
-    damaged: list[Piece] = field(default_factory=list)
-    """Of the cache."""
-    lacking: list[Piece] = field(default_factory=list)
-    """Not in the cache, though they should be."""
-    silent: list[Piece] = field(default_factory=list)
-    """Of the workspace: damaged, and DVC takes them for whole."""
-    changed: list[Piece] = field(default_factory=list)
-    """Of the workspace: others than dvc.lock says, and DVC knows."""
-    missing: list[Piece] = field(default_factory=list)
-    """Of the workspace."""
-    read: int = 0
-    """Bytes."""
+    limit: float
+    """Bytes that are read at most."""
+    bytes_read: int = 0
+    objects: set[str] = field(default_factory=set)
+    """Of the cache, by name, that the study has."""
     unread: int = 0
-    """Objects, for want of time."""
-    objects: int = 0
+    """How many of them were too large to be read within the limit."""
+    damaged_objects: list[OutputFile] = field(default_factory=list)
+    missing_objects: list[OutputFile] = field(default_factory=list)
+    undetected: list[OutputFile] = field(default_factory=list)
+    """Damaged in the workspace, and DVC takes them for whole."""
+    changed: list[OutputFile] = field(default_factory=list)
+    """Others in the workspace than dvc.lock says, and DVC knows."""
+    missing_files: list[OutputFile] = field(default_factory=list)
+    """Of the workspace."""
+
+    def inspect_object(self, file: OutputFile) -> None:
+        """Read a file's object in the cache."""
+        is_there = file.cached.is_file()
+        if file.oid in self.objects or not (is_there or file.out.use_cache):
+            return
+        self.objects.add(file.oid)
+        if not is_there:
+            self.missing_objects.append(file)
+        elif not self._may_read(file.cached):
+            self.unread += 1
+        elif not is_whole(file.cached, file.oid):
+            self.damaged_objects.append(file)
+
+    def inspect_workspace(self, file: OutputFile, state: Any) -> None:
+        """Read a file in the workspace, unless it is a link to its object.
+
+        Args:
+            file: of an output.
+            state: what DVC remembers of the files that it has hashed.
+        """
+        if not file.path.is_file():
+            self.missing_files.append(file)
+        elif file.cached.exists() and file.cached.samefile(file.path):
+            return
+        elif self._may_read(file.path) and not is_whole(file.path, file.oid):
+            (self.undetected if _is_trusted(file, state) else self.changed).append(file)
+
+    def _may_read(self, path: Path) -> bool:
+        """Return whether a file is within the limit, of which its bytes are taken."""
+        size = path.stat().st_size
+        if self.bytes_read + size > self.limit:
+            return False
+        self.bytes_read += size
+        return True
 
 
-def check(asked: Asked) -> Iterator[Finding]:
-    """The cache, then the workspace."""
-    with opened() as repository:
-        found = look(repository, None if asked.deep else _SAMPLE)
-        yield _cache(repository, found)
-        yield _workspace(found)
+def check(deep: bool) -> Iterator[Finding]:
+    """Read what the study in force has computed in the cache and in the workspace, small files first."""
+    inspection = Inspection(math.inf if deep else _SAMPLE)
+    with open_repository() as repository:
+        for file in sorted(_output_files(repository), key=lambda file: (_size(file.cached), file.oid, str(file))):
+            inspection.inspect_object(file)
+            if not file.is_listing:
+                inspection.inspect_workspace(file, repository.state)
+        yield _cache(inspection)
+        yield _workspace(inspection)
 
 
-def md5(path: Path) -> str:
-    """The MD5 of a file, by which DVC names it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def look(repository: Any, most: int | None) -> Found:
-    """Reads what the study in force has computed, small files first.
-
-    Args:
-        repository: DVC's.
-        most: bytes to read at most; None for all.
-    """
-    found = Found()
-    pieces = sorted(_pieces(repository), key=lambda one: (_size(one.item.local), one.item.key, str(one.path)))
-    seen: set[str] = set()
-    for piece in pieces:
-        if piece.item.oid not in seen:
-            seen.add(piece.item.oid)
-            found.objects += 1
-            size = _size(piece.item.local)
-            if not piece.item.local.is_file():
-                if piece.item.required:
-                    found.lacking.append(piece)
-            elif most is not None and found.read + size > most:
-                found.unread += 1
-            else:
-                found.read += size
-                if md5(piece.item.local) != piece.item.expected:
-                    found.damaged.append(piece)
-        if not piece.listing:
-            _look_here(repository, piece, found, most)
-    return found
-
-
-def _pieces(repository: Any) -> Iterator[Piece]:
-    outs = {str(out.def_path): out for stage in repository.index.stages for out in stage.outs}
-    told = needed(repository)
-    for item in told.files:
-        yield Piece(item, outs[item.of], Path(outs[item.of].fs_path))
-    for folder in told.folders:
-        out = outs[folder.listing.of]
-        yield Piece(folder.listing, out, Path(out.fs_path))
-        if folder.listing.local.is_file() and md5(folder.listing.local) == folder.listing.expected:
-            for item in members(repository, folder, folder.listing.local.read_bytes()):
-                yield Piece(item, out, Path(out.fs_path, item.of.removeprefix(f"{folder.listing.of}/")))
-
-
-def _look_here(repository: Any, piece: Piece, found: Found, most: int | None) -> None:
-    """Adds what is wrong with the workspace's file."""
-    if not piece.path.is_file():
-        found.missing.append(piece)
-        return
-    size = _size(piece.path)
-    if piece.shared() or (most is not None and found.read + size > most):
-        return
-    found.read += size
-    if md5(piece.path) != piece.item.expected:
-        (found.silent if _believed(repository, piece) else found.changed).append(piece)
-
-
-def _believed(repository: Any, piece: Piece) -> bool:
-    """Whether DVC, which remembers what it has hashed by time and size, takes a file for the one of dvc.lock."""
-    whole = str(piece.out.hash_info.value)
-    for path, oid in ((piece.path, piece.item.expected), (Path(piece.out.fs_path), whole)):
-        _, told = repository.state.get(str(path), piece.out.fs)
-        if told is not None and told.value == oid:
-            return True
-    return False
+def _output_files(repository: Any) -> Iterator[OutputFile]:
+    """Yield what dvc.lock has of the outputs; of a folder whose list of files is lost, only that list."""
+    for out in repository.index.outs:
+        if not out.hash_info:
+            continue
+        whole = OutputFile(out, str(out.hash_info.value))
+        yield whole
+        if whole.is_listing and is_whole(whole.cached, whole.oid):
+            for member in json.loads(whole.cached.read_bytes()):
+                yield OutputFile(out, member["md5"], member["relpath"])
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _cache(repository: Any, found: Found) -> Finding:
-    subject = "cache"
-    if found.damaged:
-        damaged = found.damaged
-
-        def mend() -> str:
-            kept = [put_aside(piece.item.local, piece.item.oid) for piece in damaged]
-            return f"moved {len(kept)} damaged objects to {kept[0].parent}: {some(_names(damaged))}; now `dvc repro`"
-
-        return fault(
-            subject,
-            f"{len(damaged)} objects are damaged (truncated, or changed on the disk): {some(_names(damaged))}",
-            f"{some([str(piece.item.local) for piece in damaged])}: {_AGAIN}",
-            mend,
-        )
-    mendable = [piece for piece in found.lacking if _can_put_back(piece)]
-    if mendable:
-
-        def put_back() -> str:
-            for piece in mendable:
-                _put_back(repository, piece)
-            repository.close()
-            return f"copied {len(mendable)} objects from the workspace into the cache: {some(_names(mendable))}"
-
-        return warning(
-            subject,
-            f"{len(mendable)} objects are missing that the workspace has: {some(_names(mendable))}",
-            "`dvc commit` keeps them",
-            put_back,
-        )
-    if found.lacking:
-        return warning(
-            subject,
-            f"{len(found.lacking)} of {found.objects} objects of the study are missing: {some(_names(found.lacking))}",
-            "`make pull` fetches them, or `dvc repro` makes them again",
-        )
-    said = f"read {found.read / 1e6:.1f} MB of {found.objects} objects of the study, all whole"
-    return ok(subject, said + (f"; {found.unread} larger ones not read: --deep does" if found.unread else ""))
+def _is_trusted(file: OutputFile, state: Any) -> bool:
+    """Return whether DVC, which remembers what it has hashed by time and size, takes a file for the one of dvc.lock."""
+    hashes = [(file.path, file.oid), (Path(file.out.fs_path), file.out.hash_info.value)]
+    remembered = [(state.get(str(path), file.out.fs)[1], oid) for path, oid in hashes]
+    return any(hash_info is not None and hash_info.value == oid for hash_info, oid in remembered)
 
 
-def _names(pieces: list[Piece]) -> list[str]:
-    return [f"the list of files of {piece.item.of}" if piece.listing else piece.item.of for piece in pieces]
+def _cache(inspection: Inspection) -> Finding:
+    damaged, missing, count = inspection.damaged_objects, inspection.missing_objects, len(inspection.objects)
+    if damaged:
+        paths = first_few([file.cached for file in damaged])
+        message = f"{len(damaged)} objects are damaged (truncated, or changed on the disk): {_names(damaged)}"
+        return fault("cache", message, f"{paths}: {_RESTORE}", lambda: _quarantine_objects(damaged))
+    restorable = [file for file in missing if _copy_in_workspace(file)]
+    if restorable:
+        message = f"{len(restorable)} objects are missing that the workspace has: {_names(restorable)}"
+        return warning("cache", message, "`dvc commit` keeps them", lambda: _copy_to_cache(restorable))
+    if missing:
+        message = f"{len(missing)} of {count} objects of the study are missing: {_names(missing)}"
+        return warning("cache", message, "`make pull` fetches them, or `dvc repro` makes them again")
+    unread = f"; {inspection.unread} larger ones not read: --deep does" if inspection.unread else ""
+    message = f"read {inspection.bytes_read / 1e6:.1f} MB of {count} objects of the study, all whole"
+    return ok("cache", message + unread)
 
 
-def _can_put_back(piece: Piece) -> bool:
-    """Whether the workspace has what the cache lacks, byte for byte; a list of files is made anew from its folder."""
-    if piece.listing:
-        return bool(piece.out.use_cache and piece.path.is_dir() and _computed(piece.out) == piece.item.oid)
-    return piece.whole_here()
+def _workspace(inspection: Inspection) -> Finding:
+    damaged, changed, missing = inspection.undetected, inspection.changed, inspection.missing_files
+    if damaged:
+        message = f"damaged, though `dvc status` takes them for whole: {_names(damaged)}"
+        return fault("outputs", message, _RESTORE, lambda: _quarantine_outputs(damaged))
+    if changed:
+        message = f"other than dvc.lock says: {_names(changed)} (edited, or of another commit)"
+        advice = "`dvc checkout` takes those of dvc.lock, `dvc repro` makes those of the code and parameters here"
+        return warning("outputs", message, advice)
+    if missing:
+        message = f"{len(missing)} files are not here: {_names(missing)}"
+        return warning("outputs", message, "`dvc repro` restores or makes them, `make pull` fetches them")
+    return ok("outputs", "as dvc.lock says")
 
 
-def _computed(out: Any) -> str:
-    """What DVC would call a folder if it looked at its files now."""
-    from dvc_data.hashfile.build import build
-
-    _, _, made = build(out.cache, out.fs_path, out.fs, "md5", ignore=out.dvcignore, dry_run=True)
-    return str(made.hash_info.value)
+def _names(files: list[OutputFile]) -> str:
+    return first_few([str(file) for file in files])
 
 
-def _put_back(repository: Any, piece: Piece) -> None:
-    from dvc.fs import localfs
-
-    if piece.listing:
-        piece.out.commit()
-    elif not piece.item.local.exists():
-        repository.cache.local.add(str(piece.path), localfs, piece.item.oid, verify=True)
+def _quarantine_objects(files: list[OutputFile]) -> str:
+    for file in files:
+        quarantine(file.cached, file.oid)
+    return f"moved {len(files)} damaged objects to {QUARANTINE}: {_names(files)}; now `dvc repro`"
 
 
-def _workspace(found: Found) -> Finding:
-    subject = "outputs"
-    if found.silent:
-        silent = found.silent
+def _quarantine_outputs(files: list[OutputFile]) -> str:
+    for file in files:
+        quarantine(file.path, str(file).replace("/", "_"))
+    return f"moved {len(files)} damaged files to {QUARANTINE}: {_names(files)}; now `dvc repro`"
 
-        def mend() -> str:
-            kept = [put_aside(piece.path, piece.item.of.replace("/", "_")) for piece in silent]
-            return f"moved {len(kept)} damaged files to {kept[0].parent}: {some(_names(silent))}; now `dvc repro`"
 
-        return fault(
-            subject,
-            f"damaged, though `dvc status` takes them for whole: {some(_names(silent))}",
-            _AGAIN,
-            mend,
-        )
-    if found.changed:
-        return warning(
-            subject,
-            f"other than dvc.lock says: {some(_names(found.changed))} (edited, or of another commit)",
-            "`dvc checkout` takes those of dvc.lock, `dvc repro` makes those of the code and parameters here",
-        )
-    if found.missing:
-        return warning(
-            subject,
-            f"{len(found.missing)} files are not here: {some(_names(found.missing))}",
-            "`dvc repro` restores or makes them, `make pull` fetches them",
-        )
-    return ok(subject, "as dvc.lock says")
+def _copy_in_workspace(file: OutputFile) -> tuple[str, Any] | None:
+    """Return a path and DVC's file system that have, byte for byte, an object that the cache lacks.
+
+    A list of files is made anew from its folder. None where the workspace has others.
+    """
+    from polyprobe.ops.dvc_internals import build
+
+    if not file.is_listing:
+        return (str(file.path), file.out.fs) if is_whole(file.path, file.oid) else None
+    if not file.path.is_dir():
+        return None
+    out = file.out
+    _, _, listing = build(out.cache, out.fs_path, out.fs, "md5", ignore=out.dvcignore, dry_run=True)
+    return (listing.path, listing.fs) if listing.oid == file.oid else None
+
+
+def _copy_to_cache(files: list[OutputFile]) -> str:
+    with open_repository() as repository:
+        for file in files:
+            if source := _copy_in_workspace(file):
+                repository.cache.local.add(*source, file.oid, verify=True)
+    return f"copied {len(files)} objects from the workspace into the cache: {_names(files)}"

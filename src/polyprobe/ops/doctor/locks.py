@@ -2,123 +2,111 @@
 
 import fcntl
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from polyprobe.ops.doctor import processes
-from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some, warning
-from polyprobe.ops.doctor.repository import git, opened
-from polyprobe.running.files import new_file
+import psutil
+
+from polyprobe.ops.doctor.findings import Finding, fault, ok, warning
+from polyprobe.ops.doctor.repository import git, open_repository
+from polyprobe.ops.listing import first_few
 
 WAIT: Final = "wait for it to end"
 """The advice where a process is at work here."""
-_HELD: Final = ("lock", "rwlock.lock")
-"""DVC's own locks in its temporary folder; the system lets go of them with the process."""
+_DVC_LOCKS: Final = ("lock", "rwlock.lock")
+"""In DVC's temporary folder; the system releases them when the process ends."""
 
 
-def check(asked: Asked) -> Iterator[Finding]:
-    """DVC's locks, then git's."""
-    with opened() as repository:
-        folder, claims = Path(str(repository.tmp_dir)), repository.config["core"].get("hardlink_lock")
-    yield _read_write(folder / "rwlock")
-    if claims:
-        yield from _claims(folder)
+def check(deep: bool) -> Iterator[Finding]:
+    """Look at DVC's locks, then at git's."""
+    with open_repository() as repository:
+        folder = Path(str(repository.tmp_dir))
+    yield _output_locks(folder / "rwlock")
+    held = [name for name in _DVC_LOCKS if _is_held(folder / name)]
+    if held:
+        yield warning("dvc", f"another one is at work here ({', '.join(held)} is held)", WAIT)
     else:
-        held = [name for name in _HELD if _is_held(folder / name)]
-        if held:
-            yield warning("dvc", f"another one is at work here ({', '.join(held)} is held)", WAIT)
-        else:
-            yield ok("dvc", "no other one is at work here")
-    yield _git()
+        yield ok("dvc", "no other one is at work here")
+    yield _git_index()
 
 
-def _read_write(file: Path) -> Finding:
-    """Which process reads or writes which output: a plain file, so that it outlives a killed process."""
+def _output_locks(file: Path) -> Finding:
+    """Check which process reads or writes which output: a plain file says so, which outlives a killed process."""
+    from voluptuous import Invalid
+
+    from polyprobe.ops.dvc_internals import RWLOCK_SCHEMA
+
     subject = "rwlock"
     if not file.exists():
         return ok(subject, "no output is locked")
-
-    def remove() -> str:
-        file.unlink()
-        return f"removed {file}"
-
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-        entries = [said.get(mode, {}) for mode in ("read", "write")]
-        holders = [(path, int(one["pid"]), str(one["cmd"])) for entry in entries for path, told in entry.items()
-                   for one in (told if isinstance(told, list) else [told])]  # fmt: skip
-    except (ValueError, AttributeError, TypeError, KeyError):
+        holders = _holders(RWLOCK_SCHEMA(json.loads(file.read_text(encoding="utf-8"))))
+    except (ValueError, Invalid):
         if _is_held(file.with_name("rwlock.lock")):
             return warning(subject, f"a dvc is writing {file}", WAIT)
-        what = "is empty" if not file.read_bytes().strip() else "cannot be read"
-        return fault(subject, f"{file} {what}: dvc was killed while it wrote it", f"`rm {file}`", remove)
-    alive = {pid: command for _, pid, command in holders if processes.wrote(pid, file, "dvc")}
-    dead = sorted({path for path, pid, _ in holders if pid not in alive})
-    if alive:
-        pid, command = min(alive.items())
+        state = "cannot be read" if file.read_bytes().strip() else "is empty"
+        return _removable(subject, file, f"{file} {state}: dvc was killed while it wrote it")
+    if not holders:
+        return ok(subject, "no output is locked")
+    at_work = {pid: command for _, pid, command in holders if _may_have_written(pid, file)}
+    if at_work:
+        pid, command = min(at_work.items())
         return warning(subject, f"process {pid} is at work: {command}", WAIT)
-    if dead:
+    message = f"processes that ended still lock {first_few(sorted({path for path, _, _ in holders}))}"
+    if any(psutil.pid_exists(pid) for _, pid, _ in holders):
+        # DVC goes by the number alone.
+        return _removable(subject, file, f"{message}, and others have their numbers, so that DVC refuses")
+    return warning(subject, message, f"the next dvc releases them; or `rm {file}`", lambda: _remove(file))
 
-        def release() -> str:
-            with new_file(file) as temporary:
-                temporary.write_text("{}", encoding="utf-8")
-            return f"released {some(dead)}"
 
-        if any(processes.is_there(pid) for _, pid, _ in holders):
-            # DVC goes by the number alone.
-            says = f"processes that ended still lock {some(dead)}, and others have their numbers, so that DVC refuses"
-            return fault(subject, says, f"`rm {file}`", release)
-        says = f"processes that ended still lock {some(dead)}"
-        return warning(subject, says, f"the next dvc releases them; or `rm {file}`", release)
-    return ok(subject, "no output is locked")
+def _holders(locks: dict[str, Any]) -> list[tuple[str, int, str]]:
+    """Return each locked path with the number and the command of a process that locks it."""
+    holders = [*locks["write"].items()]
+    holders += [(path, reader) for path, readers in locks["read"].items() for reader in readers]
+    return [(path, holder["pid"], holder["cmd"]) for path, holder in holders]
+
+
+def _may_have_written(pid: int, file: Path) -> bool:
+    """Return whether a process is a dvc that was there when a file was last written."""
+    try:
+        process = psutil.Process(pid)
+        # A moment's grace: the system's tick is coarser than a file's time.
+        return process.create_time() <= file.stat().st_mtime + 1 and "dvc" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 def _is_held(file: Path) -> bool:
+    """Return whether a process holds the system's lock of a file."""
     if not file.exists():
         return False
     with file.open("rb") as opened_file:
         try:
             fcntl.flock(opened_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            # Any other error says that the file system has no such locks.
+            return isinstance(error, BlockingIOError)
     return False
 
 
-def _claims(folder: Path) -> Iterator[Finding]:
-    """Locks where core.hardlink_lock is set, for file systems that know no others: files that say who holds them."""
-    for name in _HELD:
-        file = folder / name
-        parts = file.read_text(encoding="utf-8", errors="replace").strip().split("|") if file.exists() else []
-        if len(parts) < 3 or not parts[2].isdigit():
-            continue
-        host, pid = parts[1], int(parts[2])
-        if host != socket.gethostname():
-            yield warning("dvc", f"process {pid} on {host} holds {file}", f"if it no longer runs there, `rm {file}`")
-        elif processes.is_there(pid):
-            yield warning("dvc", f"process {pid} holds {file}", WAIT)
-        else:
-
-            def remove(file: Path = file) -> str:
-                file.unlink()
-                return f"removed {file}"
-
-            yield fault("dvc", f"{file} is held by process {pid}, which ended", f"`rm {file}`", remove)
-
-
-def _git() -> Finding:
-    told = git("rev-parse", "--git-path", "index.lock")
-    file = Path(told.stdout.strip())
-    if told.returncode != 0 or not file.exists():
+def _git_index() -> Finding:
+    file = Path(git("rev-parse", "--git-path", "index.lock").stdout.strip())
+    if not file.is_file():
         return ok("git", "its index is not locked")
-    if working := processes.at_work("git", Path.cwd()):
-        return warning("git", f"process {working[0]} is at work here and locks the index", WAIT)
+    for process in psutil.process_iter(["name", "cwd"]):
+        name, folder = process.info["name"], process.info["cwd"]
+        if name and name.startswith("git") and folder and Path(folder).is_relative_to(Path.cwd()):
+            return warning("git", f"process {process.pid} is at work here and locks the index", WAIT)
+    return _removable("git", file, f"{file} is left, and no git is at work here")
 
-    def remove() -> str:
-        file.unlink()
-        return f"removed {file}"
 
-    return fault("git", f"{file} is left, and no git is at work here", f"`rm {file}`", remove)
+def _removable(subject: str, file: Path, message: str) -> Finding:
+    return fault(subject, message, f"`rm {file}`", lambda: _remove(file))
+
+
+def _remove(file: Path) -> str:
+    file.unlink()
+    return f"removed {file}"

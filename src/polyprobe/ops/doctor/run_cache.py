@@ -8,54 +8,48 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from polyprobe.ops.doctor.aside import put_aside
-from polyprobe.ops.doctor.findings import Asked, Finding, fault, ok, some
-from polyprobe.ops.doctor.repository import opened
+from polyprobe.ops.doctor.findings import QUARANTINE, Finding, fault, ok, quarantine
+from polyprobe.ops.doctor.repository import open_repository
+from polyprobe.ops.listing import first_few
 
 _SAMPLE: Final = 300
-"""Entries that are read where it is not asked for more, the newest."""
+"""Entries that are read unless the check is deep, the newest."""
 
 
-def check(asked: Asked) -> Iterator[Finding]:
-    """Entries, then folders without entries."""
-    with opened() as repository:
+def check(deep: bool) -> Iterator[Finding]:
+    """Look at entries, and for folders without entries."""
+    with open_repository() as repository:
         runs = Path(str(repository.cache.legacy.path), "runs")
-    files = sorted((file for file in runs.rglob("*") if file.is_file()), key=lambda one: (-one.stat().st_mtime, one))
-    read = files if asked.deep else files[:_SAMPLE]
+    entries = sorted((file for file in runs.rglob("*") if file.is_file()), key=lambda file: -file.stat().st_mtime)
+    read = entries if deep else entries[:_SAMPLE]
     damaged = sorted(file for file in read if not _is_whole(file))
     empty = sorted(key for key in runs.glob("*/*") if key.is_dir() and not any(key.iterdir()))
+    keys = sorted({file.parent for file in damaged}) + empty
 
-    def mend() -> str:
-        kept = [put_aside(file) for file in damaged]
-        for key in {file.parent for file in damaged} | set(empty):
+    def fix() -> str:
+        for file in damaged:
+            quarantine(file)
+        for key in keys:
             if not any(key.iterdir()):
                 key.rmdir()
-        moved = f"moved {len(kept)} damaged entries to {kept[0].parent}" if kept else "removed empty folders"
-        return f"{moved}; what they remembered is run again where need be"
+        return f"moved {len(damaged)} damaged entries to {QUARANTINE}, removed {len(empty)} empty folders"
 
-    if damaged or empty:
-        problems = [f"{len(damaged)} entries are damaged"] * bool(damaged) + [f"{len(empty)} are empty"] * bool(empty)
-        yield fault(
-            "run-cache",
-            f"{' and '.join(problems)}, over which `dvc repro` stumbles or from which it would restore a stage wrongly",
-            f"`rm -r {some([str(file) for file in [*sorted({file.parent for file in damaged}), *empty]])}`; "
-            "what they remembered is run again where need be",
-            mend,
-        )
+    if keys:
+        message = f"{len(damaged)} entries are damaged, {len(empty)} are empty: `dvc repro` stumbles over them"
+        advice = f"`rm -r {first_few(keys)}`; what they remembered is run again where need be"
+        yield fault("run-cache", message, advice, fix)
     else:
-        unread = len(files) - len(read)
-        more = f"; {unread} older ones not read: --deep does" if unread else ""
-        yield ok("run-cache", f"{len(read)} entries, all whole{more}")
+        unread = f"; {len(entries) - len(read)} older ones not read: --deep does" if len(read) < len(entries) else ""
+        yield ok("run-cache", f"{len(read)} entries, all whole{unread}")
 
 
 def _is_whole(file: Path) -> bool:
-    from dvc.stage.cache import _get_cache_hash
-    from dvc.utils.serialize import ParseError, parse_yaml
+    from polyprobe.ops.dvc_internals import ParseError, parse_yaml, run_cache_hash
 
     try:
         text = file.read_text(encoding="utf-8")
-        said = parse_yaml(text, str(file))
+        entry = parse_yaml(text, str(file))
     except (ParseError, UnicodeDecodeError):
         return False
     # The hash leaves sizes out, with one of which a file may end.
-    return isinstance(said, dict) and text.endswith("\n") and _get_cache_hash(said) == file.name
+    return isinstance(entry, dict) and text.endswith("\n") and run_cache_hash(entry) == file.name

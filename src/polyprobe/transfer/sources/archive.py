@@ -7,14 +7,13 @@ tagging: UD 2.5, of each language every treebank whose files begin with its code
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from polyprobe.downloads import check_archive, download, extract
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.scratch import scratch_root
+from polyprobe.running.scratch import temporary_folder
 from polyprobe.study import PARAMS, Archive, Study, TransferArchive
 from polyprobe.transfer.layout import file_name, files
 from polyprobe.transfer.sources.tagged_words import tagged_words
@@ -26,19 +25,14 @@ _TREEBANK_FILE: Final = re.compile(r"([a-z]+)_[^/]*-ud-(train|dev|test)\.conllu"
 
 @contextmanager
 def from_archive(study: Study) -> Iterator[Mapping[str, Path]]:
-    """Temporary folders with the study's task files, written from the archives `transfer.archive`.
+    """Yield temporary folders with the study's task files, written from the archives `transfer.archive`.
 
     Raises:
         BadInputError: an archive cannot be had, is not the expected one, or lacks a file that the study needs.
     """
-    scratch_root().mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        folder, unpacked = (
-            Path(stack.enter_context(TemporaryDirectory(prefix=prefix, dir=scratch_root())))
-            for prefix in ("tasks-", "unpacked-")
-        )
-        archives = study.transfer.archive
-        assert archives is not None
+    archives = study.transfer.archive
+    assert archives is not None
+    with temporary_folder("tasks") as folder, temporary_folder("unpacked") as unpacked:
         _write_xnli(study, archives, folder / "xnli", unpacked)
         _write_pos(study, archives.ud, folder / "pos", unpacked)
         yield {"xnli": folder / "xnli", "pos": folder / "pos"}
@@ -86,7 +80,16 @@ def _write_pos(study: Study, archive: Archive, folder: Path, unpacked: Path) -> 
 
 
 def _unpacked(archive: Archive, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
-    """The files of an archive whose names, without their folders, are wanted."""
+    """Unpack those files of an archive whose names, without their folders, are wanted.
+
+    Args:
+        archive: downloaded where it is not on the disk yet.
+        folder: where the files go, all into it.
+        wanted: whether a name is.
+
+    Returns:
+        The files.
+    """
 
     def place(member: str) -> str | None:
         name = PurePosixPath(member).name

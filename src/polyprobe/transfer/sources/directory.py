@@ -9,6 +9,6 @@ from polyprobe.study import Study
 
 @contextmanager
 def from_directory(study: Study) -> Iterator[Mapping[str, Path]]:
-    """The folders that `inputs` names."""
+    """Yield the folders that `inputs` names."""
     xnli, pos = str(study.transfer.xnli.folder), str(study.transfer.pos.folder)
     yield {"xnli": study.inputs[xnli], "pos": study.inputs[pos]}

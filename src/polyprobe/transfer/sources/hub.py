@@ -15,39 +15,40 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from polyprobe.downloads import dataset_file
 from polyprobe.languages import language as language_of
 from polyprobe.running.errors import BadInputError
-from polyprobe.running.scratch import scratch_root
+from polyprobe.running.scratch import temporary_folder
 from polyprobe.study import PARAMS, HubRepository, Study
 from polyprobe.transfer.layout import file_name, files
 from polyprobe.transfer.sources.writing import write_pairs, write_sentences
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 _SPLITS: Final = {"train": "train", "dev": "validation", "test": "test"}
 
 
 @contextmanager
 def from_hub(study: Study) -> Iterator[Mapping[str, Path]]:
-    """Temporary folders with the study's task files, written from the datasets `transfer.hub`.
+    """Yield temporary folders with the study's task files, written from the datasets `transfer.hub`.
 
     Raises:
         BadInputError: a dataset lacks a language, cannot be fetched, or is not made as expected.
     """
     datasets = study.transfer.hub
     assert datasets is not None
-    scratch_root().mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="tasks-", dir=scratch_root()) as folder:
+    with temporary_folder("tasks") as folder:
         for task, write, config in (("xnli", _write_xnli, _xnli_config), ("pos", _write_pos, _pos_config)):
             settings = getattr(study.transfer, task)
             for split, language in files(settings, study.source_language):
                 where = f"{PARAMS}: transfer.{task}: the {split} file of language {language!r}"
                 dataset: HubRepository = getattr(datasets, task)
                 parquet = _fetched(where, dataset, f"{config(language)}/{_SPLITS[split]}-00000-of-00001.parquet")
-                write(parquet, Path(folder) / task / file_name(split, language))
-        yield {task: Path(folder) / task for task in ("xnli", "pos")}
+                write(parquet, folder / task / file_name(split, language))
+        yield {task: folder / task for task in ("xnli", "pos")}
 
 
 def _fetched(where: str, dataset: HubRepository, path: str) -> Path:
@@ -66,56 +67,63 @@ def _pos_config(language: str) -> str:
 
 
 def _write_xnli(parquet: Path, file: Path) -> None:
-    def pairs() -> Iterator[tuple[str, str, str]]:
-        for premise, hypothesis, number in _rows(parquet, "premise", "hypothesis", "label"):
-            yield premise, hypothesis, label(number)
-
-    label = _label_names(parquet, "label")
-    write_pairs(file, pairs())
+    label, rows = _label_names(parquet, "label"), _rows(parquet, "premise", "hypothesis", "label")
+    write_pairs(file, ((premise, hypothesis, label(number)) for premise, hypothesis, number in rows))
 
 
 def _write_pos(parquet: Path, file: Path) -> None:
-    def sentences() -> Iterator[tuple[list[str], list[str]]]:
-        for words, numbers in _rows(parquet, "tokens", "pos_tags"):
-            yield words, [tag(number) for number in numbers]
-
-    tag = _label_names(parquet, "pos_tags")
-    write_sentences(file, sentences())
+    tag, rows = _label_names(parquet, "pos_tags"), _rows(parquet, "tokens", "pos_tags")
+    write_sentences(file, ((words, [tag(number) for number in numbers]) for words, numbers in rows))
 
 
-def _rows(parquet: Path, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of a parquet file, read in batches.
+@contextmanager
+def _opened(parquet: Path) -> "Iterator[pq.ParquetFile]":
+    """Open a parquet file.
 
     Raises:
-        BadInputError: no parquet file, or a column is missing.
+        BadInputError: it is none.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(parquet) as opened:
-            missing = [column for column in columns if column not in opened.schema_arrow.names]
-            if missing:
-                raise BadInputError(f"{parquet}: no column {missing[0]!r}, expected {', '.join(columns)}")
-            for batch in opened.iter_batches(columns=list(columns)):
-                yield from zip(*(batch.column(column).to_pylist() for column in columns), strict=True)
+            yield opened
     except pa.ArrowInvalid as error:
         raise BadInputError(f"{parquet}: no parquet file: {str(error).splitlines()[0]}") from None
+
+
+def _rows(parquet: Path, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a parquet file, read in batches.
+
+    Args:
+        parquet: the file.
+        *columns: the columns of a row, in this order.
+
+    Raises:
+        BadInputError: it is no parquet file, or a column is missing.
+    """
+    with _opened(parquet) as opened:
+        missing = [column for column in columns if column not in opened.schema_arrow.names]
+        if missing:
+            raise BadInputError(f"{parquet}: no column {missing[0]!r}, expected {', '.join(columns)}")
+        for batch in opened.iter_batches(columns=list(columns)):
+            yield from zip(*(batch.column(column).to_pylist() for column in columns), strict=True)
 
 
 def _label_names(parquet: Path, column: str) -> Callable[[int], str]:
-    """What turns a label's number into its name, as the file's metadata have them.
+    """Return what turns a label's number into its name, as the file's metadata have them.
+
+    Args:
+        parquet: the file.
+        column: the one that holds labels, or lists of them.
 
     Raises:
-        BadInputError: no parquet file, or its metadata name no labels; when called: the number has no name.
+        BadInputError: it is no parquet file, or its metadata name no labels; when what is returned is called: the
+            number has no name.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata = pq.read_schema(parquet).metadata or {}
-    except pa.ArrowInvalid as error:
-        raise BadInputError(f"{parquet}: no parquet file: {str(error).splitlines()[0]}") from None
+    with _opened(parquet) as opened:
+        metadata = opened.schema_arrow.metadata or {}
     try:
         feature = json.loads(metadata[b"huggingface"])["info"]["features"][column]
         names: list[str] = feature.get("feature", feature)["names"]

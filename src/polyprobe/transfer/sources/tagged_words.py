@@ -18,10 +18,7 @@ _RANKS: Final = {
     "fr": ("VERB", "AUX", "PRON", "NOUN", "ADJ", "ADV", "ADP", "DET", "PART", "SCONJ", "CONJ"),
     "it": ("VERB", "AUX", "ADV", "PRON", "ADP", "DET", "INTJ"),
 }
-_OTHER_RANKS: Final = (
-    "VERB", "NOUN", "PROPN", "PRON", "ADJ", "NUM", "ADV", "INTJ", "AUX", "ADP", "DET", "PART", "CCONJ", "SCONJ", "X",
-    "PUNCT",
-)  # fmt: skip
+_OTHER_RANKS: Final = tuple("VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT".split())
 """Which tag a multiword token gets of those of its parts that are equally high, the first ones first."""
 _ZERO_WIDTH_NON_JOINER: Final = "\u200c"
 
@@ -41,9 +38,13 @@ class _Tree:
 
 
 def tagged_words(file: Path, language: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Words and tags of each sentence of a CoNLL-U file.
+    """Yield the words and the tags of each sentence of a CoNLL-U file.
 
     Sentences that come without their text are left out (`is_withheld`). Forms lose spaces and zero-width non-joiners.
+
+    Args:
+        file: one of a treebank.
+        language: the treebank's, which decides the tags of multiword tokens.
 
     Raises:
         BadInputError: a line is malformed.
@@ -71,7 +72,11 @@ def _trees(file: Path) -> Iterator[_Tree]:
 
 
 def _add(tree: _Tree, columns: list[str]) -> None:
-    """Adds a line's token.
+    """Add a line's token.
+
+    Args:
+        tree: the sentence's.
+        columns: the line's.
 
     Raises:
         ValueError: the line is malformed.
@@ -94,7 +99,7 @@ def _add(tree: _Tree, columns: list[str]) -> None:
 
 
 def _fused(tree: _Tree, language: str) -> Iterator[tuple[str, str]]:
-    """Form and tag of each word, multiword tokens as one."""
+    """Yield the form and the tag of each word, a multiword token as one."""
     until = 0
     for identifier, node in sorted(tree.nodes.items()):
         if identifier <= until:
@@ -108,14 +113,20 @@ def _fused(tree: _Tree, language: str) -> Iterator[tuple[str, str]]:
 
 
 def _tag(tree: _Tree, parts: list[int], ranks: tuple[str, ...]) -> str:
-    """The tag of the part with the fewest ancestors; of several, of the best rank; of several, of the first."""
+    """Return the tag of the part with the fewest ancestors; of several, the best in rank; of several, the first.
+
+    Args:
+        tree: the sentence's.
+        parts: the numbers of a multiword token's nodes, in their order.
+        ranks: tags, the best first.
+    """
     depths = {part: _ancestors(tree, part) for part in parts}
     highest = [tree.nodes[part].upos for part in parts if depths[part] == min(depths.values())]
     return min(highest, key=lambda upos: ranks.index(upos) if upos in ranks else len(ranks))
 
 
 def _ancestors(tree: _Tree, identifier: int) -> int:
-    """How many other nodes, the root among them, a node hangs under."""
+    """Count the other nodes, the root among them, that a node hangs under."""
     reached: set[int] = set()
     frontier = {identifier}
     while frontier:

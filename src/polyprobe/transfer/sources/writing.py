@@ -15,7 +15,12 @@ _SEPARATORS: Final = re.compile(r"\r\n|[\t\n\r]")
 
 
 def write_pairs(file: Path, pairs: Iterable[tuple[str, str, str]]) -> None:
-    """Writes premises, hypotheses and labels, a pair per line; the file's folder is made if it is not there."""
+    """Write premises, hypotheses and labels, a pair per line.
+
+    Args:
+        file: where to; its folder is made if it is not there.
+        pairs: premise, hypothesis and label of each.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as opened:
         for premise, hypothesis, label in pairs:
@@ -23,7 +28,12 @@ def write_pairs(file: Path, pairs: Iterable[tuple[str, str, str]]) -> None:
 
 
 def write_sentences(file: Path, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
-    """Writes words and tags, a word per line, a blank line after each sentence; the folder as in `write_pairs`."""
+    """Write words and tags, a word per line, a blank line after each sentence.
+
+    Args:
+        file: where to; its folder is made if it is not there.
+        sentences: words and tags of each.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as opened:
         for words, tags in sentences:

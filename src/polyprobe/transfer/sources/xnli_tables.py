@@ -12,7 +12,7 @@ _LABELS: Final = {"contradictory": "contradiction"}
 
 
 def training_pairs(file: Path) -> Iterator[tuple[str, str, str]]:
-    """Premise, hypothesis and label of each pair of `multinli.train.<language>.tsv`.
+    """Yield the premise, hypothesis and label of each pair of `multinli.train.<language>.tsv`.
 
     Raises:
         BadInputError: a line does not have three columns.
@@ -22,7 +22,7 @@ def training_pairs(file: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def evaluation_pairs(file: Path) -> Iterator[tuple[str, tuple[str, str, str]]]:
-    """Language, and premise, hypothesis and label, of each pair of `xnli.dev.tsv` or `xnli.test.tsv`.
+    """Yield the language, and premise, hypothesis and label, of each pair of `xnli.dev.tsv` or `xnli.test.tsv`.
 
     Raises:
         BadInputError: a line has fewer than eight columns.
@@ -32,7 +32,15 @@ def evaluation_pairs(file: Path) -> Iterator[tuple[str, tuple[str, str, str]]]:
 
 
 def _rows(file: Path, columns: int) -> Iterator[list[str]]:
-    """The first columns of each line but the header, without space around them."""
+    """Yield the first columns of each line but the header, without space around them.
+
+    Args:
+        file: a table.
+        columns: how many of them.
+
+    Raises:
+        BadInputError: a line has fewer columns.
+    """
     for number, line in numbered_lines(file):
         row = [cell.strip() for cell in line.split("\t")[:columns]]
         if len(row) < columns:

@@ -18,7 +18,9 @@ class TransferTask(Protocol):
     """What a task's module offers."""
 
     @property
-    def LABELS(self) -> tuple[str, ...]: ...  # noqa: N802
+    def LABELS(self) -> tuple[str, ...]:  # noqa: N802
+        """Names of the labels, by their numbers."""
+        ...
 
     @property
     def METRICS(self) -> tuple[str, ...]:  # noqa: N802
@@ -36,27 +38,42 @@ class TransferTask(Protocol):
         ...
 
     def read(self, file: Path) -> list[Example]:
-        """The examples of a file in XTREME's layout.
+        """Read the examples of a file in XTREME's layout.
 
         Raises:
-            BadInputError: a missing file or a malformed line.
+            BadInputError: the file is missing or without examples, or a line is malformed.
         """
         ...
 
     def sentences(self, example: Example) -> tuple[str, ...]:
-        """The sentences of an example, each as one text."""
+        """Return the sentences of an example, each as one text."""
         ...
 
     def encode(self, examples: list[Example], tokenizer: Any, settings: Any, language: str) -> list[Encoded]:
-        """The examples as sub-words, at most `settings.max_length` of them."""
+        """Return the examples as sub-words, at most `settings.max_length` of each.
+
+        Args:
+            examples: of one language.
+            tokenizer: the checkpoint's.
+            settings: the task's section of the study.
+            language: the language's code.
+        """
         ...
 
     def targets(self, example: Encoded) -> int | list[int]:
-        """What the model's loss is taken against: a label, or one per sub-word with -100 where there is none."""
+        """Return what the loss is taken against: a label, or one per sub-word with NO_TARGET where there is none."""
         ...
 
     def predictions(self, logits: "Float[Tensor, 'example ...']", batch: list[Encoded]) -> list[list[int]]:
-        """The predicted label number of each item of each example."""
+        """Return the predicted label number of each item of each example.
+
+        Args:
+            logits: the head's output for the batch, padded as the batch was.
+            batch: the examples.
+
+        Returns:
+            Label numbers, LOST where there is no prediction.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ from polyprobe.running.errors import BadInputError
 from polyprobe.study import POSTask
 from polyprobe.transfer.examples import (
     LOST,
+    NO_TARGET,
     WITHOUT_LABELS,
     Encoded,
     Example,
@@ -26,24 +27,18 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-LABELS: Final = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
-    "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X",
-)  # fmt: skip
+LABELS: Final = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
 METRICS: Final = ("f1", "f1_macro", "accuracy", "f1_xtreme")
 HEAD: Final = "AutoModelForTokenClassification"
 ADAPTER_KIND: Final = "TOKEN_CLS"
 
-_IGNORED: Final = -100
-"""The label that torch's cross-entropy leaves out."""
-
 
 def read(file: Path) -> list[Example]:
-    """The sentences of a file; a word with nothing in it is `_`.
+    """Read the sentences of a file; a word with nothing in it is `_`.
 
     Raises:
-        BadInputError: a missing file, a line that is not `word<TAB>tag`, or a tag that is missing or none of the 17
-            UPOS.
+        BadInputError: the file is missing or without sentences, a line is not `word<TAB>tag`, or a tag is missing or
+            none of the 17 UPOS.
     """
     examples: list[Example] = []
     words: list[str] = []
@@ -72,12 +67,19 @@ def read(file: Path) -> list[Example]:
 
 
 def sentences(example: Example) -> tuple[str, ...]:
-    """The sentence."""
+    """Return the sentence as one text, its words joined by spaces."""
     return (" ".join(example.texts),)
 
 
 def encode(examples: list[Example], tokenizer: Any, settings: POSTask, language: str) -> list[Encoded]:
-    """The sentences as sub-words, words located by character offsets; a sub-word may belong to two words."""
+    """Return the sentences as sub-words, words located by character offsets; a sub-word may belong to two words.
+
+    Args:
+        examples: sentences of one language.
+        tokenizer: a fast one, which knows each sub-word's characters.
+        settings: says how many sub-words a sentence may have, and which of a word's sub-words carries its label.
+        language: the language's code, which says whether spaces separate words.
+    """
     separator = " " if language_of(language).spaces else ""
     texts = [separator.join(example.texts) for example in examples]
     # Whole sentences, cut afterwards: from a cut one it could not be told whether a word's last sub-word is there.
@@ -94,8 +96,11 @@ def encode(examples: list[Example], tokenizer: Any, settings: POSTask, language:
 
 
 def targets(example: Encoded) -> list[int]:
-    """The words' labels at their sub-words. Where two words share a sub-word, the first one's."""
-    row = [_IGNORED] * len(example.input_ids)
+    """Return the words' label numbers at their sub-words, and -100 at all other sub-words.
+
+    Where two words share a sub-word, it has the first one's label.
+    """
+    row = [NO_TARGET] * len(example.input_ids)
     for position, label in zip(reversed(example.positions), reversed(example.labels), strict=True):
         if position != LOST:
             row[position] = label
@@ -103,7 +108,15 @@ def targets(example: Encoded) -> list[int]:
 
 
 def predictions(logits: "Float[Tensor, 'example subword label']", batch: list[Encoded]) -> list[list[int]]:
-    """The predicted tag of each word; LOST where truncation cut the word off."""
+    """Return the number of each word's predicted tag.
+
+    Args:
+        logits: of each label at each sub-word, padding included.
+        batch: the sentences.
+
+    Returns:
+        A number per word of each sentence, LOST where truncation cut the word off or the tokenizer leaves it out.
+    """
     rows = logits.argmax(-1).tolist()
     return [
         [LOST if position == LOST else row[position] for position in example.positions]
@@ -121,9 +134,12 @@ def _spans(words: tuple[str, ...], gap: int) -> list[tuple[int, int]]:
 
 
 def _positions(words: list[tuple[int, int]], subwords: list[tuple[int, int]], label_on: str) -> list[int]:
-    """The first or last sub-word that overlaps each word; LOST for a word that the tokenizer leaves out.
+    """Return the first or last sub-word that overlaps each word; LOST for a word that the tokenizer leaves out.
 
-    Words and sub-words are [start, end) in characters, in the order of the text; special tokens are empty.
+    Args:
+        words: [start, end) of each in characters, in the order of the text.
+        subwords: [start, end) of each in characters, in the order of the text; special tokens are empty.
+        label_on: which of a word's sub-words to take: first or last.
     """
     positions = []
     candidate = 0

@@ -22,10 +22,11 @@ ADAPTER_KIND: Final = "SEQ_CLS"
 
 
 def read(file: Path) -> list[Example]:
-    """The pairs of a file.
+    """Read the pairs of a file.
 
     Raises:
-        BadInputError: a missing file, a line without three columns, or a missing or unknown label.
+        BadInputError: the file is missing or without pairs, a line does not have three columns, or a label is missing
+            or unknown.
     """
     examples = []
     for number, line in numbered_lines(file):
@@ -41,12 +42,19 @@ def read(file: Path) -> list[Example]:
 
 
 def sentences(example: Example) -> tuple[str, ...]:
-    """The premise and the hypothesis."""
+    """Return the premise and the hypothesis."""
     return example.texts
 
 
 def encode(examples: list[Example], tokenizer: Any, settings: Task, language: str) -> list[Encoded]:
-    """The pairs as sub-words; of a pair that is too long, the longer text is cut first."""
+    """Return the pairs as sub-words; of a pair that is too long, the longer text is cut first.
+
+    Args:
+        examples: the pairs.
+        tokenizer: the checkpoint's.
+        settings: says how many sub-words a pair may have.
+        language: makes no difference here.
+    """
     premises, hypotheses = zip(*(example.texts for example in examples), strict=True)
     rows = tokenizer(list(premises), list(hypotheses), truncation=True, max_length=settings.max_length)
     segments = rows.get("token_type_ids", [None] * len(examples))
@@ -57,10 +65,18 @@ def encode(examples: list[Example], tokenizer: Any, settings: Task, language: st
 
 
 def targets(example: Encoded) -> int:
-    """The pair's label."""
+    """Return the number of the pair's label."""
     return example.labels[0]
 
 
 def predictions(logits: "Float[Tensor, 'example label']", batch: list[Encoded]) -> list[list[int]]:
-    """The predicted label of each pair."""
+    """Return the number of each pair's predicted label.
+
+    Args:
+        logits: of each label.
+        batch: the pairs.
+
+    Returns:
+        One number per pair, in a list of its own.
+    """
     return [[label] for label in logits.argmax(-1).tolist()]

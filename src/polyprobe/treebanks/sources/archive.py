@@ -18,7 +18,11 @@ _RELEASES: Final = Path(__file__).with_name("releases.yaml")
 
 @contextmanager
 def from_archive(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
-    """A temporary folder with the treebanks wanted, out of the archive of `treebanks.archive` or `treebanks.release`.
+    """Yield the treebanks wanted in a temporary folder, from the archive of `treebanks.archive` or `treebanks.release`.
+
+    Args:
+        study: the study.
+        wanted: names of treebanks.
 
     Raises:
         BadInputError: the release is not known, or its archive cannot be had, is not the expected one, or is unsafe.

@@ -10,10 +10,14 @@ from polyprobe.treebanks.sources.origin import Origin
 
 @contextmanager
 def from_directory(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
-    """The folders that `inputs` names.
+    """Yield the folders that `inputs` names.
+
+    Args:
+        study: the study.
+        wanted: names of treebanks, which are keys of `inputs`.
 
     Raises:
-        BadInputError: one of them is not there.
+        BadInputError: one of the folders is not there.
     """
     for name in wanted:
         if not study.inputs[name].is_dir():

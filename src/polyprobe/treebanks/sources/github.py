@@ -23,10 +23,14 @@ _FILE: Final = "https://raw.githubusercontent.com/{repository}/{tag}/{name}"
 
 @contextmanager
 def from_github(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
-    """A temporary folder with the treebanks wanted, at the tag `r<treebanks.release>`.
+    """Yield the treebanks wanted in a temporary folder, at the tag `r<treebanks.release>`.
 
     Repositories go by their newest names, whatever a treebank was called at its release. `downloads.lock` holds the
     tree that each tag stood for at its first use, and each file's hash.
+
+    Args:
+        study: the study.
+        wanted: names of treebanks.
 
     Raises:
         BadInputError: there is no such repository, tag or file; a tag has moved; a file is not the expected one.
@@ -46,7 +50,16 @@ def _fetch(repository: str, tag: str, target: Path) -> None:
 
 
 def _listing(repository: str, tag: str) -> dict[str, str]:
-    """The treebank's files in the repository's root, sorted, with Git's digests of them."""
+    """Return the treebank's files in the repository's root, sorted by name, with Git's digests of them.
+
+    Args:
+        repository: owner/name.
+        tag: the release's tag.
+
+    Raises:
+        BadInputError: GitHub has no such repository or tag or cannot be reached, or its answer is no listing of a tree;
+            the tag stands for another tree than `downloads.lock` holds.
+    """
     url = _LISTING.format(repository=repository, tag=tag)
     try:
         tree = json.loads(read_url(url))
@@ -56,14 +69,14 @@ def _listing(repository: str, tag: str) -> dict[str, str]:
         raise BadInputError(f"{url}: expected GitHub's listing of a tree") from None
     name = f"github:{repository}@{tag}"
     if (expected := lock.recorded(name)) is None:
-        lock.record(name, digest)
+        lock.record({name: digest})
     elif expected != digest:
         raise BadInputError(f"{repository}: the tag {tag} is not what {lock.PATH} expects: its tree is not {expected}")
     return {path: entries[path] for path in sorted(entries) if belongs(path)}
 
 
 def _matches(digest: str) -> Callable[[Path], None]:
-    """A check that a file is the one with this digest of Git's."""
+    """Return a check that a file is the one with this digest of Git's; it raises BadInputError for another file."""
 
     def check(file: Path) -> None:
         if git_hash(file) != digest:

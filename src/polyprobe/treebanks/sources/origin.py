@@ -14,11 +14,11 @@ class Origin:
     folders: Mapping[str, Path]
     """By the names that the study gives them; a folder need not be there."""
     description: str
-    """One line for the metrics: a URL and its hash, a release, a folder."""
+    """One line for the metrics: a URL, a release's tag, a folder, a seed."""
 
     @classmethod
     def below(cls, root: Path, wanted: Collection[str], description: str) -> "Origin":
-        """Return the folders of one root, found by the treebanks' names of any release.
+        """Return the folders below one root, found by the treebanks' names of any release.
 
         Args:
             root: a folder that holds `UD_*` folders.

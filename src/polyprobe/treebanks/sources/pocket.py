@@ -12,7 +12,11 @@ from polyprobe.treebanks.sources.origin import Origin
 
 @contextmanager
 def from_pocket(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
-    """A temporary folder with the treebanks of the study's mini-languages.
+    """Yield the treebanks of the study's mini-languages, generated in a temporary folder.
+
+    Args:
+        study: the study.
+        wanted: names of treebanks.
 
     Raises:
         BadInputError: the study has no `pocket` section, or a language is no mini-language.

@@ -14,15 +14,15 @@ _UPOS: Final = "UPOS"
 
 
 def base_tags(upos: str, feats: str, arguments: Mapping[str, str] = ARGUMENTS) -> set[str]:
-    """The tags of a token before its language's rules.
+    """Return the tags of a token before its language's rules.
 
     Args:
         upos: the UPOS column.
         feats: the FEATS column, `_` where it is empty.
-        arguments: the language's layers of arguments.
+        arguments: the language's layers of arguments, with UniMorph's names of the arguments.
 
     Raises:
-        ValueError: a bracketed layer that is unknown or overfull.
+        ValueError: a bracketed layer is unknown or overfull.
     """
     items = _items(feats)
     tags = {tag for item in [upos, *items] if not is_layered(item) for tag in _tags(item)}
@@ -30,9 +30,16 @@ def base_tags(upos: str, feats: str, arguments: Mapping[str, str] = ARGUMENTS) -
 
 
 def unmapped_items(upos: str, feats: str) -> tuple[str, ...]:
-    """What of a token has no tag: its UPOS, or values of features (each value of a list by itself).
+    """Return what of a token has no tag: its UPOS, or values of features (each value of a list by itself).
 
     Of a layer, what is not read counts: gender, politeness, whole layers without a tag.
+
+    Args:
+        upos: the UPOS column.
+        feats: the FEATS column, `_` where it is empty.
+
+    Returns:
+        UPOS as written, features as `Feature=Value`.
     """
     items = _items(feats)
     single = [
@@ -50,7 +57,7 @@ def _items(feats: str) -> list[str]:
 
 @cache
 def _table() -> dict[str, tuple[str, ...]]:
-    """The tags of each item, looked up whole: `Number=Sing`, or the bare UPOS `NOUN`."""
+    """Return the tags of each item, which is looked up whole: `Number=Sing`, or the bare UPOS `NOUN`."""
     import yaml
 
     features: dict[str, dict[str, str]] = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
@@ -66,7 +73,10 @@ def _tags(item: str) -> tuple[str, ...]:
 
 
 def _alternatives(item: str) -> tuple[str, ...]:
-    """`Case=Acc,Dat` gives `{ACC/DAT}`; a value's second tag (Case=Add) is no alternative and is left out."""
+    """Return the tag of a feature with several values: `Case=Acc,Dat` gives `{ACC/DAT}`.
+
+    A value's second tag (Case=Add) is no alternative and is left out.
+    """
     feature, _, values = item.partition("=")
     tags = [found[0] for value in values.split(",") if (found := _table().get(f"{feature}={value}"))]
     return ("{" + "/".join(tags) + "}",) if tags else ()

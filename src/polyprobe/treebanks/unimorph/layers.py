@@ -13,25 +13,29 @@ _POSSESSOR: Final = "psor"
 
 
 def is_layered(item: str) -> bool:
-    """Whether an item of FEATS names a layer."""
+    """Return whether an item of FEATS names a layer."""
     return "[" in item and "[" in item.partition("=")[0]
 
 
 def is_read(item: str) -> bool:
-    """Whether a layered item has a part in its layer's tag: person and number have, gender and politeness have not."""
+    """Return whether a layered item has a part in its layer's tag.
+
+    Person and number have, gender and politeness have not.
+    """
     found = _LAYERED.fullmatch(item)
     return found is not None and found[2] not in _WITHOUT_TAG and found[1] in ("Person", "Number")
 
 
 def layered_tags(items: Sequence[str], arguments: Mapping[str, str] = ARGUMENTS) -> set[str]:
-    """The tags of the layered items among those of FEATS.
+    """Return the tags of the layered items among those of FEATS.
 
     Args:
         items: all items of FEATS.
-        arguments: the language's layers of arguments.
+        arguments: the language's layers of arguments, with UniMorph's names of the arguments.
 
     Raises:
-        ValueError: an unknown layer, or more than two features of the possessor.
+        ValueError: a layer is unknown, the possessor has more than two features, or an item is no
+            Feature[layer]=Value.
     """
     layers: dict[str, list[tuple[str, str]]] = {}
     for item in filter(is_layered, items):
@@ -62,5 +66,5 @@ def _possessor(features: list[tuple[str, str]]) -> str | None:
 
 
 def _person_and_number(features: dict[str, str]) -> str:
-    """Only these two count; gender and politeness do not."""
+    """Return what person and number add to a layer's tag; gender and politeness do not count."""
     return features.get("Person", "") + _NUMBERS.get(features.get("Number", ""), "")

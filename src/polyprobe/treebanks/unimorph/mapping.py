@@ -24,7 +24,7 @@ class Analysis(NamedTuple):
 
 
 def to_unimorph(upos: str, feats: str, language: str, form: str = "") -> tuple[str, ...]:
-    """Every UniMorph tag of one token, in canonical order; empty where it has none.
+    """Return every UniMorph tag of one token, in canonical order; empty where it has none.
 
     Args:
         upos: the UPOS column.
@@ -33,19 +33,25 @@ def to_unimorph(upos: str, feats: str, language: str, form: str = "") -> tuple[s
         form: the word, whose ending some rules of Portuguese and Spanish read.
 
     Raises:
-        ValueError: a bracketed layer of FEATS that is unknown or overfull.
+        ValueError: a bracketed layer of FEATS is unknown or overfull.
     """
-    return _to_unimorph(upos, feats, language, _ending(form, language))
+    own = rules().get(language)
+    if own is None:
+        tags = base_tags(upos, feats)
+    else:
+        tags = own.adapt(base_tags(upos, feats, {**ARGUMENTS, **own.layers}), _ending(form, language))
+    return tuple(sorted(tags, key=canonical_key))
 
 
 def attributes(tags: Iterable[str]) -> dict[str, str]:
-    """One value per dimension.
+    """Return one value per dimension for which the tags give one.
 
     Where tags compete, V.PTCP, V.MSDR and V.CVB win among parts of speech, else the one that stands first in the
     canonical order.
 
     Raises:
-        ValueError: agreement with an argument that lacks person or number; a sum over several dimensions.
+        ValueError: a tag of agreement lacks the argument's person or number, or a tag joins values of several
+            dimensions.
     """
     found: dict[str, str] = {}
     for tag in sorted(tags, key=_preference):
@@ -55,16 +61,27 @@ def attributes(tags: Iterable[str]) -> dict[str, str]:
 
 
 def analyse(upos: str, feats: str, language: str, form: str) -> Analysis:
-    """Tags and attributes of one token, remembered for the next one like it.
+    """Return tags and attributes of one token, remembered for the next one like it.
+
+    Args:
+        upos: the UPOS column.
+        feats: the FEATS column, `_` where it is empty.
+        language: ISO code; a language without rules of its own has the base mapping.
+        form: the word, whose ending some rules of Portuguese and Spanish read.
 
     Raises:
-        ValueError: features that have no UniMorph reading.
+        ValueError: the features have no UniMorph reading.
     """
     return _analyse(upos, feats, language, _ending(form, language))
 
 
 def combine(whole: Analysis, parts: tuple[Analysis, ...]) -> Analysis:
-    """A multiword range's analysis: its own tags, and each attribute that exactly one of its parts has."""
+    """Return a multiword range's analysis: its own tags, and each attribute that exactly one of its parts has.
+
+    Args:
+        whole: the analysis of the range itself.
+        parts: the analyses of its syntactic words.
+    """
     held: dict[str, list[str]] = {}
     for part in parts:
         for dimension, value in part.attributes:
@@ -80,17 +97,8 @@ def _ending(form: str, language: str) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
-def _to_unimorph(upos: str, feats: str, language: str, ending: str) -> tuple[str, ...]:
-    if language not in rules():
-        return tuple(sorted(base_tags(upos, feats), key=canonical_key))
-    own = rules()[language]
-    tags = own.adapt(base_tags(upos, feats, {**ARGUMENTS, **own.layers}), ending)
-    return tuple(sorted(tags, key=canonical_key))
-
-
-@lru_cache(maxsize=1 << 16)
 def _analyse(upos: str, feats: str, language: str, ending: str) -> Analysis:
-    tags = _to_unimorph(upos, feats, language, ending)
+    tags = to_unimorph(upos, feats, language, ending)
     return Analysis(";".join(tags) or NO_TAGS, tuple(attributes(tags).items()))
 
 

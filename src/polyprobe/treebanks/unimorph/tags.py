@@ -24,10 +24,11 @@ _BY_DEFINITION: Final = {
 
 
 def read_tag(tag: str) -> Attribute | None:
-    """The attribute that a tag sets; None for a disjunction, a language-specific or an unknown tag.
+    """Return the attribute that a tag sets; None for a disjunction, a language-specific or an unknown tag.
 
     Raises:
-        ValueError: agreement with an argument that lacks person or number; a sum over several dimensions.
+        ValueError: a tag of agreement lacks the argument's person or number, or a tag joins values of several
+            dimensions.
     """
     if "/" in tag or tag.startswith("LGSPEC"):
         return None
@@ -44,7 +45,11 @@ def read_tag(tag: str) -> Attribute | None:
 
 
 def canonical_key(tag: str) -> tuple[int, int, int, str]:
-    """Sorts tags: Part of Speech, then the schema's dimensions and values in order, then all that stand outside it."""
+    """Return the key that sorts a tag into the canonical order.
+
+    Part of Speech comes first, then the schema's other dimensions and their values in order, then all tags that stand
+    outside the schema.
+    """
     try:
         attribute = None if "{" in tag else read_tag(tag)
     except ValueError:
@@ -80,7 +85,7 @@ def _in_dimension(value: str, attribute: Attribute) -> bool:
 
 @cache
 def _places() -> dict[str, tuple[str, int]]:
-    """Each value's dimension and its place in it."""
+    """Return each value's dimension and its place in it, from 0."""
     return {value: (name, place) for name, values in dimensions().items() for place, value in enumerate(values)}
 
 

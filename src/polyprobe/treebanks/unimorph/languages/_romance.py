@@ -2,7 +2,11 @@
 
 
 def adapt_finite_verb(tags: set[str]) -> set[str]:
-    """Finite verbs: the past is perfective, the imperfect is past, finiteness goes without saying."""
+    """Amend the tags of a finite verb; those of other words stay as they are.
+
+    Finiteness goes without saying; the past is perfective, the imperfect is past; the conditional and the imperative
+    are not present, and the imperative is positive.
+    """
     if "V" not in tags:
         return tags
     tags = tags - {"FIN"}

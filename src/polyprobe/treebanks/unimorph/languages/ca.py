@@ -1,14 +1,17 @@
 """Catalan."""
 
-from typing import Final
-
 from polyprobe.treebanks.unimorph.languages._romance import adapt_finite_verb
-
-ENDING: Final = 0
 
 
 def adapt(tags: set[str], form: str) -> set[str]:
-    """Participles are no verbs; the gerund is the present participle; the subjunctive has no aspect."""
+    """Amend a token's base tags by the rules of Catalan.
+
+    Participles are no verbs; the gerund is the present participle; the subjunctive has no aspect.
+
+    Args:
+        tags: the token's base tags.
+        form: the end of its form, which no rule of this language reads.
+    """
     if "V.PTCP" in tags:
         tags = tags - {"V"}
     tags = adapt_finite_verb(tags)

@@ -6,8 +6,15 @@ ENDING: Final = 3
 
 
 def adapt(tags: set[str], form: str) -> set[str]:
-    """Finiteness goes without saying; participles that agree are no verbs; the past gets its aspect, and the two
-    imperfect subjunctives are told apart by their endings."""
+    """Amend a token's base tags by the rules of Spanish.
+
+    Finiteness goes without saying; participles that agree are no verbs; the gerund is the present converb; the past
+    gets its aspect, and the two imperfect subjunctives are told apart by their endings; the imperative is positive.
+
+    Args:
+        tags: the token's base tags.
+        form: the last three characters of its form.
+    """
     tags = tags - {"FIN"}
     if tags > {"V", "V.PTCP"}:
         tags -= {"V"}

@@ -6,7 +6,14 @@ ENDING: Final = 3
 
 
 def adapt(tags: set[str], form: str) -> set[str]:
-    """Participles are past and no verbs; the gerund is the present participle; finite verbs get their aspect."""
+    """Amend a token's base tags by the rules of Portuguese.
+
+    Participles are past and no verbs; the gerund is the present participle; finite verbs get their aspect.
+
+    Args:
+        tags: the token's base tags.
+        form: the last three characters of its form.
+    """
     if "V.PTCP" in tags:
         tags = _participle(tags, form)
     if tags == {"V", "V.MSDR"}:

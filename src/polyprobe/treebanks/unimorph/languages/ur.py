@@ -1,12 +1,15 @@
 """Urdu."""
 
-from typing import Final
-
-ENDING: Final = 0
-
 
 def adapt(tags: set[str], form: str) -> set[str]:
-    """No gender, and nouns have no person."""
+    """Amend a token's base tags by the rules of Urdu.
+
+    There is no gender, and nouns have no person.
+
+    Args:
+        tags: the token's base tags.
+        form: the end of its form, which no rule of this language reads.
+    """
     tags = tags - {"MASC", "FEM", "NEUT"}
     if "PROPN" in tags or ("N" in tags and not tags.isdisjoint({"SG", "PL"})):
         tags -= {"3"}
