@@ -75,6 +75,8 @@ Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 FileSplit = Literal["train", "dev", "test"]
+ComputeDtype = Literal["bfloat16", "float32"]
+"""The number format of matrix products: bfloat16 is fast on GPUs and on processors with instructions for it only."""
 
 
 class Archive(_Section):
@@ -176,8 +178,7 @@ class Pretrain(_Section):
     learning_rate: Rate
     warmup_steps: Annotated[int, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0)]
-    compute_dtype: Literal["bfloat16", "float32"]
-    """Of matrix products; fast in bfloat16 on GPUs and on processors that have instructions for it, slow on others."""
+    compute_dtype: ComputeDtype
     save_at: list[Annotated[int, Field(ge=0)]]
     """Optimiser steps after which a checkpoint is saved; training ends with the last one."""
     files: list[FileSplit]
@@ -347,7 +348,7 @@ class Lora(_Section):
     architecture."""
     quantisation: Literal["nf4", "none"]
     """nf4: 4-bit NormalFloat with double quantisation; none: LoRA on the unquantised weights."""
-    compute_dtype: Literal["bfloat16", "float32"]
+    compute_dtype: ComputeDtype
 
 
 class Task(_Section):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.pipeline
 
 KINDS = [
     "ssh",
-    pytest.param("folder", marks=pytest.mark.soak),
+    pytest.param("folder", marks=pytest.mark.slow),
     pytest.param("webdav", marks=pytest.mark.slow),
     pytest.param("s3", marks=pytest.mark.slow),
 ]

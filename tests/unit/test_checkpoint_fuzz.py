@@ -426,9 +426,7 @@ def one_line(step: str, refused: list[str]) -> Iterator[None]:
         refused.append(step)
 
 
-@pytest.mark.parametrize(
-    "cases", [20, pytest.param(150, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize("cases", [20, pytest.param(500, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("damage", [damage_config, damage_tokenizer, damage_weights])
 def test_a_damaged_checkpoint_is_used_or_refused_in_one_line(
     damage: Damage, cases: int, saved: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

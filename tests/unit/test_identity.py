@@ -291,10 +291,8 @@ def test_what_changes_a_state_changes_the_hash_and_nothing_else_does(tmp_path: P
     assert sum(_try_changes(tmp_path, 40, seed=1).values()) == 40
 
 
-@pytest.mark.parametrize(
-    "trials", [pytest.param(300, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.soak)]
-)
-def test_hundreds_more_changes(tmp_path: Path, trials: int) -> None:
-    counts = _try_changes(tmp_path, trials, seed=2)
+@pytest.mark.slow
+def test_a_thousand_more_changes(tmp_path: Path) -> None:
+    counts = _try_changes(tmp_path, 1000, seed=2)
     print(counts)
-    assert counts["changed a state"] >= trials // 5
+    assert counts["changed a state"] >= 200
