@@ -36,7 +36,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def request(**changes: Any) -> probe_families.Request:
-    given = {"checkpoint": "last", "layer": 2, "category": "Number", "languages": ("qaa", "qac")}
+    given: dict[str, Any] = {"checkpoint": "last", "layer": 2, "category": "Number", "languages": ("qaa", "qac")}
     return probe_families.Request(**given | {"families": ("poisson",), "seeds": 2} | changes)
 
 

@@ -159,7 +159,7 @@ def test_embeddings_that_are_no_numbers_are_named(root: Path, standardise: str) 
     array, rows = embeddings.read(file)
     array[:, 7] = np.nan
     embeddings.write(file, array, rows, {})
-    with pytest.raises(BadInputError, match="last, layer 2, qab, Number: train: word 0, neuron 7: expected a finite"):
+    with pytest.raises(BadInputError, match="last, layer 2, qab, Number: test: word 0, neuron 7: expected a finite"):
         stage.probe(made_up_study(epochs=1, standardise=standardise), "last")
 
 

@@ -177,7 +177,7 @@ def of_words(labels: list[str | None], splits: list[str]) -> tuple[pd.DataFrame,
 @pytest.mark.parametrize("seed", range(5))
 def test_a_category_survives_where_its_second_best_value_reaches_the_minimum(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    labels = rng.choice(["SG", "PL", "DU", None], 300, p=[0.5, 0.3, 0.1, 0.1]).tolist()
+    labels = rng.choice(np.array(["SG", "PL", "DU", None]), 300, p=[0.5, 0.3, 0.1, 0.1]).tolist()
     splits = rng.choice(list(SPLITS), 300, p=[0.6, 0.2, 0.2]).tolist()
     count = treebank_runs.second_best(*of_words(labels, splits))
     assert len(surviving_values(pd.Series(labels), pd.Series(splits), count)) >= 2

@@ -175,7 +175,7 @@ def template() -> templates.Template:
         .transform_calculate(panel=templates.panel("datum.model + ', ' + upper(datum.task)"))
         .add_params(*templates.STUDY)
     )
-    return templates.Template(drawn, correlation.POINTS_SCHEMA, f"{POINTS}.")
+    return templates.Template(drawn, correlation.POINTS.schema, f"{POINTS}.")
 
 
 def _base(source: str) -> alt.Chart:

@@ -111,7 +111,7 @@ def template() -> templates.Template:
         .transform_aggregate(**templates.means(["value"]), groupby=where)
         .transform_calculate(panel=templates.panel("datum.panel"))
     )
-    return templates.Template(drawn, correlation.POINTS_SCHEMA, LINES)
+    return templates.Template(drawn, correlation.POINTS.schema, LINES)
 
 
 def _panel(task: str, metric: str) -> str:

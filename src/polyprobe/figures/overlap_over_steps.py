@@ -109,7 +109,7 @@ def template() -> templates.Template:
         .transform_aggregate(**templates.means(_VALUES), groupby=["rev", "model", "checkpoint", "step", "series"])
         .transform_calculate(panel=templates.panel("datum.model"))
     )
-    return templates.Template(drawn, overlap.MEANS_SCHEMA, READING)
+    return templates.Template(drawn, overlap.MEANS.schema, READING)
 
 
 def _chart(x: alt.X, kinds: charts.Kinds, order: Any) -> Any:

@@ -130,7 +130,7 @@ def template() -> templates.Template:
         )
         .transform_calculate(panel=templates.panel("datum.model + ', ' + datum.checkpoint"))
     )
-    return templates.Template(drawn, overlap.MEANS_SCHEMA, READING)
+    return templates.Template(drawn, overlap.MEANS.schema, READING)
 
 
 def _chart(axis: alt.Axis, kinds: charts.Kinds, order: Any) -> Any:

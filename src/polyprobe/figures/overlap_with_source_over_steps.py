@@ -106,7 +106,7 @@ def template() -> templates.Template:
         .transform_calculate(panel=templates.panel("datum.model + ', layer ' + datum.layer"))
         .add_params(*templates.STUDY)
     )
-    return templates.Template(drawn, overlap.PAIRS_SCHEMA, READING)
+    return templates.Template(drawn, overlap.PAIRS.schema, READING)
 
 
 def _chart(x: alt.X, kinds: charts.Kinds, order: Any, source: str) -> Any:

@@ -201,7 +201,7 @@ def template() -> templates.Template:
         )
         .add_params(templates.STUDY[0])
     )
-    return templates.Template(drawn, overlap.HEATMAP_SCHEMA, MAPS, background=_MISSING)
+    return templates.Template(drawn, overlap.HEATMAP.schema, MAPS, background=_MISSING)
 
 
 def _chart(x: alt.X, y: alt.Y, shade: alt.Color, told: Sequence[alt.Tooltip], data: Any = alt.Undefined) -> Any:

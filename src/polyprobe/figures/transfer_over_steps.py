@@ -106,7 +106,7 @@ def template() -> templates.Template:
         .transform_calculate(panel=templates.panel(name))
         .add_params(*templates.STUDY)
     )
-    return templates.Template(drawn, scores.PLOT_SCHEMA, READING, source=True)
+    return templates.Template(drawn, scores.PLOT.schema, READING, source=True)
 
 
 def _chart(x: alt.X, kinds: charts.Kinds, order: Any) -> Any:
