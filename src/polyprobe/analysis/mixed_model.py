@@ -123,7 +123,7 @@ class _Points:
         def loss(logarithm: float) -> float:
             return -self.likelihood(float(np.exp(logarithm)))
 
-        best = int(np.argmin([loss(float(place)) for place in _GRID]))
+        best = int(np.argmin([loss(float(position)) for position in _GRID]))
         around = _GRID[max(best - 1, 0)], _GRID[min(best + 1, len(_GRID) - 1)]
         found = minimize_scalar(loss, bounds=around, method="bounded", options={"xatol": 1e-10})
         return float(np.exp(found.x)) if -found.fun > self.likelihood(0.0) else 0.0

@@ -46,15 +46,15 @@ def permutation_test(
     """
     checkpoints = len(x)
     if checkpoints <= ENUMERABLE_CHECKPOINTS:
-        orders = np.array(list(permutations(range(checkpoints))))
+        permuted = np.array(list(permutations(range(checkpoints))))
         smallest = 1 / factorial(checkpoints)
     else:
         generator = np.random.default_rng(seed)
         drawn = generator.permuted(np.tile(np.arange(checkpoints), (resamples, 1)), axis=1)
-        orders = np.vstack([np.arange(checkpoints), drawn])
+        permuted = np.vstack([np.arange(checkpoints), drawn])
         smallest = 1 / (resamples + 1)
-    fixed = np.broadcast_to(x.reshape(1, -1), (len(orders), x.size))
-    found = np.abs(correlations(fixed, y[orders].reshape(len(orders), -1)))
+    fixed = np.broadcast_to(x.reshape(1, -1), (len(permuted), x.size))
+    found = np.abs(correlations(fixed, y[permuted].reshape(len(permuted), -1)))
     # Where languages lack points a permutation may leave nothing that varies: it counts as no larger.
     extreme = np.nan_to_num(found, nan=0.0) >= found[0] - TOLERANCE
     return Permutation(p=float(extreme.mean()), smallest_p=smallest)

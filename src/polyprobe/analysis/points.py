@@ -218,9 +218,9 @@ def _described(manifests: Sequence[Manifest]) -> pd.DataFrame:
         checkpoint, model, step, tokens_seen, converged, and the places of model and checkpoint.
     """
     rows = [
-        (found.checkpoint, model, found.step, found.tokens_seen, found.converged, model_place, place)
+        (found.checkpoint, model, found.step, found.tokens_seen, found.converged, model_place, position)
         for model_place, (model, of_model) in enumerate(by_model(manifests).items())
-        for place, found in enumerate(of_model)
+        for position, found in enumerate(of_model)
     ]
     columns = ["checkpoint", "model", "step", "tokens_seen", "converged", "model_place", "place"]
     return pd.DataFrame(rows, columns=columns).astype({"tokens_seen": "Int64"})

@@ -22,7 +22,7 @@ PERFECT: Final = 1 - 1e-9
 def predictor_points(
     points: pd.DataFrame,
     transfer: pd.DataFrame,
-    told: pd.DataFrame,
+    probe_summaries: pd.DataFrame,
     similarity: pd.DataFrame,
     *,
     source_language: str,
@@ -34,7 +34,7 @@ def predictor_points(
     Args:
         points: `plots/overlap_vs_transfer.csv`.
         transfer: `plots/transfer.csv`.
-        told: `plots/probes.csv`.
+        probe_summaries: `plots/probes.csv`.
         similarity: the checkpoints' similarities, with a column `checkpoint`.
         source_language: whose own score is a predictor.
         layers: per checkpoint, those that overlap is averaged over.
@@ -46,7 +46,7 @@ def predictor_points(
     scores = main_scores(transfer)
     source = scores[scores["language"] == source_language]
     source = source[["checkpoint", "task", "score"]].rename(columns={"score": "source_score"})
-    proper = told[(told["control"] == "none") & told["category"].isin(categories)]
+    proper = probe_summaries[(probe_summaries["control"] == "none") & probe_summaries["category"].isin(categories)]
     accuracy = _with_mean(_of_layers(proper, layers), "test_accuracy", "probe_accuracy")
     gain = similarity.assign(gain=similarity["cosine"] - similarity["mismatched"])
     alike = _with_mean(_of_layers(gain, layers), "gain", "similarity")
@@ -161,9 +161,9 @@ def _interval(known: pd.DataFrame, given: Sequence[str], resamples: int, seed: i
     generator = np.random.default_rng(seed)
     times = np.ones((resamples, len(known)), dtype=np.int64)
     for name in ("checkpoint", "language"):
-        place, members = pd.factorize(known[name])
+        group, members = pd.factorize(known[name])
         drawn = generator.integers(0, len(members), (resamples, len(members)))
-        times *= (drawn[:, :, None] == np.arange(len(members))).sum(axis=1)[:, place]
+        times *= (drawn[:, :, None] == np.arange(len(members))).sum(axis=1)[:, group]
     x, y, *fixed = (known[name].to_numpy(float) for name in ("overlap", "score", *given))
     found = partial_correlations(x, y, fixed, times)
     found = found[np.abs(found) < PERFECT]

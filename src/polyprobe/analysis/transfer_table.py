@@ -34,7 +34,7 @@ def transfer_table(scores: Iterable[tuple[Manifest, str, pd.DataFrame]], languag
             spread=("score", "std"),
         )
         averaged = averaged.astype({"metric": "str", "language": "str"})
-        averaged["place"] = averaged["language"].map({code: place for place, code in enumerate(languages)})
+        averaged["place"] = averaged["language"].map({code: position for position, code in enumerate(languages)})
         averaged = averaged.sort_values(["metric", "place"], kind="stable").drop(columns="place")
         averaged.insert(0, "checkpoint", manifest.checkpoint)
         averaged["model"] = manifest.model

@@ -162,9 +162,9 @@ def sentence_embeddings(
             advance=bar.update,
         )
     return {
-        (layer, pooling): state.cpu().numpy()[place :: len(poolings)]
+        (layer, pooling): state.cpu().numpy()[position :: len(poolings)]
         for layer, state in states.items()
-        for place, pooling in enumerate(poolings)
+        for position, pooling in enumerate(poolings)
     }
 
 

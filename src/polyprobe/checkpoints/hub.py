@@ -58,12 +58,12 @@ def fetch_tokenizer(repository: str, commit: str) -> Path:
         BadInputError: as for `downloads.hub.model_files`, or there is no fast tokenizer.
     """
 
-    def needed(names: Sequence[str]) -> list[str]:
+    def files_needed(names: Sequence[str]) -> list[str]:
         if TOKENIZER not in names:
             raise BadInputError(f"{repository} at {commit}: no {TOKENIZER}, expected a fast tokenizer")
         return _tokenizer_files(names)
 
-    return model_files(repository, commit, needed)
+    return model_files(repository, commit, files_needed)
 
 
 def _tokenizer_files(names: Sequence[str]) -> list[str]:

@@ -36,11 +36,11 @@ def select_words(
         return np.flatnonzero(labelled)
     sentences, splits = words["sentence"].to_numpy(), words["split"].to_numpy(dtype=object)
     generator = np.random.default_rng(derive_seed(seed, "extract", language))
-    place = generator.permutation(sentences.max() + 1 if len(sentences) else 0)
+    position = generator.permutation(sentences.max() + 1 if len(sentences) else 0)
     kept: list[NDArray[np.int64]] = []
     for split, cap in max_words.items():
         rows = np.flatnonzero(labelled & (splits == split))
-        order = rows[np.argsort(place[sentences[rows]], kind="stable")]
+        order = rows[np.argsort(position[sentences[rows]], kind="stable")]
         required = np.zeros(len(order), dtype=bool)
         for name in names:
             labels = words[name].iloc[order]

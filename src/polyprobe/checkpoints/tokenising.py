@@ -190,11 +190,11 @@ def _by_sentence(
     return [
         TokenisedSentence(
             ids=np.array(mine, dtype=np.int64),
-            positions=places[low:high] - place,
+            positions=places[low:high] - position,
             words=words[low:high] - word,
-            shared=int(twice[place + len(mine)] - twice[place]),
+            shared=int(twice[position + len(mine)] - twice[position]),
         )
-        for mine, low, high, word, place in zip(ids, bounds[:-1], bounds[1:], first_word, first_place, strict=True)
+        for mine, low, high, word, position in zip(ids, bounds[:-1], bounds[1:], first_word, first_place, strict=True)
     ]
 
 

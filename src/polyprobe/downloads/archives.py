@@ -50,10 +50,10 @@ def extract(archive: Path, target: Path, wanted: Callable[[str], str | None]) ->
     written = []
     with _readable(archive):
         for name, opened in _members(archive):
-            place = wanted(name)
-            if place is None:
+            target_name = wanted(name)
+            if target_name is None:
                 continue
-            file = target / _inside(archive, place)
+            file = target / _inside(archive, target_name)
             with opened() as source, new_file(file) as temporary, temporary.open("wb") as copy:
                 shutil.copyfileobj(source, copy)
             written.append(file)

@@ -50,7 +50,7 @@ class Kinds:
     order: str | None = None
     """The column by which scales that do not name the things sort them, the same in all rows of a thing; None for the
     order of the rows."""
-    told: Sequence[str] = ()
+    tooltips: Sequence[str] = ()
     """What a tooltip says first, as `tooltip` takes it."""
 
     def chosen(self) -> alt.Parameter:
@@ -110,7 +110,7 @@ class Kinds:
                 title=name.replace("_", " "),
                 format=formats.get(name, ".3f" if kind == "Q" else ""),
             )
-            for field in dict.fromkeys([*self.told, *fields])
+            for field in dict.fromkeys([*self.tooltips, *fields])
             for name, kind in [field.split(":")]
         ]
 

@@ -146,8 +146,8 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
         if cell["aggregation"] == "pairwise" and cell["category"] is None and cell["r"] is not None
     }
     lines = [
-        _line(rows, fitted=place in fitted)
-        for place, rows in data.groupby(["model", "task"], sort=False)
+        _line(rows, fitted=group in fitted)
+        for group, rows in data.groupby(["model", "task"], sort=False)
         if len(fitted) and rows["used"].any()
     ]
     data = pd.concat([data.assign(fit=False), *lines], ignore_index=True)

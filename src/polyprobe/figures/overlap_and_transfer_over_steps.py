@@ -46,7 +46,7 @@ def data(tables: Tables) -> pd.DataFrame:
     places = ["model", "series", "checkpoint"]
     drops = tables.drops[tables.drops["drop"].astype(bool)]
     falling = set(drops[places].itertuples(index=False, name=None))
-    joined["falls"] = [place in falling for place in joined[places].itertuples(index=False, name=None)]
+    joined["falls"] = [row in falling for row in joined[places].itertuples(index=False, name=None)]
     return joined[["model", "checkpoint", "step", "tokens_seen", "panel", "value", "falls"]]
 
 

@@ -74,7 +74,7 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
 
     def draw(x: alt.X) -> Any:
         y = charts.rate("corrected", "overlap corrected for chance")
-        told = ("model:N", "k:O", "step:Q", "corrected:Q", "overlap:Q", "expected:Q")
-        return charts.panelled(alt.layer(*kinds.lines(alt.Chart().encode(x=x), y, *told)), data["panel"])
+        tooltips = ("model:N", "k:O", "step:Q", "corrected:Q", "overlap:Q", "expected:Q")
+        return charts.panelled(alt.layer(*kinds.lines(alt.Chart().encode(x=x), y, *tooltips)), data["panel"])
 
     return charts.charts_over_steps(data, draw)

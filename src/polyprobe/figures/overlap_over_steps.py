@@ -119,6 +119,6 @@ def _chart(x: alt.X, kinds: charts.Kinds, order: Any) -> Any:
     band = band.encode(y=charts.rate("low"), y2="high:Q", opacity=kinds.faded(0.13, 0))
     null = charts.reference(base.transform_filter(alt.datum.series == SHUFFLED), "overlap:Q", (6, 4))
     by_chance = charts.reference(base, "mean(expected):Q")
-    told = ("model:N", "series:N", "step:Q", "overlap:Q", "low:Q", "high:Q", "expected:Q")
-    lines = kinds.lines(proper, charts.rate(), *told)
+    tooltips = ("model:N", "series:N", "step:Q", "overlap:Q", "low:Q", "high:Q", "expected:Q")
+    lines = kinds.lines(proper, charts.rate(), *tooltips)
     return charts.panelled(alt.layer(band, null, by_chance, *lines), order)

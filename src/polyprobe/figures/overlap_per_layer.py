@@ -90,11 +90,11 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
     marks = charts.present(category_marks(tables.means), data["category"])
     layers = sorted({int(layer) for layer in data["layer"]})
     gap = min((after - before for before, after in pairwise(layers)), default=1)
-    aside = {
+    offsets = {
         name: (place - (len(marks) - 1) / 2) * _SHARE_OF_CHART * gap / len(marks) for place, name in enumerate(marks)
     }
     data = data.assign(
-        panel=data["model"] + ", " + data["checkpoint"], place=data["layer"] + data["category"].map(aside)
+        panel=data["model"] + ", " + data["checkpoint"], place=data["layer"] + data["category"].map(offsets)
     )
     axis = alt.Axis(values=layers, format="d", grid=False)
     return charts.chart(data, _chart(axis, charts.kinds("category", marks), data["panel"]))
@@ -137,5 +137,5 @@ def _chart(axis: alt.Axis, kinds: charts.Kinds, order: Any) -> Any:
     base = alt.Chart().encode(x=alt.X("place:Q", title="layer", axis=axis, scale=alt.Scale(zero=False, padding=12)))
     by_chance = charts.reference(base, "mean(expected):Q")
     error = kinds.coloured(base).mark_rule(strokeWidth=1).encode(y=charts.rate("low"), y2="high:Q")
-    told = ("model:N", "category:N", "layer:O", "overlap:Q", "low:Q", "high:Q", "expected:Q")
-    return charts.panelled(alt.layer(by_chance, error, *kinds.lines(base, charts.rate(), *told)), order)
+    tooltips = ("model:N", "category:N", "layer:O", "overlap:Q", "low:Q", "high:Q", "expected:Q")
+    return charts.panelled(alt.layer(by_chance, error, *kinds.lines(base, charts.rate(), *tooltips)), order)

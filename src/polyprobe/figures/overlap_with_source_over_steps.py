@@ -43,8 +43,8 @@ def data(tables: Tables) -> pd.DataFrame:
         categories=("category", "nunique"),
         **{name: (name, "mean") for name in _VALUES},
     )
-    place = {code: number for number, code in enumerate(tables.languages)}
-    averaged = averaged.sort_values("language", key=lambda codes: codes.map(place), kind="stable", ignore_index=True)
+    position = {code: number for number, code in enumerate(tables.languages)}
+    averaged = averaged.sort_values("language", key=lambda codes: codes.map(position), kind="stable", ignore_index=True)
     return averaged[["model", "checkpoint", "step", "tokens_seen", "layer", "language", "categories", *_VALUES]]
 
 
@@ -85,7 +85,7 @@ def chart(data: pd.DataFrame, tables: Tables) -> charts.Chart:
         data: what `data` returns.
         tables: the study's tables, for its languages.
     """
-    models = {model: place for place, model in enumerate(dict.fromkeys(data["model"]))}
+    models = {model: position for position, model in enumerate(dict.fromkeys(data["model"]))}
     data = data.assign(panel=data["model"] + ", layer " + data["layer"].astype(str), place=data["model"].map(models))
     data = data.sort_values(["place", "layer"], kind="stable").drop(columns="place")
     marks = charts.present(language_marks(tables.languages, tables.source_language), data["language"])
@@ -112,6 +112,6 @@ def template() -> templates.Template:
 def _chart(x: alt.X, kinds: charts.Kinds, order: Any, source: str) -> Any:
     base = alt.Chart().encode(x=x)
     y = charts.rate(title=f"overlap rate with {source}")
-    told = ("model:N", "layer:O", "language:N", "step:Q", "overlap:Q", "corrected:Q", "categories:O")
+    tooltips = ("model:N", "layer:O", "language:N", "step:Q", "overlap:Q", "corrected:Q", "categories:O")
     by_chance = charts.reference(base, "mean(expected):Q")
-    return charts.panelled(alt.layer(by_chance, *kinds.lines(base, y, *told)), order)
+    return charts.panelled(alt.layer(by_chance, *kinds.lines(base, y, *tooltips)), order)

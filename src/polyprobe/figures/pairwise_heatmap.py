@@ -128,9 +128,9 @@ def _draw_map(panel: Axes, cells: pd.DataFrame, by_family: Sequence[Sequence[str
     there = set(cells["language_x"])
     blocks = [block for codes in by_family if (block := [code for code in codes if code in there])]
     codes = [code for block in blocks for code in block]
-    place = {code: number for number, code in enumerate(codes)}
+    position = {code: number for number, code in enumerate(codes)}
     rates = np.full((len(codes), len(codes)), np.nan)
-    across, down = cells["language_x"].map(place), cells["language_y"].map(place)
+    across, down = cells["language_x"].map(position), cells["language_y"].map(position)
     rates[down, across] = cells["overlap"]
     panel.set_facecolor(_MISSING)
     image = panel.imshow(rates, cmap="Blues", vmin=0, vmax=top)
@@ -166,7 +166,7 @@ def chart_of_map(languages: Sequence[str]) -> dict[str, Any]:
     """
     scale, axis = alt.Scale(domain=languages), alt.Axis(grid=False)
     shade = alt.Color("overlap:Q", title="overlap rate", scale=alt.Scale(scheme="blues", domain=[0, 1]))
-    told = [
+    tooltips = [
         alt.Tooltip("pair:N", title="pair"),
         alt.Tooltip("overlap:Q", title="overlap rate", format=".3f"),
         alt.Tooltip("corrected:Q", title="corrected", format=".3f"),
@@ -175,7 +175,7 @@ def chart_of_map(languages: Sequence[str]) -> dict[str, Any]:
     ]
     x = alt.X("language_x:N", title=None, scale=scale, axis=axis)
     y = alt.Y("language_y:N", title=None, scale=scale, axis=axis)
-    drawn = _chart(x, y, shade, told, charts.source())
+    drawn = _chart(x, y, shade, tooltips, charts.source())
     return charts.specification(drawn.properties(width=alt.Step(26), height=alt.Step(26)))
 
 
@@ -183,11 +183,11 @@ def template() -> templates.Template:
     """Return the maps of `plots/overlap/heatmap.csv`, side by side, with languages in the study's order."""
     kinds = templates.of_table("language_x")
     shade = alt.Color("shown:Q", title="overlap rate", scale=alt.Scale(scheme="blues", domainMin=0))
-    told = kinds.tooltip("panel:N", "language_x:N", "language_y:N", "overlap:Q", "corrected:Q", "significant:N")
+    tooltips = kinds.tooltip("panel:N", "language_x:N", "language_y:N", "overlap:Q", "corrected:Q", "significant:N")
     x = alt.X("language_x:N", title=None, sort=alt.EncodingSortField("place_x", op="min"), axis=alt.Axis(grid=False))
     y = alt.Y("language_y:N", title=None, sort=alt.EncodingSortField("place_y", op="min"), axis=alt.Axis(grid=False))
     drawn = (
-        charts.panelled(_chart(x, y, shade, told), templates.TABLE_ORDER, columns=_COLUMNS, size=(200, 200))
+        charts.panelled(_chart(x, y, shade, tooltips), templates.TABLE_ORDER, columns=_COLUMNS, size=(200, 200))
         .resolve_scale(x="independent", y="independent")
         .transform_calculate(different="datum.language_x == datum.language_y ? null : datum.overlap")
         .transform_joinaggregate(pairs="valid(different)", groupby=["rev", "model", "layer", "category"])
@@ -204,9 +204,9 @@ def template() -> templates.Template:
     return templates.Template(drawn, overlap.HEATMAP.schema, MAPS, background=_MISSING)
 
 
-def _chart(x: alt.X, y: alt.Y, shade: alt.Color, told: Sequence[alt.Tooltip], data: Any = alt.Undefined) -> Any:
+def _chart(x: alt.X, y: alt.Y, shade: alt.Color, tooltips: Sequence[alt.Tooltip], data: Any = alt.Undefined) -> Any:
     base = alt.Chart().encode(x=x, y=y)
     dots = base.transform_filter(alt.datum.significant).mark_point(
         filled=True, size=36, color=DOT_COLOUR, stroke="#ffffff", strokeWidth=0.5, opacity=1, tooltip=None
     )
-    return alt.layer(base.mark_rect().encode(color=shade, tooltip=told), dots, data=data)
+    return alt.layer(base.mark_rect().encode(color=shade, tooltip=tooltips), dots, data=data)

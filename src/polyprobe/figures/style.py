@@ -96,11 +96,11 @@ def marks(things: Sequence[str]) -> dict[str, Mark]:
     """
     return {
         thing: Mark(
-            COLOURS[place % len(COLOURS)],
-            MARKERS[(place + place // len(COLOURS)) % len(MARKERS)],
-            DASHES[place % len(DASHES)],
+            COLOURS[position % len(COLOURS)],
+            MARKERS[(position + position // len(COLOURS)) % len(MARKERS)],
+            DASHES[position % len(DASHES)],
         )
-        for place, thing in enumerate(things)
+        for position, thing in enumerate(things)
     }
 
 
@@ -246,18 +246,18 @@ def step_axis(axes: Axes, steps: Sequence[int]) -> None:
     axes.set_xlabel("training step")
 
 
-def _apart(placed: Sequence[tuple[int, float]], share: float = 0.13) -> list[int]:
+def _apart(marked: Sequence[tuple[int, float]], share: float = 0.13) -> list[int]:
     """Return the steps whose labels do not run into each other: the last, then each far enough from the one after.
 
     Args:
-        placed: the steps in ascending order, each with its place on the axis.
+        marked: the steps in ascending order, each with its place on the axis.
         share: the least distance between two labels, as a share of that from the first step to the last.
     """
-    least = share * (placed[-1][1] - placed[0][1])
-    kept = [placed[-1]]
-    for step, place in placed[-2::-1]:
-        if kept[-1][1] - place >= least:
-            kept.append((step, place))
+    least = share * (marked[-1][1] - marked[0][1])
+    kept = [marked[-1]]
+    for step, position in marked[-2::-1]:
+        if kept[-1][1] - position >= least:
+            kept.append((step, position))
     return [step for step, _ in reversed(kept)]
 
 

@@ -37,7 +37,7 @@ STUDY: Final = (
 SOURCE_FIRST: Final = alt.ExprRef("source_first")
 TARGETS: Final = alt.ExprRef("slice(source_first, 1)")
 
-_OTHERS: Final = [str(place) for place in range(3 * len(COLOURS))]
+_OTHERS: Final = [str(position) for position in range(3 * len(COLOURS))]
 """The colours come round so often before a scale begins again without the shift of shapes."""
 _LINE: Final = 110
 """Characters of the reading below the title."""
@@ -78,7 +78,7 @@ def of_table(field: str, *, domain: Any = alt.Undefined, order: str | None = Non
         dashes=alt.Scale(domain=domain, range=[lengths(dash) for dash in dashes]),
         named=domain is not alt.Undefined,
         order=order,
-        told=("rev:N", "checkpoint:N"),
+        tooltips=("rev:N", "checkpoint:N"),
     )
 
 

@@ -31,7 +31,7 @@ class Phonology:
             sounds: how many, vowels and codas in turns.
         """
         return random.choice(self.vowels) + "".join(
-            random.choice(self.vowels if place % 2 else self.codas) for place in range(sounds - 1)
+            random.choice(self.vowels if position % 2 else self.codas) for position in range(sounds - 1)
         )
 
     def prefix(self, random: Random, sounds: int) -> str:
@@ -42,7 +42,7 @@ class Phonology:
             sounds: how many, onsets and vowels in turns.
         """
         return "".join(
-            random.choice(self.onsets if (sounds - place) % 2 == 0 else self.vowels) for place in range(sounds)
+            random.choice(self.onsets if (sounds - position) % 2 == 0 else self.vowels) for position in range(sounds)
         )
 
 

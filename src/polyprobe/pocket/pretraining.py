@@ -178,10 +178,10 @@ class Streams:
     def _sequence(self, number: int) -> Int64[np.ndarray, " subword"]:
         turn, language = divmod(number, len(self._languages))
         sequences = self._sequences[language]
-        time_round, place = divmod(turn, len(sequences))
+        time_round, position = divmod(turn, len(sequences))
         seed = derive_seed(self._seed, "order", self._languages[language], time_round)
         order = np.random.default_rng(seed).permutation(len(sequences))
-        sequence: Int64[np.ndarray, " subword"] = sequences[order[place]]
+        sequence: Int64[np.ndarray, " subword"] = sequences[order[position]]
         return sequence
 
 

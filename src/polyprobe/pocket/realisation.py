@@ -70,29 +70,29 @@ def realise(utterance: Utterance, lexicon: Lexicon) -> list[Token]:
     Returns:
         The tokens in the order of speech, punctuation among them.
     """
-    placed: list[tuple[Word, int, str]] = []
-    _place(_Grammar(lexicon).sentence(utterance), 0, placed)
-    following = [word.upos == "PUNCT" for word, _, _ in placed[1:]]
+    tokens: list[tuple[Word, int, str]] = []
+    _place(_Grammar(lexicon).sentence(utterance), 0, tokens)
+    following = [word.upos == "PUNCT" for word, _, _ in tokens[1:]]
     return [
         Token(word, head, relation, not glued)
-        for (word, head, relation), glued in zip(placed, [*following, False], strict=True)
+        for (word, head, relation), glued in zip(tokens, [*following, False], strict=True)
     ]
 
 
-def _place(phrase: Phrase, head: int, placed: list[tuple[Word, int, str]]) -> None:
+def _place(phrase: Phrase, head: int, tokens: list[tuple[Word, int, str]]) -> None:
     """Append the phrase's words in order, with the positions of their heads.
 
     Args:
         phrase: the tree.
         head: 1-based position of its head, 0 for the root.
-        placed: word, position of its head and relation of every token so far; grows.
+        tokens: word, position of its head and relation of every token so far; grows.
     """
-    own = len(placed) + sum(map(_size, phrase.before)) + 1
+    own = len(tokens) + sum(map(_size, phrase.before)) + 1
     for part in phrase.before:
-        _place(part, own, placed)
-    placed.append((phrase.head, head, phrase.relation))
+        _place(part, own, tokens)
+    tokens.append((phrase.head, head, phrase.relation))
     for part in phrase.after:
-        _place(part, own, placed)
+        _place(part, own, tokens)
 
 
 def _size(phrase: Phrase) -> int:

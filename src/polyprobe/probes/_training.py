@@ -157,8 +157,8 @@ class Fits:
         self.classes, self.neurons = class_count(labels), inputs.shape[1]
         self.inputs = inputs
         self.generators = [Generator().manual_seed(seed) for seed in seeds]
-        orders = self._for_each(lambda generator: torch.randperm(len(inputs), generator=generator))
-        self.held_words, self.words = orders[:, :held_out], orders[:, held_out:]
+        shuffled = self._for_each(lambda generator: torch.randperm(len(inputs), generator=generator))
+        self.held_words, self.words = shuffled[:, :held_out], shuffled[:, held_out:]
         # Words last: a softmax over a short last axis is many times slower.
         self.target = torch.stack([torch.nn.functional.one_hot(one, self.classes).T for one in labels]).to(inputs.dtype)
         self.flat = self._initial().padded()

@@ -44,7 +44,7 @@ def labels_under(
     if control == "none":
         return list(labels)
     if control == "shuffled_labels":
-        generators = (Generator().manual_seed(seed + place) for place in range(len(labels)))
+        generators = (Generator().manual_seed(seed + position) for position in range(len(labels)))
         return [
             one[torch.randperm(len(one), generator=generator).to(one.device)]
             for one, generator in zip(labels, generators, strict=True)

@@ -45,7 +45,7 @@ def maps(pairs: pd.DataFrame, languages: Sequence[str]) -> list[dict[str, Any]]:
         Objects of model, checkpoint, layer, category (short name), k, expected (overlap by chance), studied, and cells:
         [place of one language, place of the other, overlap, adjusted p, significant (0 or 1), neurons].
     """
-    place = {code: number for number, code in enumerate(languages)}
+    index = {code: number for number, code in enumerate(languages)}
     proper = pairs[pairs["control"] == "none"]
     found = []
     columns = ["language_a", "language_b", "overlap", "p_adjusted", "significant", "neurons"]
@@ -61,7 +61,14 @@ def maps(pairs: pd.DataFrame, languages: Sequence[str]) -> list[dict[str, Any]]:
                 "expected": _short(first["expected"]),
                 "studied": bool(first["studied"]),
                 "cells": [
-                    [place[a], place[b], _short(rate), _short(p), int(significant), "" if pd.isna(shared) else shared]
+                    [
+                        index[a],
+                        index[b],
+                        _short(rate),
+                        _short(p),
+                        int(significant),
+                        "" if pd.isna(shared) else shared,
+                    ]
                     for a, b, rate, p, significant, shared in cell[columns].itertuples(index=False)
                 ],
             }

@@ -76,7 +76,7 @@ def licence_listing(
     for found in manifests:
         said_by = "the model's card" if found.repository else ""
         models.setdefault((model_licence(found), said_by), []).append(found.model)
-    rows += [[", ".join(dict.fromkeys(names)), *told] for told, names in models.items()]
+    rows += [[", ".join(dict.fromkeys(names)), *described] for described, names in models.items()]
     by_licence: dict[str, list[str]] = {}
     for entry in (entry for entries in treebanks.values() for entry in entries):
         by_licence.setdefault(treebank_licence(entry.get("licence")), []).append(entry["treebank"])

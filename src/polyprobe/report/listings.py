@@ -274,8 +274,8 @@ def _coverage(cells: Sequence[Cell]) -> str:
     }
     if not found:
         return ""
-    told = ", ".join(f"{share:.0%} at {count} checkpoints ({name})" for (count, name), share in found.items())
-    return f"Called 95%, the interval held the truth less often in simulated studies: {told}."
+    shares = ", ".join(f"{share:.0%} at {count} checkpoints ({name})" for (count, name), share in found.items())
+    return f"Called 95%, the interval held the truth less often in simulated studies: {shares}."
 
 
 def predictor_listing(table: pd.DataFrame) -> Listing:

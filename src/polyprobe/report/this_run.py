@@ -77,7 +77,7 @@ def this_run(last: Mapping[Key, Run], stages: Sequence[Key], *, parameters: str,
     machines: dict[_Machine, list[Run]] = {}
     for run in runs:
         machines.setdefault(_machine(run), []).append(run)
-    places = {machine: str(place) for place, machine in enumerate(machines, 1)}
+    places = {machine: str(position) for position, machine in enumerate(machines, 1)}
     listing = Listing(
         "Stages of this run",
         ["stage", "of", "outcome", "seconds", "memory at most (MiB)", "ended (UTC)", "code and machine"],
@@ -101,7 +101,7 @@ def stamp(page: str, listings: Sequence[Listing]) -> str:
     import jinja2
 
     lines = page.split("\n")
-    places = [place for place, line in enumerate(lines) if line.strip() == MARK]
+    places = [position for position, line in enumerate(lines) if line.strip() == MARK]
     if len(places) != 1:
         raise BadInputError(f"the report has {len(places)} lines `{MARK}`, expected one; run `dvc repro report` first")
     environment = jinja2.Environment(
@@ -137,7 +137,7 @@ def _machine_listing(machines: Mapping[_Machine, Sequence[Run]]) -> Listing:
         ["", "commit", "processor", "cores", "GPU", "system", "Python", "torch", "stages", "seconds together"],
         [
             [
-                str(place),
+                str(position),
                 commit_text(machine.commit, machine.changed),
                 machine.processor,
                 str(machine.cores),
@@ -148,7 +148,7 @@ def _machine_listing(machines: Mapping[_Machine, Sequence[Run]]) -> Listing:
                 str(len(runs)),
                 f"{sum(run.seconds for run in runs):,.1f}",
             ]
-            for place, (machine, runs) in enumerate(machines.items(), 1)
+            for position, (machine, runs) in enumerate(machines.items(), 1)
         ],
         "With changes: the working tree differed from the commit, outputs left out. GPU and torch: those that some "
         "stage computed with.",

@@ -29,11 +29,11 @@ def language_bootstrap(
     count = len(languages)
     if count < 3:
         return None
-    place = {language: number for number, language in enumerate(languages)}
+    position = {language: number for number, language in enumerate(languages)}
     present, table = np.zeros((count, count)), np.zeros((count, count))
     for (one, other), value in zip(pairs, values, strict=True):
-        present[place[one], place[other]] = 1
-        table[place[one], place[other]] = value
+        present[position[one], position[other]] = 1
+        table[position[one], position[other]] = value
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(float)
     weights, sums = (np.einsum("ra,ab,rb->r", drawn, matrix, drawn, optimize=True) for matrix in (present, table))
     means = sums[weights > 0] / weights[weights > 0]

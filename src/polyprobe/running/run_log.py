@@ -150,15 +150,15 @@ def working_tree() -> tuple[str | None, bool | None]:
     # Without optional locks: stages run beside each other, and beside the user's own git.
     command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", ".", *_OUTPUTS]
     try:
-        told = subprocess.run(
+        lines = subprocess.run(
             command, capture_output=True, check=True, stdin=subprocess.DEVNULL, timeout=_SECONDS_FOR_GIT
         ).stdout.splitlines()
     except (OSError, subprocess.SubprocessError):
         return None, None
-    commit = next((line.split()[-1].decode() for line in told if line.startswith(b"# branch.oid ")), "(initial)")
+    commit = next((line.split()[-1].decode() for line in lines if line.startswith(b"# branch.oid ")), "(initial)")
     if commit == "(initial)":
         return None, None
-    return commit, any(not line.startswith(b"#") for line in told)
+    return commit, any(not line.startswith(b"#") for line in lines)
 
 
 def _append(run: Run) -> None:
@@ -170,8 +170,8 @@ def _append(run: Run) -> None:
 
 
 def _processor() -> str:
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as told:
-        for line in told:
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
@@ -191,7 +191,7 @@ def _memory() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     own, others = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    with suppress(OSError), open("/proc/self/status", encoding="utf-8") as told:
+    with suppress(OSError), open("/proc/self/status", encoding="utf-8") as lines:
         # Linux counts to a process what the one that started it had in memory then; its status does not.
-        own = next((int(line.split()[1]) for line in told if line.startswith("VmHWM:")), own)
+        own = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), own)
     return max(own, others) * unit

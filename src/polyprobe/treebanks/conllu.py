@@ -115,8 +115,8 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         sentence = f" sentence {self.sent_id}:" if self.sent_id else ""
         # What a file holds may end the line, or steer the terminal.
-        told = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in f"{sentence} {self.message}")
-        return f"{self.file}:{self.line}:{told}"
+        printable = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in f"{sentence} {self.message}")
+        return f"{self.file}:{self.line}:{printable}"
 
 
 def read_sentences(file: Path, on_error: OnError = "fail", skipped: list[Problem] | None = None) -> Iterator[Sentence]:

@@ -191,6 +191,6 @@ def categorical(values: Iterable[str | None], codes: np.ndarray) -> pd.Categoric
     """
     values = list(values)
     categories = sorted({value for value in values if value is not None})
-    place = {value: index for index, value in enumerate(categories)} | {None: -1}
-    chosen = np.array([place[value] for value in values], dtype=np.int32)[codes] if len(codes) else codes
+    number = {value: index for index, value in enumerate(categories)} | {None: -1}
+    chosen = np.array([number[value] for value in values], dtype=np.int32)[codes] if len(codes) else codes
     return pd.Categorical.from_codes(chosen, pd.Index(categories, dtype="str"))

@@ -91,8 +91,8 @@ def _unpacked(archive: Archive, folder: Path, wanted: Callable[[str], bool]) -> 
         The files.
     """
 
-    def place(member: str) -> str | None:
+    def target_name(member: str) -> str | None:
         name = PurePosixPath(member).name
         return name if wanted(name) else None
 
-    return extract(download(archive.url, archive.sha256, check_archive), folder, place)
+    return extract(download(archive.url, archive.sha256, check_archive), folder, target_name)

@@ -152,6 +152,6 @@ def _positions(words: list[tuple[int, int]], subwords: list[tuple[int, int]], la
             if subwords[following][0] < subwords[following][1]:
                 overlapping.append(following)
             following += 1
-        place = 0 if label_on == "first" else -1
-        positions.append(overlapping[place] if overlapping else LOST)
+        end = 0 if label_on == "first" else -1
+        positions.append(overlapping[end] if overlapping else LOST)
     return positions

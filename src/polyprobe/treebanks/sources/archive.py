@@ -31,12 +31,12 @@ def from_archive(study: Study, wanted: Collection[str]) -> Iterator[Origin]:
     file = download(archive.url, archive.sha256, check_archive)
     names = {name for treebank in wanted for name in (treebank, *other_names(treebank))}
 
-    def place(member: str) -> str | None:
+    def target_name(member: str) -> str | None:
         path = PurePosixPath(member)
         return f"{path.parent.name}/{path.name}" if path.parent.name in names and belongs(path.name) else None
 
     with temporary_folder("treebanks") as folder:
-        extract(file, folder, place)
+        extract(file, folder, target_name)
         yield Origin.below(folder, wanted, archive.url)
 
 

@@ -58,8 +58,8 @@ def canonical_key(tag: str) -> tuple[int, int, int, str]:
         return (len(_dimension_order()), 0, 0, tag)
     parts = attribute.value.split("+")
     outside = len(dimensions()[attribute.dimension])
-    place = min(_places()[part][1] if _in_dimension(part, attribute) else outside for part in parts)
-    return (_dimension_order()[attribute.dimension], place, len(parts), tag)
+    position = min(_places()[part][1] if _in_dimension(part, attribute) else outside for part in parts)
+    return (_dimension_order()[attribute.dimension], position, len(parts), tag)
 
 
 def _argument(tag: str) -> Attribute:
@@ -86,10 +86,10 @@ def _in_dimension(value: str, attribute: Attribute) -> bool:
 @cache
 def _places() -> dict[str, tuple[str, int]]:
     """Return each value's dimension and its place in it, from 0."""
-    return {value: (name, place) for name, values in dimensions().items() for place, value in enumerate(values)}
+    return {value: (name, position) for name, values in dimensions().items() for position, value in enumerate(values)}
 
 
 @cache
 def _dimension_order() -> dict[str, int]:
     others = [name for name in dimensions() if name != PART_OF_SPEECH]
-    return {name: place for place, name in enumerate([PART_OF_SPEECH, *others])}
+    return {name: position for position, name in enumerate([PART_OF_SPEECH, *others])}
