@@ -35,13 +35,13 @@ pull: install
 	$(BIN)/dvc pull --run-cache
 
 # Unit tests side by side, one thread each: threads that wait for each other on shared cores take many times as long. The
-# pipeline's tests start processes of their own.
+# pipeline's tests start processes of their own, whose threads sleep while they wait instead of keeping a core busy.
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not soak and not slow" -n auto tests/unit tests/acceptance
-	$(BIN)/python -m pytest -m "not soak and not slow" -n 2 --dist loadfile --no-loadscope-reorder tests/pipeline
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not soak and not slow" -n 2 --dist loadfile --no-loadscope-reorder tests/pipeline
 
 test-slow: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not soak" -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "slow and not soak" -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install
 	$(BIN)/python -m pytest -m soak
