@@ -91,7 +91,7 @@ def test_damage_is_refused_found_and_mended(
         assert status == 1
         status, said = owner.remote("heal", "--deep")
         assert status == 0, said
-        assert "1 damaged; uploaded 1," in said
+        assert "1 damaged; uploaded 1\n" in said
         assert server.store.read(key) == whole
     finally:
         server.store.write(key, whole)
