@@ -55,8 +55,8 @@ def foreign(folder: Path) -> list[str]:
     kept = {path: md5 for path, md5 in beside.items() if not path.startswith(("metrics/subwords", "metrics/watched"))}
     named = {path for path in kept if (folder / path).exists() and _md5(folder / path) == kept[path]}
     tables = [file for name in ("metrics", "plots") for file in (folder / name).rglob("*") if file.is_file()]
-    strays = {file for file in tables if not {folder / path for path in named} & {file, *file.parents}}
-    return sorted({*(kept.keys() - named), *(str(file.relative_to(folder)) for file in strays)})
+    unnamed = {file for file in tables if not {folder / path for path in named} & {file, *file.parents}}
+    return sorted({*(kept.keys() - named), *(str(file.relative_to(folder)) for file in unnamed)})
 
 
 def _md5(path: Path) -> str:

@@ -345,13 +345,13 @@ def corpus_listing(entries: Sequence[dict[str, Any]]) -> Listing:
     return Listing(
         "Words per language and category (train / dev / test)",
         ["language", *map(short_name, shown)],
-        [[code, *(_survival(found.get((code, category))) for category in shown)] for code in languages],
+        [[code, *(_word_counts(found.get((code, category))) for category in shown)] for code in languages],
         f"{MISSING}: not probed"
         + (f" ({'; '.join(reasons[:3])}{'; …' if len(reasons) > 3 else ''})." if reasons else "."),
     )
 
 
-def _survival(entry: dict[str, Any] | None) -> str:
+def _word_counts(entry: dict[str, Any] | None) -> str:
     if entry is None or not entry["probed"]:
         return MISSING
     words = entry["words"]
