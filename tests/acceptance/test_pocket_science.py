@@ -1,15 +1,13 @@
 """What must hold in the pocket study, read from the tables that `dvc repro` left in metrics/ and plots/."""
 
 import math
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from polyprobe.artefacts import correlation, overlap, probes, scores
 from polyprobe.study import Study, load_study
-
-ROOT = Path(__file__).parents[2]
+from support import ROOT
 
 
 @pytest.fixture(scope="module")

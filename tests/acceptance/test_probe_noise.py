@@ -1,9 +1,7 @@
 """How far seeds move what a probe finds where neurons share their noise, with the default settings."""
 
-import sys
 from functools import cache
 from itertools import combinations
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,8 +10,7 @@ import torch
 from polyprobe.probes import FAMILIES, LinearProbe, Probe, fit_side_by_side
 
 # The generator is shared with the unit tests, whose folder pytest finds only when it runs them too.
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-from correlated_noise import Problem, correlated_noise
+from support.correlated_noise import Problem, correlated_noise
 
 K = 20
 SEEDS = range(10)

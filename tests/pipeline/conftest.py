@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from tiny_project import Project, bring_up_to_date, make_project
+
+from support.tiny_project import Project, bring_up_to_date, make_project
 
 KEPT = "POLYPROBE_TINY"
 """Names a folder to keep the finished study in between runs of the tests: a minute less each time."""

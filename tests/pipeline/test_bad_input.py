@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from damage import contents
-from tiny_project import Project, entry
+
+from support.damage import contents
+from support.tiny_project import Project, entry
 
 pytestmark = pytest.mark.pipeline
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import damage
 import psutil
 import pytest
-from damage import forget, locked
 from filelock import FileLock
-from tiny_project import Project
 
 from polyprobe.ops.cluster.leftover_processes import PROJECT, STAGE
+from support import damage
+from support.damage import forget, locked
+from support.tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
 

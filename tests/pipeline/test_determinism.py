@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
-from damage import differing
-from excused import EXCUSED, REPLACED, replace_excused
 from ruamel.yaml import YAML
-from tiny_project import ROOT, Project, make_project
+
+from support import ROOT
+from support.damage import differing
+from support.excused import EXCUSED, REPLACED, replace_excused
+from support.tiny_project import Project, make_project
 
 pytestmark = pytest.mark.pipeline
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from damage import cut, differing, flip, locked, object_of, overwrite
-from tiny_project import Project
 
 from polyprobe.ops.doctor import CHECKS, Finding, examine, fix
 from polyprobe.running.errors import BadInputError
+from support.damage import cut, differing, flip, locked, object_of, overwrite
+from support.tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
 

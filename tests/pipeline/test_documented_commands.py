@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import documented
 import pytest
-from documented import Command, DocumentationError, commands, runs_elsewhere, simple, substituted, table
-from reader import Reader, another_checkpoint, with_environment
-from tiny_project import ROOT, Project
+
+from support import ROOT, documented
+from support.documented import Command, DocumentationError, commands, runs_elsewhere, simple, substituted, table
+from support.reader import Reader, another_checkpoint, with_environment
+from support.tiny_project import Project
 
 RUN_HERE = "tests/pipeline/test_documented_commands.py"
 PAGES = [page for page, file in table().pages.items() if file == RUN_HERE]

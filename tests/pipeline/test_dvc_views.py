@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tiny_project import Project
+
+from support.tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
 

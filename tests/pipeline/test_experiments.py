@@ -9,9 +9,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from documented import Command, commands, runs_elsewhere, table
-from reader import Reader, another_checkpoint
-from tiny_project import Project, stages_run
+
+from support.documented import Command, commands, runs_elsewhere, table
+from support.reader import Reader, another_checkpoint
+from support.tiny_project import Project, stages_run
 
 pytestmark = pytest.mark.pipeline
 

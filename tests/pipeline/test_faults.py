@@ -11,10 +11,10 @@ from contextlib import ExitStack, chdir, suppress
 from pathlib import Path
 
 import pytest
-from damage import contents, cut, differing, flip, forget, locked, object_of, overwrite
-from tiny_project import Project, stages_run
 
 from polyprobe.ops.doctor import CHECKS, examine, fix
+from support.damage import contents, cut, differing, flip, forget, locked, object_of, overwrite
+from support.tiny_project import Project, stages_run
 
 pytestmark = pytest.mark.pipeline
 

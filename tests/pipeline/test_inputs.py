@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
-from tiny_project import Project
+
+from support.tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
 

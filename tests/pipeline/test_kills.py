@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from damage import differing, forget
-from tiny_project import Project
+
+from support.damage import differing, forget
+from support.tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
 

@@ -5,20 +5,18 @@ The models have their true names, depth and heads, a small width and random weig
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tiny_project import ROOT, Project, make_project
-
-sys.path.append(str(ROOT / "tests" / "unit"))
-from loopback_hub import Models, serving_models
 
 from polyprobe.choices.repositories import repository_of
 from polyprobe.study import Study, load_study
+from support import ROOT
+from support.loopback_hub import Models, serving_models
+from support.tiny_project import Project, make_project
 
 DATA = os.environ.get("POLYPROBE_DATA")
 pytestmark = [

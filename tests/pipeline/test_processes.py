@@ -4,7 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny_project import Project
+
+from support.tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
 

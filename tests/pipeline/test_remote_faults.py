@@ -14,11 +14,11 @@ from tempfile import TemporaryFile
 from typing import Literal
 
 import pytest
-from shared_study import SERVERS, Clone, clone_of, copy_of, large_objects, truncated
-from tiny_project import Project
 
-from servers import RemoteServer, free_port, ssh_server, webdav_server
-from servers.running import Folder
+from support.servers import RemoteServer, free_port, ssh_server, webdav_server
+from support.servers.running import Folder
+from support.shared_study import SERVERS, Clone, clone_of, copy_of, large_objects, truncated
+from support.tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
 

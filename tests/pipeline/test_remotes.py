@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from shared_study import SERVERS, Clone, clone_of, copy_of, flipped, large_objects, truncated
-from tiny_project import Project
 
-from servers import RemoteServer, http_mirror
+from support.servers import RemoteServer, http_mirror
+from support.shared_study import SERVERS, Clone, clone_of, copy_of, flipped, large_objects, truncated
+from support.tiny_project import Project
 
 pytestmark = pytest.mark.pipeline
 

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_project import Project, entry, stages_run
+
+from support.tiny_project import Project, entry, stages_run
 
 pytestmark = pytest.mark.pipeline
 

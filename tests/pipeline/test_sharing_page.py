@@ -7,12 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import documented
 import pytest
 import typer
-from tiny_project import ROOT
 
 from polyprobe.ops.remote.commands import app
+from support import ROOT, documented
 
 pytestmark = pytest.mark.pipeline
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from polyprobe import cli
 from polyprobe.running.errors import BadInputError
+from support import ROOT
 
 COMMANDS = "cluster cost doctor offline-plots plot-templates pocket remote report scores stage study".split()
 
@@ -92,12 +93,12 @@ def test_bad_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_stage_says_what_it_does_and_how_it_is_called() -> None:
     command = [sys.executable, "-m", "polyprobe.stages.probe", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.startswith("usage: python -m polyprobe.stages.probe KEY\n\nWhich neurons of a checkpoint")
 
 
 def test_a_stage_that_there_is_not_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as stopped:
         cli.main(["stage", "nine"])
     assert str(stopped.value.code).startswith(
@@ -110,7 +111,7 @@ def test_a_stage_that_there_is_not_is_one_line(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_stage_runs_as_dvc_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.chdir(ROOT)
     command = [sys.executable, "-m", "polyprobe", "stage", "probe", "nine"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from import_graph import EXCUSED, ROOT, data_files_of, modules, needed
 from ruamel.yaml import YAML
+
+from support import ROOT
+from support.import_graph import EXCUSED, data_files_of, modules, needed
 
 STATEMENT = b'\nCHANGED = "by a test"\n'
 

@@ -4,9 +4,11 @@ import ast
 from pathlib import Path
 
 import pytest
-from import_graph import (
+from ruamel.yaml import YAML
+
+from support import ROOT
+from support.import_graph import (
     EXCUSED,
-    ROOT,
     SOURCE,
     closure,
     data_files,
@@ -16,7 +18,6 @@ from import_graph import (
     needed,
     packages,
 )
-from ruamel.yaml import YAML
 
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()}

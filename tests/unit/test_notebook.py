@@ -14,11 +14,10 @@ from statistics import mean
 from typing import Any
 
 import pytest
-import synthetic_study
 
 from polyprobe.artefacts import correlation, overlap, predictors
+from support import ROOT, synthetic_study
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = Path("docs/example.ipynb")
 SIZE = 300_000
 CONFIG = "docs/nbconvert.json"

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import synthetic_study
-from loopback_hub import Models, serving_models
 from test_checkpoints_hub import HubStudy
-from tiny_bloom import tiny_bloom
 
 from polyprobe.downloads import hub
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.report import report
+from support import ROOT, synthetic_study
+from support.loopback_hub import Models, serving_models
+from support.tiny_bloom import tiny_bloom
 
-SOURCE = Path(__file__).resolve().parents[2] / "src/polyprobe"
+SOURCE = ROOT / "src/polyprobe"
 
 # Our own code
 

@@ -14,8 +14,9 @@ from polyprobe.probes import FAMILIES
 from polyprobe.probes.controls import CONTROLS
 from polyprobe.running.errors import BadInputError
 from polyprobe.study import Probe, Study, load_study
+from support import ROOT
 
-STUDIES = Path(__file__).parents[2] / "studies"
+STUDIES = ROOT / "studies"
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
 from polyprobe.study import Study
+from support import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = [*sorted((ROOT / "studies").glob("*.yaml")), ROOT / "params.yaml"]
 
 
