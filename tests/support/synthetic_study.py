@@ -3,9 +3,9 @@
 Alignment grows with training and is larger for languages close to the source; overlap and transfer both follow it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, combinations_with_replacement
 from pathlib import Path
 from shutil import copytree
@@ -453,16 +453,27 @@ def write_overlap(root: Path, study: Synthetic) -> None:
     overlap.CATEGORIES.write(category_overlap(study), root / overlap.CATEGORIES.path)
 
 
-_OVERLAP: dict[str, TemporaryDirectory[str]] = {}
+_MADE: dict[tuple[str, str], TemporaryDirectory[str]] = {}
+"""Folders with what was made of a study already, of which tests get copies."""
+
+
+def _once(study: Synthetic, what: str, make: Callable[[Path], object]) -> Path:
+    """The folder in which something was made of a study, the first time that it is asked for."""
+    key = (what, repr(study))
+    if key not in _MADE:
+        folder = TemporaryDirectory(prefix="polyprobe-", ignore_cleanup_errors=True)
+        make(Path(folder.name))
+        _MADE[key] = folder
+    return Path(_MADE[key].name)
 
 
 def write(root: Path, study: Synthetic = POCKET) -> None:
     """Writes what `correlate` and `report` read into a study's folder, apart from what `correlate` itself writes."""
-    # Many tests write the same study: its overlap is made up once.
-    if repr(study) not in _OVERLAP:
-        _OVERLAP[repr(study)] = TemporaryDirectory(prefix="polyprobe-", ignore_cleanup_errors=True)
-        write_overlap(Path(_OVERLAP[repr(study)].name), study)
-    copytree(_OVERLAP[repr(study)].name, root, dirs_exist_ok=True)
+    copytree(_once(study, "written", lambda folder: _write(folder, study)), root, dirs_exist_ok=True)
+
+
+def _write(root: Path, study: Synthetic) -> None:
+    write_overlap(root, study)
     for entry in manifests(study):
         manifest.write(root / manifest.path(entry.checkpoint), entry)
         similarity.TABLE.write(similarities(study, entry), root / similarity.TABLE.at(checkpoint=entry.checkpoint))
@@ -506,11 +517,15 @@ def params(study: Synthetic = POCKET, /, **sections: Any) -> Study:
 
 def complete(root: Path, study: Synthetic = POCKET) -> Tables:
     """Writes a study's folder, runs `correlate` and `predictors` in it, and reads what figures are drawn from."""
+    copytree(_once(study, "complete", lambda folder: _complete(folder, study)), root, dirs_exist_ok=True)
+    return read_tables(study.languages, study.source_language, root)
+
+
+def _complete(root: Path, study: Synthetic) -> None:
     write(root, study)
     with chdir(root):
         correlate(params(study))
         predictors(params(study))
-    return read_tables(study.languages, study.source_language, root)
 
 
 PAPER = Synthetic(
@@ -548,3 +563,11 @@ PAPER_FULL = Synthetic(
     width=1024,
 )  # fmt: skip
 """The paper's whole study: 21 checkpoints of three models, and the layer scan of Figure 2."""
+
+MODELS = replace(
+    PAPER_FULL,
+    steps={"560m": (1_000, 100_000, 400_000, 650_000), "1b1": (1_000, 400_000, 650_000), "1b7": (1_000, 100_000)},
+    scan_layers=(1, 9, 13, 17, 25),
+    scan_categories=("Case", "Gender and Noun Class", "Number", "Part of Speech"),
+)
+"""The same with fewer checkpoints and a shorter scan."""

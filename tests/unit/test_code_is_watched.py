@@ -69,6 +69,7 @@ def test_each_module_and_data_file_that_a_stage_brings_in_makes_it_stale(watched
     assert set(watched.stages) == set(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"])
 
 
+@pytest.mark.slow
 def test_pinning_a_commit_runs_one_resolve(tmp_path: Path) -> None:
     """Beside it the stages that read the whole section of checkpoints: they sum up."""
     from dvc.dependency.param import ParamsDependency

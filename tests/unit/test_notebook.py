@@ -177,6 +177,7 @@ def test_the_answers_are_what_the_tables_say(clone: Path, example: Path) -> None
     check_correlation(example, clone)
 
 
+@pytest.mark.slow
 def test_another_run_shows_the_same_bytes_wherever_it_starts(clone: Path, example: Path) -> None:
     before = example.read_bytes()
     convert(clone / EXAMPLE.parent, Path(EXAMPLE.name), PYTHONHASHSEED="7")
@@ -226,6 +227,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", OTHERS.values(), ids=OTHERS)
 def test_other_studies(study: synthetic_study.Synthetic, tmp_path: Path) -> None:
     synthetic_study.complete(tmp_path, study)

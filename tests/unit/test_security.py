@@ -4,9 +4,8 @@
 """
 
 import ast
+import io
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -16,13 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_checkpoints_hub import HubStudy
 
+from polyprobe.artefacts import manifest
+from polyprobe.checkpoints.loading import load_model
+from polyprobe.checkpoints.location import location_of
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.downloads import hub
 from polyprobe.running.errors import BadInputError
 from polyprobe.stages.report import report
+from polyprobe.study import load_study
 from support import ROOT, synthetic_study
+from support.hub_study import HubStudy
 from support.loopback_hub import Models, serving_models
+from support.stage_here import hub_settings
 from support.tiny_bloom import tiny_bloom
 
 SOURCE = ROOT / "src/polyprobe"
@@ -107,19 +112,6 @@ class EvilModel(BloomModel):
 class EvilTokenizer(PreTrainedTokenizerFast):
     pass
 """
-LOAD = """
-from pathlib import Path
-from polyprobe.artefacts import manifest
-from polyprobe.checkpoints.loading import load_model
-from polyprobe.checkpoints.location import location_of
-from polyprobe.checkpoints.tokenizer import load_tokenizer
-from polyprobe.study import load_study
-weights = load_study().checkpoint("one").weights
-found = location_of(manifest.read(Path("data/checkpoints/one.json")), weights)
-for load in (load_tokenizer, load_model):
-    load(found)
-    print("loaded")
-"""
 
 
 @pytest.fixture
@@ -130,7 +122,9 @@ def models() -> Iterator[Models]:
 
 @pytest.mark.parametrize("kind", ["bloom", "evil"])
 @pytest.mark.parametrize("local", [True, False], ids=["folder", "hub"])
-def test_code_of_a_model_is_not_run(tmp_path: Path, models: Models, kind: str, local: bool) -> None:
+def test_code_of_a_model_is_not_run(
+    tmp_path: Path, models: Models, kind: str, local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that transformers knows is loaded without its code, another one is refused, whatever the terminal answers."""
     folder, marker = tmp_path / "model", tmp_path / "marker"
     tiny_bloom(folder, ["the cat sat on the mat"] * 3)
@@ -158,15 +152,14 @@ def test_code_of_a_model_is_not_run(tmp_path: Path, models: Models, kind: str, l
         assert "modeling_evil.py" not in models.downloads()
         return
     study.resolve("one")
-    environment = {"HF_ENDPOINT": models.url, "HF_HOME": str(path / "home"), "NO_PROXY": "127.0.0.1"}
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD], cwd=path, env=os.environ | environment, input="y\n" * 9, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert not marker.exists(), done.stdout
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 9))
+    with hub_settings({"HF_ENDPOINT": models.url, "HF_HOME": str(path / "home"), "NO_PROXY": "127.0.0.1"}), chdir(path):
+        weights = load_study().checkpoint("one").weights
+        found = location_of(manifest.read(Path("data/checkpoints/one.json")), weights)
+        assert load_tokenizer(found)
+        assert load_model(found)
+    assert not marker.exists()
     assert "modeling_evil.py" not in models.downloads()
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["loaded", "loaded"]
 
 
 # Names from outside

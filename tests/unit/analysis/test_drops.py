@@ -196,7 +196,7 @@ def test_noise_alone_is_flagged_as_rarely_as_theory_says(of_languages: bool) -> 
 
 @pytest.mark.parametrize("correlated", [True, False])
 def test_scores_that_only_vary_are_flagged_as_rarely_as_theory_says(correlated: bool) -> None:
-    studies, size = 400, 0.02
+    studies, size = 150, 0.02
     generator = np.random.default_rng(5)
     everything = manifests({f"m{study}": (1, 2) for study in range(studies)})
     transfer = []

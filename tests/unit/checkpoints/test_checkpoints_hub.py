@@ -3,82 +3,30 @@
 import errno
 import hashlib
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
 from polyprobe.artefacts import manifest
-from polyprobe.artefacts.manifest import Manifest
 from polyprobe.checkpoints import converting
 from polyprobe.checkpoints.hashing import weights_summary
 from polyprobe.checkpoints.layout import weights_entry
+from polyprobe.checkpoints.loading import load_model
+from polyprobe.checkpoints.location import location_of
+from polyprobe.checkpoints.tokenizer import load_tokenizer
 from polyprobe.running.errors import BadInputError
-from support import ROOT, sections
-from support.loopback_hub import Models, serving_models
+from support.hub_study import HubStudy
+from support.loopback_hub import serving_models
+from support.stage_here import hub_settings
 from support.tiny_bloom import tiny_bloom
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKENIZER = {"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}
-
-
-@dataclass
-class HubStudy:
-    """A study in a folder whose checkpoints are on the hub."""
-
-    path: Path
-    models: Models
-
-    def write(
-        self, checkpoints: dict[str, dict[str, Any]], known: list[str] | None = None, tokenizer: str | None = None
-    ) -> None:
-        values = YAML(typ="safe").load((ROOT / "studies" / "pocket.yaml").read_text())
-        own = None if tokenizer is None else {"repository": tokenizer, "revision": "main"}
-        usual = {"model": "m", "weights": "studies/hub", "step": 5}
-        values["models"] = {"m": {"repository": "a/b", "tokenizer": own, "tokens_per_step": 1024}}
-        values["checkpoints"] = {key: sections.checkpoint(**(usual | entry)) for key, entry in checkpoints.items()}
-        values["duplicates"] = {
-            "policy": "drop_both" if known else "fail",
-            "known": [known] if known else [],
-            "tolerated_share": 0.1,
-        }
-        (self.path / "params.yaml").write_text(json.dumps(values))
-
-    def run(self, stage: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """A stage in a process of its own: the hub's settings are read when its library is imported."""
-        settings = {"HF_ENDPOINT": self.models.url, "HF_HOME": str(self.path / "home"), "NO_PROXY": "127.0.0.1"}
-        unset = {"HF_TOKEN", "HF_HUB_OFFLINE", "POLYPROBE_SCRATCH"}
-        inherited = {name: value for name, value in os.environ.items() if name not in unset}
-        return subprocess.run(
-            [sys.executable, "-m", f"polyprobe.stages.{stage}", *arguments],
-            cwd=self.path, env=inherited | settings | environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    def resolve(self, key: str, **environment: str) -> Manifest:
-        done = self.run("resolve", key, **environment)
-        assert done.returncode == 0, done.stderr
-        return manifest.read(self.path / "data" / "checkpoints" / f"{key}.json")
-
-    def refused(self, key: str, **environment: str) -> str:
-        """The one line of an error; nothing is written."""
-        done = self.run("resolve", key, **environment)
-        assert done.returncode == 1, done.stderr
-        assert "Traceback" not in done.stderr
-        assert not (self.path / "data").exists()
-        return done.stderr.splitlines()[-1]
-
-    def locked(self) -> dict[str, str]:
-        lines = (self.path / "downloads.lock").read_text().splitlines()[1:]
-        return {name: digest for digest, name in (line.split("  ") for line in lines)}
 
 
 @pytest.fixture
@@ -376,6 +324,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.filterwarnings("ignore:Not enough free disk space")
 def test_a_full_disk_leaves_nothing_half_written(study: HubStudy, tmp_path: Path, small_disk: Path) -> None:
     tensors = {"transformer.word_embeddings.weight": torch.randn(1000, 256)}
     study.models.add("a/b", "main", _write(tmp_path / "main", tensors, "pickled"))
@@ -403,7 +352,7 @@ def test_a_full_disk_where_none_can_be_mounted(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_model_of_the_hub_loads_from_pickled_weights_and_another_repositorys_tokenizer(
-    study: HubStudy, tmp_path: Path
+    study: HubStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "bloom"
     tiny_bloom(folder, ["the cat sat on the mat"] * 3)
@@ -420,24 +369,16 @@ def test_a_model_of_the_hub_loads_from_pickled_weights_and_another_repositorys_t
     study.models.add("a/b", "main", bare)
     study.write({"one": {"revision": "main"}}, tokenizer="a/c")
     study.resolve("one")
-    script = (
-        "import sys, torch\n"
-        "from pathlib import Path\n"
-        "from polyprobe.artefacts import manifest\n"
-        "from polyprobe.checkpoints.loading import load_model\n"
-        "from polyprobe.checkpoints.location import location_of\n"
-        "from polyprobe.checkpoints.tokenizer import load_tokenizer\n"
-        "found = location_of(manifest.read(Path('data/checkpoints/one.json')), Path('nowhere'))\n"
-        "ids = torch.tensor([load_tokenizer(found)('the cat')['input_ids']])\n"
-        "print(load_model(found)(ids).last_hidden_state.double().sum().item())\n"
-    )
-    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(study.path / "home"), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=study.path, env=os.environ | environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    # Offline, from what lies in the cache.
+    with hub_settings(
+        {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(study.path / "home"), "HF_HUB_OFFLINE": "1"}
+    ):
+        monkeypatch.chdir(study.path)
+        found = location_of(manifest.read(Path("data/checkpoints/one.json")), Path("nowhere"))
+        ids = torch.tensor([load_tokenizer(found)("the cat")["input_ids"]])
+        states = load_model(found)(ids).last_hidden_state.double().sum().item()
     from transformers import AutoTokenizer
 
     ids = torch.tensor([AutoTokenizer.from_pretrained(folder)("the cat")["input_ids"]])
     expected = model.eval().transformer(ids).last_hidden_state.double().sum().item()
-    assert float(done.stdout) == pytest.approx(expected, rel=1e-6)
+    assert states == pytest.approx(expected, rel=1e-6)

@@ -31,7 +31,7 @@ def _slowly(sentence: Sentence) -> tuple[list[int], list[list[int]], int]:
     return encoding["input_ids"], words, sum(owner > 1 for owner in owners)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=5))
 def test_subwords_of_words(drawn: list[list[tuple[str, bool]]]) -> None:
     sentences = [Sentence(tuple(form for form, _ in words), tuple(space for _, space in words)) for words in drawn]

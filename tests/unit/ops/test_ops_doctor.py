@@ -45,8 +45,14 @@ def test_help_needs_no_check(tmp_path: Path) -> None:
 
 
 def test_outside_a_repository_the_command_fails(tmp_path: Path) -> None:
+    # Without a python on PATH, whose packages are looked at for seconds.
     done = subprocess.run(
-        [sys.executable, "-m", "polyprobe", "doctor"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "polyprobe", "doctor"],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert "fault    repository: .dvc, dvc.yaml, params.yaml: not in" in done.stdout

@@ -260,6 +260,7 @@ def test_the_command_prints_the_corpus(tmp_path: Path, capsys: pytest.CaptureFix
     assert "\n- en Tense: in the paper; no word has a value\n" in printed
 
 
+@pytest.mark.slow
 def test_the_command_reads_treebanks(
     root: Path,
     words: WordTable,

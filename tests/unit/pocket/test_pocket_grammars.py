@@ -58,7 +58,7 @@ def test_grammars_cover_what_the_study_needs() -> None:
     assert any(grammar.cases == (None,) for grammar in grammars)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_no_two_lexicons_share_a_form(seed: int) -> None:
     forms = {code: {form.lower() for form in lexicon(code, seed).forms()} for code in CODES}
     for a, b in combinations(CODES, 2):

@@ -81,15 +81,15 @@ def naive(train: Data, judged: Data, k: int, prior: str, weight: float) -> tuple
 @pytest.mark.parametrize("prior", PRIORS)
 @pytest.mark.parametrize(("classes", "weight"), [(2, 1.0), (3, 30.0), (6, 10.0)])
 def test_equals_a_refit_for_every_candidate(prior: str, classes: int, weight: float) -> None:
-    train, dev, test = (problem(words, 14, classes, seed) for seed, words in enumerate((150, 90, 80)))
-    chosen, information = naive(train, dev, 9, prior, weight)
+    train, dev, test = (problem(words, 10, classes, seed) for seed, words in enumerate((150, 60, 50)))
+    chosen, information = naive(train, dev, 5, prior, weight)
     probe = fitted(train, prior, weight)
     for dtype, block in ((torch.float32, None), (torch.float32, 50), (torch.float64, None), (torch.float64, 1)):
-        selection = probe.select(*dev, 9, dtype=dtype, block=block)
+        selection = probe.select(*dev, 5, dtype=dtype, block=block)
         assert selection.neurons.tolist() == chosen
         torch.testing.assert_close(selection.mutual_information.tolist(), information, atol=1e-9, rtol=1e-9)
     scores = probe.score_prefixes(selection.neurons, *test)
-    for rank in range(9):
+    for rank in range(5):
         truth = posterior(train, test[0], chosen[: rank + 1], prior, weight)
         loss = float(torch.nn.functional.nll_loss(truth, test[1])) / math.log(2)
         assert float(scores.mutual_information[rank]) == pytest.approx(1 - loss / label_entropy(test[1]), abs=1e-9)

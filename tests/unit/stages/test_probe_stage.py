@@ -89,7 +89,7 @@ def test_planted_neurons_are_found_and_overlap(root: Path) -> None:
 
 
 def test_tables_do_not_depend_on_workers_nor_on_memory(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = made_up_study(epochs=5)
+    study = made_up_study(epochs=2)
     stage.probe(study, "last")
     once = probes.TABLE.at(checkpoint="last").read_bytes()
     stage.probe(study, "last")

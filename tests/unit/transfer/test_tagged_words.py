@@ -158,7 +158,14 @@ def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:
 @pytest.mark.skipif(not DATA, reason="POLYPROBE_DATA is not set")
 @pytest.mark.parametrize(
     ("language", "treebank"),
-    [("es", "Spanish"), ("eu", "Basque"), ("mr", "Marathi"), ("pt", "Portuguese"), ("ta", "Tamil")],
+    [
+        ("mr", "Marathi"),
+        ("ta", "Tamil"),
+        *(
+            pytest.param(*names, marks=pytest.mark.slow)
+            for names in [("es", "Spanish"), ("eu", "Basque"), ("pt", "Portuguese")]
+        ),
+    ],
 )
 def test_real_words_are_xtremes(language: str, treebank: str) -> None:
     """XTREME's own files are of a later release: the same sentences, a few tags changed."""

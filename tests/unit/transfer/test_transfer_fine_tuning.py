@@ -118,7 +118,7 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("at", [10, 20])
+@pytest.mark.parametrize("at", [pytest.param(10, marks=pytest.mark.slow), 20])
 def test_a_killed_run_goes_on_to_the_same_bytes(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:

@@ -156,6 +156,7 @@ def test_spans_end_with_their_sentence() -> None:
     assert f1_xtreme(gold, predicted, pos.LABELS).value == pytest.approx(2 * 2 / 7)
 
 
+@pytest.mark.slow
 def test_its_error_agrees_with_the_bootstrap() -> None:
     gold, predicted = tagged(300, seed=4)
     generator = np.random.default_rng(5)

@@ -1,7 +1,7 @@
 """The CoNLL-U reader: equal to the `conllu` library, and every defect is one clear line."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,14 @@ def assert_equal(ours: Sentence, theirs: conllu.TokenList) -> None:
     assert ours.starts_document == any(key.startswith("newdoc") for key in theirs.metadata)
 
 
-def real_files() -> list[Path]:
+def real_files() -> list[object]:
+    """Treebanks at hand; the more of them, the longer the kind of tests."""
     folder = os.environ.get("POLYPROBE_DATA")
-    return sorted(Path(folder).rglob("*.conllu")) if folder else []
+    files = sorted(Path(folder).rglob("*.conllu")) if folder else []
+    marks: dict[Path, Sequence[pytest.MarkDecorator]] = {}
+    for place, file in enumerate(sorted(files, key=lambda file: (file.stat().st_size, file))):
+        marks[file] = [] if place < 4 else [pytest.mark.slow] if place < 14 else [pytest.mark.soak]
+    return [pytest.param(file, marks=marks[file], id=file.name) for file in files]
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "1-" + "9" * 5000, f"{'9' * 5000}-2", "1." + "9" * 5000])
@@ -96,7 +101,7 @@ def test_equals_the_conllu_library_on_ranges_and_empty_nodes() -> None:
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not real_files(), reason="POLYPROBE_DATA names no treebanks")
-@pytest.mark.parametrize("file", real_files(), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", real_files())
 def test_equals_the_conllu_library_on_real_treebanks(file: Path) -> None:
     for ours, theirs in zip(read_sentences(file), parsed_by_conllu(file), strict=True):
         assert_equal(ours, theirs)

@@ -15,7 +15,7 @@ from polyprobe.running.errors import BadInputError
 from polyprobe.treebanks import Sentence, read_sentences
 from polyprobe.treebanks.conllu import Problem, scan
 
-quick = settings(derandomize=True, deadline=None, database=None, max_examples=120)
+quick = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 
 Block = list[str]
 """The lines of one sentence."""
@@ -306,7 +306,7 @@ def check(file: Path, data: bytes, valid: list[Block]) -> None:
         assert str(caught.value) == str(problems[0])
 
 
-@settings(quick, max_examples=250)
+@settings(quick, max_examples=80)
 @given(drawn=damaged_files())
 def test_a_damaged_file_is_read_or_its_problems_are_told(file: Path, drawn: tuple[list[Block], bytes]) -> None:
     blocks, data = drawn
@@ -320,7 +320,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(quick, max_examples=300)
+@settings(quick, max_examples=100)
 @given(data=st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join) | st.binary(max_size=40))
 @example(data=b"")
 @example(data=b"\xef\xbb\xbf")

@@ -17,7 +17,7 @@ Token = tuple[str, str, str]
 Case = tuple[str, str, str, str]
 """UPOS, FEATS, form, tags."""
 
-quick = settings(derandomize=True, deadline=None, database=None, max_examples=300)
+quick = settings(derandomize=True, deadline=None, database=None, max_examples=100)
 
 LANGUAGES = ["ar", "ca", "en", "es", "eu", "fr", "hi", "mr", "pt", "ta", "ur", "vi", "zh", "xx"]
 UPOS = [item for item, _ in slow.TABLE if "=" not in item]
