@@ -133,6 +133,7 @@ def assert_cache_is_sound(project: Project) -> None:
         assert digest == file.parent.name + file.name.removesuffix(".dir")
 
 
+@pytest.mark.slow
 def test_two_stages_beside_each_other(finished: Project, copied: Project) -> None:
     stages = ("resolve@step-0", "resolve@step-20")
     forget(copied, *stages)
@@ -252,6 +253,7 @@ def test_a_killed_coordinator_loses_nothing(finished: Project, copied: Project, 
     assert_as_after_a_plain_repro(finished, copied)
 
 
+@pytest.mark.slow
 def test_a_failing_stage_is_shown_whole_and_the_others_are_kept(copied: Project) -> None:
     start = 'if __name__ == "__main__":\n'
     broken = '    print("first line of it\\nlast line of it", flush=True)\n    raise SystemExit(3)\n'

@@ -13,6 +13,7 @@ from support.tiny_project import Project, make_project
 pytestmark = pytest.mark.pipeline
 
 
+@pytest.mark.slow
 def test_excused_modules_change_no_byte_of_a_study_from_empty_caches(finished: Project, tmp_path: Path) -> None:
     """A second run of everything, in which all that is excused does something else: every output is the same, and DVC
     notices nothing."""

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from support.tiny_project import Project
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
 SUMMARY = "metrics/summary.json"
 EXPERIMENTS = {"three": 3, "four": 4}

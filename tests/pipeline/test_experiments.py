@@ -88,6 +88,7 @@ def reader(finished: Project, tmp_path: Path) -> Reader:
     return Reader(project, table().placeholders | {"FOLDER": str(tmp_path / "mine"), "URL": "../shared.git"})
 
 
+@pytest.mark.slow
 def test_a_k_runs_the_aggregates_and_going_back_restores(reader: Reader) -> None:
     first, back = [one for one in commands(PAGE) if one.section == "Vary one thing"][:2]
     before = tables(reader.project, "HEAD")

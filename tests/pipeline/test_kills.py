@@ -17,8 +17,8 @@ from support.tiny_project import Project
 pytestmark = pytest.mark.pipeline
 
 STAGES = ("pretrain@pocket", "extract@step-20", "probe@step-20", "finetune_pos@step-20")
-ALWAYS = STAGES[1:]
-"""Killed once each by `make test`."""
+OFTEN = ("extract@step-20", "finetune_pos@step-20")
+"""Killed once each by `make test-slow`."""
 KILLS_IN_SOAK = 5
 """Of each stage."""
 
@@ -81,8 +81,8 @@ def victim(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def each_kill() -> Sequence[object]:
-    always = [pytest.param(stage, 0, id=f"{stage}-0") for stage in ALWAYS]
-    return always + [
+    often = [pytest.param(stage, 0, marks=pytest.mark.slow, id=f"{stage}-0") for stage in OFTEN]
+    return often + [
         pytest.param(stage, number, marks=pytest.mark.soak, id=f"{stage}-{number}")
         for stage in STAGES
         for number in range(1, KILLS_IN_SOAK + 1)

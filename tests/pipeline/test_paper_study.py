@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(DATA is None, reason="POLYPROBE_DATA names no treebanks"),
 ]
 
-BLOCKS, HEADS, WIDTH = 24, 16, 64
+BLOCKS, HEADS, WIDTH = 24, 2, 16
 LANGUAGES = {"en": "UD_English", "es": "UD_Spanish", "ta": "UD_Tamil"}
 DUPLICATES = [["560m-10k", "560m-500k"], ["1b7-1k", "1b7-10k"], ["1b7-250k", "1b7-300k"]]
 SHARDED = "560m-10k"
@@ -104,6 +104,7 @@ def write_tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
+@pytest.mark.slow
 def test_all_checkpoints_are_resolved_and_exactly_the_known_duplicates_are_found(project: Project) -> None:
     script = (
         "from polyprobe.stages.resolve import resolve\n"
@@ -162,6 +163,7 @@ def cut(values: dict[str, Any]) -> None:
     transfer["pos"] |= small | {"folder": "udpos-mini", "languages": ["en", "es", "ta"]}
 
 
+@pytest.mark.slow
 def test_every_stage_runs_on_a_cut_over_real_treebanks(project: Project) -> None:
     params = project.path / "params.yaml"
     values = YAML(typ="safe").load(params.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from support.tiny_project import Project
 pytestmark = pytest.mark.pipeline
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_adapter_that_one_trains(
     finished: Project, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,9 +33,11 @@ def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteServer]:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", NO_SUCH_HOST])
-@pytest.mark.parametrize("kind", ["ssh", "webdav", "http", pytest.param("s3", marks=pytest.mark.slow)])
-def test_an_unreachable_remote_is_one_line(finished: Project, tmp_path: Path, host: str, kind: str) -> None:
-    clone = clone_of(finished, tmp_path / "clone")
+@pytest.mark.parametrize(
+    "kind", ["ssh", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("webdav", "http", "s3"))]
+)
+def test_an_unreachable_remote_is_one_line(small: Project, tmp_path: Path, host: str, kind: str) -> None:
+    clone = clone_of(small, tmp_path / "clone")
     at = f"{host}:{free_port()}"
     settings = {
         "ssh": f"url = ssh://ada@{at}/x\ntimeout = 20\npassword = hunter2\n",
@@ -120,6 +122,7 @@ def kill_pulls(owner: Clone, colleague: Clone, kills: int, seed: int) -> int:
     return hit
 
 
+@pytest.mark.slow
 def test_a_killed_push_and_a_killed_pull_go_on(finished: Project, webdav: RemoteServer, tmp_path: Path) -> None:
     owner = copy_of(finished, tmp_path / "owner").shared_on(webdav)
     colleague = clone_of(owner, tmp_path / "colleague").shared_on(webdav)
@@ -259,6 +262,7 @@ def test_secrets_are_seen_nowhere(finished: Project, webdav: RemoteServer, tmp_p
     assert "config.local" not in owner.run("git", "ls-files").stdout
 
 
+@pytest.mark.slow
 def test_wrong_credentials_are_one_line(finished: Project, webdav: RemoteServer, tmp_path: Path) -> None:
     clone = clone_of(finished, tmp_path / "clone")
     with ssh_server(tmp_path / "ssh") as ssh:

@@ -12,8 +12,8 @@ from support.tiny_project import Project
 pytestmark = pytest.mark.pipeline
 
 KINDS = [
-    "ssh",
-    pytest.param("folder", marks=pytest.mark.slow),
+    "folder",
+    pytest.param("ssh", marks=pytest.mark.slow),
     pytest.param("webdav", marks=pytest.mark.slow),
     pytest.param("s3", marks=pytest.mark.slow),
 ]

@@ -20,12 +20,12 @@ def each(*stages: str) -> set[str]:
     return {f"{stage}@{checkpoint}" for stage in stages for checkpoint in CHECKPOINTS}
 
 
-def test_nothing_runs_twice(project: Project) -> None:
-    output = project.dvc("repro")
+def test_nothing_runs_twice(finished: Project) -> None:
+    output = finished.dvc("repro")
     assert stages_run(output) == set()
     assert "up to date" in output
-    assert "up to date" in project.dvc("status")
-    assert project.run("git", "status", "--porcelain").stdout == ""
+    assert "up to date" in finished.dvc("status")
+    assert finished.run("git", "status", "--porcelain").stdout == ""
 
 
 def test_another_k_runs_the_aggregates_only(project: Project) -> None:
@@ -34,6 +34,7 @@ def test_another_k_runs_the_aggregates_only(project: Project) -> None:
     assert (project.path / "plots/overlap/pairs.csv").read_bytes() != before
 
 
+@pytest.mark.slow
 def test_other_layers_train_nothing_and_going_back_restores(project: Project) -> None:
     ran = stages_run(project.dvc("exp", "run", "-S", "layers=[3]"))
     assert ran == each("extract", "probe") | AGGREGATES
@@ -50,6 +51,7 @@ def test_other_layers_train_nothing_and_going_back_restores(project: Project) ->
     assert project.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
 
+@pytest.mark.slow
 def test_a_new_checkpoint_runs_its_own_stages_and_the_aggregates(project: Project, tmp_path: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
@@ -109,12 +111,12 @@ def test_a_change_in_probes_probes_again(project: Project) -> None:
 
 def test_a_change_in_transfer_fine_tunes_again(project: Project) -> None:
     _touch_code(project, "transfer")
-    assert project.repro() == {"fetch_transfer"} | each("finetune_xnli", "finetune_pos")
+    assert project.stale() == {"fetch_transfer"} | each("finetune_xnli", "finetune_pos")
 
 
-def test_what_follows_is_what_depends(project: Project) -> None:
+def test_what_follows_is_what_depends(finished: Project) -> None:
     def after(stage: str) -> set[str]:
-        graph = re.findall(r'"([^"]+)" -> "([^"]+)"', project.dvc("dag", "--dot"))
+        graph = re.findall(r'"([^"]+)" -> "([^"]+)"', finished.dvc("dag", "--dot"))
         reached: set[str] = set()
         frontier = {stage}
         while frontier:
@@ -127,15 +129,7 @@ def test_what_follows_is_what_depends(project: Project) -> None:
     assert after("overlap") == {"correlate", "predictors", "report"}
 
 
-def test_push_then_pull_restores_everything(project: Project) -> None:
-    project.dvc("push")
-    shutil.rmtree(project.path / ".dvc/cache")
-    shutil.rmtree(project.path / "data")
-    project.dvc("pull")
-    assert "up to date" in project.dvc("status")
-    assert project.repro() == set()
-
-
+@pytest.mark.slow
 def test_predictors_and_report_need_no_embeddings(project: Project, tmp_path: Path) -> None:
     project.dvc("push")
     project.run("git", "tag", "--annotate", "report@v0.1.0", "--message", "a page")
@@ -160,6 +154,7 @@ def test_predictors_and_report_need_no_embeddings(project: Project, tmp_path: Pa
     assert clone.dvc("status", "predictors", "report") == "Data and pipelines are up to date.\n"
 
 
+@pytest.mark.slow
 def test_a_study_that_is_put_in_force_takes_away_what_another_one_made(project: Project) -> None:
     text = (project.path / "studies/tiny.yaml").read_text(encoding="utf-8")
     kept, gone = project.path / "data/probes/step-0.parquet", project.path / "data/probes/step-20.parquet"
@@ -177,8 +172,8 @@ def test_a_study_that_is_put_in_force_takes_away_what_another_one_made(project: 
     assert project.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""
 
 
-def test_metrics_are_one_readable_row(project: Project) -> None:
-    shown = json.loads(project.dvc("metrics", "show", "--json"))
+def test_metrics_are_one_readable_row(finished: Project) -> None:
+    shown = json.loads(finished.dvc("metrics", "show", "--json"))
     files = shown[""]["data"]
     assert list(files) == ["metrics/summary.json"]
     assert 0 < len(files["metrics/summary.json"]["data"]) < 10
@@ -193,10 +188,10 @@ def test_every_plot_is_drawn_offline(project: Project) -> None:
         assert source.split("/")[-1].split(".")[0] in page.lower(), source
 
 
-def test_the_notebook_interface_reads_every_table(project: Project) -> None:
+def test_the_notebook_interface_reads_every_table(finished: Project) -> None:
     from polyprobe import load_results
 
-    tables = load_results(project.path)
+    tables = load_results(finished.path)
     measured = "words corpus probes similarity scores confusion label_scores".split()
     overlaps = "overlap overlap_means overlap_sizes shared_neurons category_overlap informativeness".split()
     summed_up = "transfer correlation predictors drops points".split()

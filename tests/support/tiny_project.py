@@ -1,5 +1,6 @@
 """A real repository with the real dvc, in a temporary folder, running the study `tiny`."""
 
+import json
 import os
 import re
 import shutil
@@ -56,6 +57,10 @@ class Project:
     def repro(self, *arguments: str) -> set[str]:
         """Runs `dvc repro` and returns the stages whose command was run."""
         return stages_run(self.dvc("repro", *arguments))
+
+    def stale(self) -> set[str]:
+        """The stages that `dvc status` finds changed, or of which a dependency has; not what follows from those."""
+        return {stage.removesuffix(":") for stage in json.loads(self.dvc("status", "--json"))}
 
     def commit(self, message: str) -> None:
         """Commits everything."""
