@@ -6,6 +6,7 @@ import os
 import runpy
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -47,7 +48,10 @@ def run_stage_here(
         chdir(folder),
         redirect_stdout(printed),
         redirect_stderr(errors),
+        warnings.catch_warnings(),
     ):
+        # The tests may have imported the stage's module already.
+        warnings.filterwarnings("ignore", "'polyprobe.stages", RuntimeWarning)
         try:
             runpy.run_module(f"polyprobe.stages.{stage}", run_name="__main__", alter_sys=True)
         except SystemExit as end:

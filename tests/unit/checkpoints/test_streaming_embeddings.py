@@ -169,6 +169,7 @@ def test_chunks_hold_every_wanted_word_once_and_whole_sentences() -> None:
     assert list(chunks(words[:0], rows[:0], most_words=1, most_sentences=1)) == []
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_treebank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four times the treebank: as many words at a time, and no more memory for them."""
 

@@ -79,6 +79,7 @@ def test_the_python_of_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "`python -m bitsandbytes` says why" in bitsandbytes.advice
 
 
+@pytest.mark.slow
 def test_an_environment_that_stages_run_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

@@ -27,7 +27,7 @@ def _settings(nli: dict[str, int], pos: dict[str, int] | None = None) -> Pocket:
     return Pocket.model_validate({"seed": 0, "treebank": treebank, "nli": nli, "pos": pos or nli})
 
 
-SMALL = _settings({"train": 302, "dev": 31, "test": 62}, {"train": 120, "dev": 20, "test": 40})
+SMALL = _settings({"train": 152, "dev": 16, "test": 31}, {"train": 60, "dev": 10, "test": 20})
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ RELATIONS = set(
 
 
 def _settings(**treebank: int) -> Pocket:
-    sizes = {"train": 240, "dev": 30, "test": 30, "parallel": 80} | treebank
+    sizes = {"train": 160, "dev": 20, "test": 20, "parallel": 40} | treebank
     tasks = {"train": 60, "dev": 9, "test": 15}
     return Pocket.model_validate({"seed": 0, "treebank": sizes, "nli": tasks, "pos": tasks})
 

@@ -137,6 +137,7 @@ def test_a_run_that_broke_ends_with_the_same_bytes(
     assert steps == list(range(at, 6))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_same_bytes(unbroken: dict[str, str]) -> None:
     script = """
 import os, signal

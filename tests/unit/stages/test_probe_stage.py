@@ -88,6 +88,7 @@ def test_planted_neurons_are_found_and_overlap(root: Path) -> None:
     assert not pairs["significant"].loc["shuffled_labels"].any()
 
 
+@pytest.mark.slow
 def test_tables_do_not_depend_on_workers_nor_on_memory(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = made_up_study(epochs=2)
     stage.probe(study, "last")

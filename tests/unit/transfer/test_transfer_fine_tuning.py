@@ -85,7 +85,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-@pytest.mark.parametrize("task", ["xnli", "pos"])
+@pytest.mark.parametrize("task", [pytest.param("xnli", marks=pytest.mark.slow), "pos"])
 def test_a_planted_problem_is_learned_the_same_way_twice(planted: Planted, task: str, tmp_path: Path) -> None:
     output = planted.fine_tune(task, tmp_path / "first")
     frame = scores.TABLE.read(output / scores.TABLE.path.name)
