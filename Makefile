@@ -34,14 +34,14 @@ push: install
 pull: install
 	$(BIN)/dvc pull --run-cache
 
-# Unit tests side by side, one thread each: threads that wait for each other on shared cores take many times as long. The
-# pipeline's tests start processes of their own, whose threads sleep while they wait instead of keeping a core busy.
+# Tests run side by side, one thread each: threads that wait for each other on shared cores take many times as long.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not soak and not slow" -n auto tests/unit tests/acceptance
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not soak and not slow" -n 2 --dist loadfile --no-loadscope-reorder tests/pipeline
+	$(PYTEST) -m "not soak and not slow"
 
 test-slow: install
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "slow and not soak" -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "slow and not soak"
 
 soak: install
 	$(BIN)/python -m pytest -m soak
