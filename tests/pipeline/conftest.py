@@ -15,6 +15,12 @@ KEPT = "POLYPROBE_TINY"
 """Names a folder to keep the finished study in between runs of the tests: a minute less each time."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process makes the finished study first; meanwhile the others run what does not need it."""
+    needing = [item.path for item in items if "finished" in getattr(item, "fixturenames", ())]
+    items.sort(key=lambda item: 0 if item.path in needing[:1] else 2 if item.path in needing else 1)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str) -> Project:
     """The tiny study, run once from an empty cache and committed. Tests work on copies: see `project`."""

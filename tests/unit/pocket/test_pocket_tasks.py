@@ -68,7 +68,7 @@ def test_xnli_has_xtremes_layout(folder: Path) -> None:
     assert names == {"train-qaa.tsv", "dev-qaa.tsv", *(f"test-{code}.tsv" for code in CODES)}
     for name in names:
         rows = _rows(folder / "xnli" / name)
-        assert len(rows) == {"train": 302, "dev": 31, "test": 62}[name.split("-")[0]]
+        assert len(rows) == {"train": 152, "dev": 16, "test": 31}[name.split("-")[0]]
         assert all(len(row) == 3 and row[2] in LABELS for row in rows)
         counts = Counter(row[2] for row in rows)
         assert max(counts.values()) - min(counts.values()) <= 1
@@ -80,7 +80,7 @@ def test_udpos_has_xtremes_layout(folder: Path) -> None:
     for name in names:
         text = (folder / "udpos" / name).read_text(encoding="utf-8")
         sentences = text.removesuffix("\n\n").split("\n\n")
-        assert len(sentences) == {"train": 120, "dev": 20, "test": 40}[name.split("-")[0]]
+        assert len(sentences) == {"train": 60, "dev": 10, "test": 20}[name.split("-")[0]]
         for sentence in sentences:
             rows = [line.split("\t") for line in sentence.split("\n")]
             assert all(len(row) == 2 and row[1].isupper() for row in rows)

@@ -140,7 +140,7 @@ def test_the_checker_finds_defects(folder: Path) -> None:
 
 def test_sizes_and_layout(folder: Path) -> None:
     for code in CODES:
-        for split, count in (("train", 240), ("dev", 30), ("test", 30)):
+        for split, count in (("train", 160), ("dev", 20), ("test", 20)):
             sentences = conllu.parse(_path(folder, code, split).read_text(encoding="utf-8"))
             assert len(sentences) == count
             assert "newdoc id" in sentences[0].metadata
@@ -175,7 +175,7 @@ def test_parallel_sentences_say_the_same(folder: Path) -> None:
     per_language = {code: _parallel(folder, code) for code in CODES}
     identifiers = [[sentence.metadata["sent_id"] for sentence in sentences] for sentences in per_language.values()]
     assert all(ids == identifiers[0] for ids in identifiers)
-    assert len(set(identifiers[0])) == 80
+    assert len(set(identifiers[0])) == 40
     for sentences in zip(*per_language.values(), strict=True):
         for upos in ("NOUN", "VERB", "ADJ", "ADV", "PROPN", "INTJ", "NUM", "PRON"):
             assert len({sum(token["upos"] == upos for token in sentence) for sentence in sentences}) == 1
