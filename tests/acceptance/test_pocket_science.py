@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from committed_lock import stale
 from polyprobe.artefacts import correlation, overlap, probes, scores
 from polyprobe.study import Study, load_study
 from support import ROOT
@@ -16,6 +17,8 @@ def study() -> Study:
     found = load_study(ROOT / "params.yaml")
     if found.study != "pocket" or not (ROOT / overlap.PAIRS.path).exists():
         pytest.skip("the study in force is not pocket, or has not been run")
+    if differences := stale(ROOT):
+        pytest.skip(f"the tables in git are of other code than the tree's, run `dvc repro`: {differences[0]}")
     return found
 
 

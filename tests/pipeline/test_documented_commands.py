@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import ROOT, documented
-from support.documented import Command, DocumentationError, commands, runs_elsewhere, simple, substituted, table
+from support.documented import Command, commands, runs_elsewhere, simple, table
 from support.reader import Reader, another_checkpoint, with_environment
 from support.tiny_project import Project
 
@@ -20,100 +20,6 @@ PAGES = [page for page, file in table().pages.items() if file == RUN_HERE]
 def test_every_command_is_run_or_marked() -> None:
     found = [one for page in documented.pages() for one in commands(page)]
     assert documented.uncovered(found, table()) == []
-
-
-PAGE = """# A page
-
-Look with `dvc metrics show`, or with `python -m nothing.at
-all --here`.
-
-```bash
-dvc repro    # everything
-python -m nothing.at \\
-  all --here && dvc status
-```
-
-<!-- needs: gpu -->
-```bash
-python -m heavy
-```
-
-<!-- needs: cluster -->
-Or `sbatch job.sh`, then `sbatch other.sh`.
-
-Then `sbatch third.sh`.
-
-   ```python
-   dvc = "no command"
-   ```
-"""
-
-
-def page(folder: Path, text: str) -> list[Command]:
-    (folder / "docs").mkdir(exist_ok=True)
-    (folder / "docs/page.md").write_text(text, encoding="utf-8")
-    return commands("docs/page.md", folder)
-
-
-def test_a_new_command_is_told_by_its_file_and_line(tmp_path: Path) -> None:
-    found = page(tmp_path, PAGE)
-    assert [(one.line, one.text, one.needs) for one in found] == [
-        (3, "dvc metrics show", None),
-        (3, "python -m nothing.at all --here", None),
-        (7, "dvc repro", None),
-        (8, "python -m nothing.at all --here && dvc status", None),
-        (14, "python -m heavy", "gpu"),
-        (18, "sbatch job.sh", "cluster"),
-        (18, "sbatch other.sh", "cluster"),
-        (20, "sbatch third.sh", None),
-    ]
-    wrong = documented.uncovered(found, documented.Table({}, [], {}))
-    assert [line.split(": ")[0] for line in wrong] == [f"docs/page.md:{line}" for line in (3, 7, 8, 20)]
-    assert "`dvc metrics show`" in wrong[0]
-    # A test that runs the page's blocks covers them, and what sentences take from them.
-    (tmp_path / "test_page.py").write_text("page.md", encoding="utf-8")
-    known = documented.Table(
-        {"docs/page.md": "test_page.py"}, [documented.Elsewhere("dvc metrics show", here=True)], {}
-    )
-    wrong = documented.uncovered(found, known, tmp_path)
-    assert [line.split(": ")[0] for line in wrong] == ["docs/page.md:20"]
-
-
-@pytest.mark.parametrize(
-    ("entry", "reason"),
-    [
-        (documented.Elsewhere("dvc metrics show"), "expected one of"),
-        (documented.Elsewhere("dvc metrics show", needs="money"), "needs 'money'"),
-        (documented.Elsewhere("dvc metrics show", run_by="nowhere.py"), "no file nowhere.py"),
-        (documented.Elsewhere("dvc metrics show", run_by="Makefile"), "not in Makefile"),
-        (documented.Elsewhere("dvc never", advice="no"), "stands on no page"),
-    ],
-)
-def test_an_entry_that_leads_nowhere_is_told(tmp_path: Path, entry: documented.Elsewhere, reason: str) -> None:
-    (tmp_path / "Makefile").write_text("repro:\n\tdvc metrics diff\n", encoding="utf-8")
-    wrong = documented.uncovered(page(tmp_path, "`dvc metrics show`\n"), documented.Table({}, [entry], {}), tmp_path)
-    assert any(reason in line for line in wrong), wrong
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("```\ndvc repro\n```\n", "docs/page.md:1: a block of 'nothing'"),
-        ("\n```fish\ndvc repro\n```\n", "docs/page.md:2: a block of 'fish'"),
-        ("```bash\ndvc repro\n", "docs/page.md:1: a block that does not end"),
-        ("```bash\ndvc repro \\\n```\n", "docs/page.md:2: a command that does not end"),
-        ("<!-- needs: luck -->\n", "docs/page.md:1: needs: 'luck'"),
-    ],
-)
-def test_a_page_that_cannot_be_read_is_told(tmp_path: Path, text: str, reason: str) -> None:
-    with pytest.raises(DocumentationError, match=reason):
-        page(tmp_path, text)
-
-
-def test_placeholders_are_whole_words() -> None:
-    assert (
-        substituted("use local && dvc --local local", {"use local": "use x", "local": "y"}) == "use x && dvc --local y"
-    )
 
 
 @pytest.fixture

@@ -156,10 +156,8 @@ class Elsewhere:
     command: str
     here: bool = False
     """`test_documented_commands.py` runs it by itself."""
-    run_by: str | None = None
-    """The file that runs it."""
     by: str | None = None
-    """How that file, or the test, writes it, where not as the page does."""
+    """How that test writes it, where not as the page does."""
     needs: str | None = None
     advice: str | None = None
     """Why it is not to be run."""
@@ -184,7 +182,7 @@ def table(file: Path = TABLE) -> Table:
 
 def uncovered(found: Sequence[Command], known: Table, root: Path = ROOT) -> list[str]:
     """A line for each command that nothing runs and no mark excuses, and for each wrong or idle entry of the table."""
-    wrong = [f"{TABLE.name}: {reason}" for entry in known.elsewhere if (reason := _wrong(entry, root))]
+    wrong = [f"{TABLE.name}: {reason}" for entry in known.elsewhere if (reason := _wrong(entry))]
     wrong += [
         f"{TABLE.name}: pages: {file} does not run {page}: it does not name it"
         for page, file in known.pages.items()
@@ -228,18 +226,12 @@ def _stands_for(entry: str, command: str) -> bool:
     return entry == command or entry in simple(command)
 
 
-def _wrong(entry: Elsewhere, root: Path) -> str | None:
-    if sum(map(bool, (entry.here, entry.run_by, entry.needs, entry.advice))) != 1:
-        return f"{entry.command!r}: expected one of here, run_by, needs, advice"
+def _wrong(entry: Elsewhere) -> str | None:
+    if sum(map(bool, (entry.here, entry.needs, entry.advice))) != 1:
+        return f"{entry.command!r}: expected one of here, needs, advice"
     if entry.needs is not None and entry.needs not in NEEDS:
         return f"{entry.command!r}: needs {entry.needs!r}, expected one of {NEEDS}"
-    if entry.run_by is None:
-        return None
-    file = root / entry.run_by
-    if not file.is_file():
-        return f"{entry.command!r}: no file {entry.run_by}"
-    text = " ".join(file.read_text(encoding="utf-8").split())
-    return None if (entry.by or entry.command) in text else f"{entry.command!r}: not in {entry.run_by}"
+    return None
 
 
 def main() -> None:
