@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(DATA is None, reason="POLYPROBE_DATA names no treebanks"),
 ]
 
-BLOCKS, HEADS, WIDTH = 24, 2, 16
+BLOCKS, HEADS, WIDTH = 24, 16, 64
 LANGUAGES = {"en": "UD_English", "es": "UD_Spanish", "ta": "UD_Tamil"}
 DUPLICATES = [["560m-10k", "560m-500k"], ["1b7-1k", "1b7-10k"], ["1b7-250k", "1b7-300k"]]
 SHARDED = "560m-10k"
