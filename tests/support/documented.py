@@ -55,18 +55,18 @@ class DocumentationError(Exception):
     """A page that cannot be read as the module's docstring says."""
 
 
-def pages(root: Path = ROOT) -> list[str]:
+def pages() -> list[str]:
     """README.md and the pages of docs/, sorted; results of studies are no pages."""
-    return ["README.md", *sorted(f"docs/{file.name}" for file in (root / "docs").glob("*.md"))]
+    return ["README.md", *sorted(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md"))]
 
 
-def commands(page: str, root: Path = ROOT) -> list[Command]:
+def commands(page: str) -> list[Command]:
     """Every command of a page, in its order.
 
     Raises:
         DocumentationError: a block does not say what it is, or a mark names no known need.
     """
-    return list(_read(page, (root / page).read_text(encoding="utf-8")))
+    return list(_read(page, (ROOT / page).read_text(encoding="utf-8")))
 
 
 def simple(command: str) -> list[str]:
@@ -180,13 +180,13 @@ def table(file: Path = TABLE) -> Table:
     return Table(held["pages"], [Elsewhere(**entry) for entry in held["elsewhere"]], held["placeholders"])
 
 
-def uncovered(found: Sequence[Command], known: Table, root: Path = ROOT) -> list[str]:
+def uncovered(found: Sequence[Command], known: Table) -> list[str]:
     """A line for each command that nothing runs and no mark excuses, and for each wrong or idle entry of the table."""
     wrong = [f"{TABLE.name}: {reason}" for entry in known.elsewhere if (reason := _wrong(entry))]
     wrong += [
         f"{TABLE.name}: pages: {file} does not run {page}: it does not name it"
         for page, file in known.pages.items()
-        if not (root / file).is_file() or Path(page).name not in (root / file).read_text(encoding="utf-8")
+        if not (ROOT / file).is_file() or Path(page).name not in (ROOT / file).read_text(encoding="utf-8")
     ]
     whole = [one.text for one in found if one.block is not None] + [entry.command for entry in known.elsewhere]
     used: set[str] = set()

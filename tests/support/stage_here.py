@@ -15,16 +15,21 @@ from unittest import mock
 
 @contextmanager
 def hub_settings(environment: dict[str, str]) -> Iterator[None]:
-    """Sets variables for the hub's library, which reads them when it is imported; all others of its own are unset."""
+    """Sets variables, and unsets what may be set of the hub's and the scratch folder's.
+
+    The hub's library reads its settings when it is imported: it is made to read them again, and once more afterwards.
+    """
     from huggingface_hub import constants
 
-    with mock.patch.dict(os.environ):
-        for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "POLYPROBE_SCRATCH"):
-            os.environ.pop(name, None)
-        os.environ.update(environment)
+    try:
+        with mock.patch.dict(os.environ):
+            for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "POLYPROBE_SCRATCH"):
+                os.environ.pop(name, None)
+            os.environ.update(environment)
+            importlib.reload(constants)
+            yield
+    finally:
         importlib.reload(constants)
-        yield
-    importlib.reload(constants)
 
 
 def run_stage_here(
